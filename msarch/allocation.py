@@ -1,0 +1,108 @@
+"""Layer allocations: how many layers run at each scale, ``12@16 9@4 9@1``, in the order of computation.
+
+A stage is ``LAYERS@FACTOR``: so many layers on a sequence shortened by that factor. Each variant has one
+legal order; another is refused, and the error shows the string that was meant.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+from msarch.errors import UserError
+
+_STAGE = re.compile(r"([0-9]+)@([0-9]+)")
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """`layers` layers run on a sequence shortened by `factor`."""
+
+    layers: int
+    factor: int
+
+    def __str__(self) -> str:
+        return f"{self.layers}@{self.factor}"
+
+
+def parse_layers(text: object) -> tuple[Stage, ...]:
+    """The stages of ``12@16 9@4 9@1``. Raises UserError where the text is no allocation."""
+    if not isinstance(text, str) or not text.split():
+        raise UserError(f"{text!r} is no layer allocation; write LAYERS@FACTOR stages, such as '6@4 2@1'")
+    stages = []
+    for word in text.split():
+        match = _STAGE.fullmatch(word)
+        if match is None:
+            raise UserError(f"'{word}' is no stage; write LAYERS@FACTOR, such as '6@4', in '{text}'")
+        if int(match[2]) < 1:
+            raise UserError(f"a shortening factor is at least 1, got '{word}' in '{text}'")
+        stages.append(Stage(int(match[1]), int(match[2])))
+    return tuple(stages)
+
+
+def format_layers(stages: Sequence[Stage]) -> str:
+    """The allocation as it is written: ``12@16 9@4 9@1``."""
+    return " ".join(map(str, stages))
+
+
+def check_nested(factors: Sequence[int]) -> None:
+    """Each factor is a multiple of the next smaller one, and the smallest is 1. Raises UserError."""
+    ordered = sorted(set(factors))
+    written = ", ".join(map(str, ordered))
+    if not ordered or ordered[0] != 1:
+        raise UserError(f"{written or 'no factors'}: the finest scale has factor 1; add a stage '@1'")
+    for finer, coarser in pairwise(ordered):
+        if coarser % finer:
+            raise UserError(f"{written}: {coarser} is no multiple of {finer}; factors must nest, such as 1, 4, 16")
+
+
+Order = Callable[[tuple[Stage, ...]], tuple[Stage, ...]]
+"""Maps any stages to the same layers in a variant's order of computation."""
+
+
+def one_stack(stages: tuple[Stage, ...]) -> tuple[Stage, ...]:
+    """``14@1``: every layer reads every token (vanilla, retina)."""
+    return (Stage(sum(stage.layers for stage in stages), 1),)
+
+
+def coarse_to_fine(stages: tuple[Stage, ...]) -> tuple[Stage, ...]:
+    """``12@16 9@4 9@1``: each scale once, the coarsest first (top-down)."""
+    return tuple(Stage(layers, factor) for factor, layers in sorted(_by_factor(stages).items(), reverse=True))
+
+
+def fine_to_coarse_and_back(stages: tuple[Stage, ...]) -> tuple[Stage, ...]:
+    """``4@1 9@4 12@16 5@1``: up the scales, then the fine layers after the aggregation (bottom-up)."""
+    layers = _by_factor(stages)
+    fine = [stage.layers for stage in stages if stage.factor == 1]
+    up = tuple(Stage(layers[factor], factor) for factor in sorted(layers) if factor > 1)
+    before, after = (fine[0], sum(fine[1:])) if len(fine) > 1 else (0, sum(fine))
+    if not up:
+        return (Stage(before, 1), Stage(after, 1)) if len(fine) > 1 else (Stage(after, 1),)
+    return (Stage(before, 1), *up, Stage(after, 1))
+
+
+def _by_factor(stages: tuple[Stage, ...]) -> dict[int, int]:
+    layers: dict[int, int] = {}
+    for stage in stages:
+        layers[stage.factor] = layers.get(stage.factor, 0) + stage.layers
+    return layers
+
+
+def check_layers(stages: tuple[Stage, ...], order: Order, variant: str) -> None:
+    """Raises UserError unless `stages` nest, stand in the variant's order and leave no scale idle."""
+    factors = [stage.factor for stage in stages]
+    written, meant = format_layers(stages), order(stages)
+    if order is one_stack and factors != [1]:
+        raise UserError(f"'{written}': {variant} is one stack of layers at every token, write '{format_layers(meant)}'")
+    check_nested(factors)
+    if meant != stages:
+        raise UserError(
+            f"'{written}' is not in the order of computation of {variant}; did you mean '{format_layers(meant)}'?"
+        )
+    for stage in stages:
+        if stage.layers == 0 and stage.factor > 1:
+            raise UserError(f"'{written}': {stage} runs no layer at factor {stage.factor}; leave that stage out")
+    if not any(stage.layers for stage in stages if stage.factor == 1):
+        raise UserError(f"'{written}': at least one layer must run at factor 1, or tokens of a block never mix")

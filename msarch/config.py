@@ -1,0 +1,195 @@
+"""One model and how it is trained, as frozen dataclasses.
+
+What follows from a field is a property, never a second field. No torch is imported.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from typing import Literal
+
+from msarch.allocation import Stage, check_layers, check_nested, parse_layers
+from msarch.errors import UserError, unknown
+from msarch.variants import VARIANTS, Variant, variant_named
+
+DEFAULT_RUNGS = (1 / 32, 1 / 16, 1 / 8, 1 / 4, 1 / 2, 1.0)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ModelConfig:
+    """One architecture, fully specified.
+
+    Attributes:
+        variant: a registered architecture: vanilla, top_down, bottom_up, retina.
+        layers: the layer allocation, ``LAYERS@FACTOR ...`` in the order of computation.
+        d_model: width of every state, at all scales alike. The feed-forward width is 4 times that.
+        n_heads: attention heads; divides `d_model`.
+        vocab_size: tokens in the vocabulary.
+        context: the longest sequence, in tokens.
+        retina_factors: shortening factors of a retina's keys, finest first: (1, 4, 16).
+        retina_windows: how many units of each scale but the coarsest a token keeps: (64, 16).
+    """
+
+    variant: str
+    layers: str
+    d_model: int
+    n_heads: int
+    vocab_size: int
+    context: int
+    retina_factors: tuple[int, ...] = ()
+    retina_windows: tuple[int, ...] = ()
+
+    def __post_init__(self) -> None:
+        variant = variant_named(self.variant)
+        for name in ("d_model", "n_heads", "vocab_size", "context"):
+            _require_positive(name, getattr(self, name))
+        if self.d_model % self.n_heads:
+            raise UserError(
+                f"{self.n_heads} heads do not divide d_model {self.d_model}; choose one of {_divisors(self.d_model)}",
+                key="n_heads",
+            )
+        try:
+            check_layers(self.stages, variant.order, self.variant)
+        except UserError as error:
+            raise error.under("layers") from None
+        self._check_options(variant)
+
+    def _check_options(self, variant: Variant) -> None:
+        optional = {name for known in VARIANTS.values() for name in known.options}
+        for option in fields(self):
+            if option.name in optional - variant.options and getattr(self, option.name) != option.default:
+                raise UserError(f"{option.name} has no effect on {self.variant}; leave it out", key=option.name)
+        if "retina_factors" in variant.options:
+            _check_retina(self.retina_factors, self.retina_windows)
+
+    @property
+    def stages(self) -> tuple[Stage, ...]:
+        """The parsed layer allocation, in the order of computation."""
+        return parse_layers(self.layers)
+
+    @property
+    def scales(self) -> tuple[int, ...]:
+        """Every shortening factor once, in the order in which its layers (or keys) first appear."""
+        return self.retina_factors or tuple(dict.fromkeys(stage.factor for stage in self.stages))
+
+    @property
+    def n_layers(self) -> int:
+        """Layers at all scales together."""
+        return sum(stage.layers for stage in self.stages)
+
+    @property
+    def d_head(self) -> int:
+        """Width of one attention head."""
+        return self.d_model // self.n_heads
+
+    @property
+    def d_ff(self) -> int:
+        """Width inside the feed-forward network."""
+        return 4 * self.d_model
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TrainingConfig:
+    """How a model is trained; every field that changes memory or the result is part of it.
+
+    Attributes:
+        batch_size: sequences in a step.
+        tokens: the budget, in training tokens; steps = tokens / (batch_size * context), rounded up.
+        learning_rate: the peak, reached after warm-up and followed by a cosine.
+        warmup: share of the steps in which the learning rate rises linearly from 0.
+        final_learning_rate: where the cosine ends, as a share of the peak.
+        weight_decay: AdamW's decoupled decay, on matrices only.
+        betas: AdamW's moment decays.
+        clip: largest norm of the gradient; 0 switches clipping off.
+        attention: "fused" never keeps scores; "unfused" keeps the (time x time) scores, as before 2022.
+        loss: "chunked" never holds all logits; "full" does.
+        dtype: "float32", or "bfloat16" for autocast with float32 parameters.
+        optimizer: "adamw", the fused implementation.
+        checkpointing: "none", or "block" to recompute each block in the backward pass.
+        rungs: shares of the budget at which the model is validated and may be pruned.
+        validation_tokens: target tokens of each validation, the first of the split; 0 derives 1.2 % of the
+            budget, so that six validations cost less than 3 % of a trial.
+    """
+
+    batch_size: int
+    tokens: int = 1_000_000
+    learning_rate: float = 3e-3
+    warmup: float = 0.05
+    final_learning_rate: float = 0.1
+    weight_decay: float = 0.1
+    betas: tuple[float, float] = (0.9, 0.98)
+    clip: float = 1.0
+    attention: Literal["fused", "unfused"] = "fused"
+    loss: Literal["chunked", "full"] = "chunked"
+    dtype: Literal["float32", "bfloat16"] = "float32"
+    optimizer: Literal["adamw"] = "adamw"
+    checkpointing: Literal["none", "block"] = "none"
+    rungs: tuple[float, ...] = DEFAULT_RUNGS
+    validation_tokens: int = 0
+
+    def __post_init__(self) -> None:
+        for name in ("batch_size", "tokens"):
+            _require_positive(name, getattr(self, name))
+        for name in ("learning_rate", "weight_decay", "clip"):
+            _require_number(name, getattr(self, name), low=0.0)
+        for name in ("warmup", "final_learning_rate"):
+            _require_number(name, getattr(self, name), low=0.0, high=1.0)
+        if self.learning_rate == 0:
+            raise UserError("the learning rate must be above 0, got 0", key="learning_rate")
+        for beta in self.betas:
+            if not 0 <= beta < 1:
+                raise UserError(f"each beta is at least 0 and below 1, got {beta}", key="betas")
+        for name, legal in CHOICES.items():
+            if getattr(self, name) not in legal:
+                raise UserError(unknown(name, getattr(self, name), legal), key=name)
+        if not self.rungs or self.rungs[-1] != 1.0 or list(self.rungs) != sorted({*self.rungs}) or self.rungs[0] <= 0:
+            raise UserError(f"rungs rise from above 0 and end at 1, got {list(self.rungs)}", key="rungs")
+        if isinstance(self.validation_tokens, bool) or self.validation_tokens < 0:
+            raise UserError(f"must be 0 or more, got {self.validation_tokens!r}", key="validation_tokens")
+
+    def steps(self, context: int) -> int:
+        """Optimizer steps that spend the budget on sequences of `context` tokens."""
+        return max(1, -(-self.tokens // (self.batch_size * context)))
+
+    def targets(self) -> int:
+        """Target tokens of each validation."""
+        return self.validation_tokens or max(256, round(0.012 * self.tokens))
+
+
+CHOICES: dict[str, tuple[str, ...]] = {
+    "attention": ("fused", "unfused"),
+    "loss": ("chunked", "full"),
+    "dtype": ("float32", "bfloat16"),
+    "optimizer": ("adamw",),
+    "checkpointing": ("none", "block"),
+}
+
+
+def _require_positive(name: str, value: object) -> None:
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        raise UserError(f"must be a whole number of at least 1, got {value!r}", key=name)
+
+
+def _require_number(name: str, value: object, *, low: float, high: float = float("inf")) -> None:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
+        limit = f"between {low:g} and {high:g}" if high != float("inf") else f"of at least {low:g}"
+        raise UserError(f"must be a number {limit}, got {value!r}", key=name)
+
+
+def _divisors(number: int) -> str:
+    return ", ".join(str(n) for n in range(1, number + 1) if number % n == 0)
+
+
+def _check_retina(factors: tuple[int, ...], windows: tuple[int, ...]) -> None:
+    if not factors or list(factors) != sorted(set(factors)):
+        raise UserError(f"write the factors finest first, such as 1 4 16, got {factors}", key="retina_factors")
+    try:
+        check_nested(factors)
+    except UserError as error:
+        raise error.under("retina_factors") from None
+    if len(windows) != len(factors) - 1 or any(window < 1 for window in windows):
+        raise UserError(
+            f"one window of at least 1 unit for each factor but the coarsest: {len(factors) - 1} for factors "
+            f"{factors}, got {windows}",
+            key="retina_windows",
+        )

@@ -1,0 +1,60 @@
+"""The one kind of error a user can cause: what is wrong, where, and what to do about it.
+
+Everything that a configuration, a command line or a results folder can get wrong raises `UserError`;
+the command line prints it as a single line and exits with status 2. Our own invariants are asserted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+
+class UserError(ValueError):
+    """A mistake in what a user wrote.
+
+    Attributes:
+        message: what is wrong and what is legal, one sentence.
+        key: the path of the offending key, such as ``model.variant.top_down.layers[1]``, or empty.
+        file: the file it stands in, or empty.
+        line: its line in that file, counted from 1, or 0 where it is unknown.
+    """
+
+    def __init__(self, message: str, *, key: str = "", file: str = "", line: int = 0) -> None:
+        super().__init__(message)
+        self.message = message
+        self.key = key
+        self.file = file
+        self.line = line
+
+    def __str__(self) -> str:
+        place = f"{self.file}:{self.line}" if self.file and self.line else self.file
+        return ": ".join(part for part in (place, self.key, self.message) if part)
+
+    def __reduce__(self) -> tuple[object, ...]:  # keyword-only arguments do not pickle by themselves
+        return (_rebuild, (type(self), self.message, self.key, self.file, self.line))
+
+    def under(self, prefix: str) -> UserError:
+        """The same error with its key moved under `prefix`."""
+        separator = "." if self.key and not self.key.startswith("[") else ""
+        return UserError(self.message, key=f"{prefix}{separator}{self.key}", file=self.file, line=self.line)
+
+    def at(self, file: str, line: int = 0) -> UserError:
+        """The same error placed in `file`; a place already known is kept."""
+        return UserError(self.message, key=self.key, file=self.file or file, line=self.line or line)
+
+
+def _rebuild(kind: type[UserError], message: str, key: str, file: str, line: int) -> UserError:
+    return kind(message, key=key, file=file, line=line)
+
+
+def unknown(what: str, value: object, legal: Iterable[str]) -> str:
+    """A sentence for an unknown name: the nearest legal one first, then all of them.
+
+    >>> unknown("variant", "topdown", ["vanilla", "top_down"])
+    "unknown variant 'topdown', did you mean 'top_down'? Legal: top_down, vanilla"
+    """
+    names = sorted(legal)
+    near = get_close_matches(str(value), names, n=1, cutoff=0.5)
+    guess = f", did you mean '{near[0]}'?" if near else "."
+    return f"unknown {what} '{value}'{guess} Legal: {', '.join(names)}"

@@ -1,0 +1,1 @@
+"""Search spaces that ship with msarch; `msarch search NAME` finds them by name."""
