@@ -1,0 +1,127 @@
+"""What all variants share: embeddings, normalised streams, the tied readout, initialisation.
+
+Shapes: B batch, T tokens, N positions at a scale, D d_model, V vocabulary.
+"""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from typing import Protocol, cast, runtime_checkable
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import linear
+
+from msarch.block import Stack, causal_stack
+from msarch.config import ModelConfig
+
+
+@runtime_checkable
+class InitialisesItself(Protocol):
+    """A module whose start differs from the common rule."""
+
+    def initialise(self) -> None:
+        """Draw or set this module's own parameters, after the common rule has."""
+
+
+class Stream(nn.Module):
+    """The entrance of a scale: a layer norm and learned absolute positions, one for each state.
+
+    Every stream is normalised before it meets another, in every variant alike: token embeddings start two
+    orders of magnitude below what leaves a stack of blocks, which would drown them for the whole of a
+    small budget. This is our own addition to the papers.
+    """
+
+    def __init__(self, d_model: int, positions: int) -> None:
+        super().__init__()
+        self.norm = nn.LayerNorm(d_model)
+        self.positions = nn.Embedding(positions, d_model)
+
+    def place(self, x_BND: Tensor) -> Tensor:
+        """Add position n to state n: (B, N, D) -> (B, N, D)."""
+        return x_BND + self.positions.weight[: x_BND.shape[1]]
+
+
+class LanguageModel(nn.Module, ABC):
+    """A causal language model: ``model(tokens)`` gives logits, (B, T) int64 -> (B, T, V).
+
+    The output at position t has read tokens 0..t and predicts token t + 1.
+    """
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.embedding = nn.Embedding(config.vocab_size, config.d_model)
+        self.streams = nn.ModuleDict()
+        self.stacks = nn.ModuleDict()
+        self.final_norm = nn.LayerNorm(config.d_model)
+
+    @abstractmethod
+    def features(self, tokens_BT: Tensor) -> Tensor:
+        """States after the final norm, from which logits are read: (B, T) -> (B, T, D)."""
+
+    @abstractmethod
+    def attended_pairs(self, length: int) -> int:
+        """Query-key pairs that all layers together compute for one sequence of that many tokens."""
+
+    @abstractmethod
+    def cached_states(self, length: int) -> int:
+        """Key-value pairs, each of 2 D numbers, that generation keeps after that many tokens of one sequence."""
+
+    def forward(self, tokens_BT: Tensor) -> Tensor:
+        """Logits, (B, T) int64 -> (B, T, V). Raises ValueError beyond the configured context."""
+        return linear(self.features(tokens_BT), self.readout_weight)
+
+    @property
+    def readout_weight(self) -> Tensor:
+        """(V, D), tied to the token embedding."""
+        return self.embedding.weight
+
+    def embed(self, tokens_BT: Tensor) -> Tensor:
+        """Token embeddings before any norm: (B, T) -> (B, T, D)."""
+        if tokens_BT.shape[1] > self.config.context:
+            raise ValueError(f"{tokens_BT.shape[1]} tokens exceed the context of {self.config.context}")
+        embedded: Tensor = self.embedding(tokens_BT)
+        return embedded
+
+    def new_stack(self, layers: int) -> Stack:
+        """A stack of causal blocks."""
+        return causal_stack(layers, self.config.d_model, self.config.n_heads, self.config.d_ff)
+
+    def add_scale(self, factor: int, stack: Stack) -> None:
+        """Give the scale of that factor its entrance and its blocks."""
+        self.streams[str(factor)] = Stream(self.config.d_model, self.config.context // factor)
+        self.stacks[str(factor)] = stack
+
+    def stream_at(self, factor: int) -> Stream:
+        """The entrance of the scale of that factor."""
+        return cast(Stream, self.streams[str(factor)])
+
+    def run_scale(self, factor: int, x_BND: Tensor) -> Tensor:
+        """Norm, positions and blocks of one scale: (B, N, D) -> (B, N, D)."""
+        stream = self.stream_at(factor)
+        states: Tensor = self.stacks[str(factor)](stream.place(stream.norm(x_BND)))
+        return states
+
+    def initialise(self) -> None:
+        """Draw every parameter, from torch's current random state.
+
+        Matrices 1/sqrt(3 fan_in), embeddings and positions 0.02, biases 0, norms 1. The last matrix of each residual
+        branch is scaled by 1/sqrt(2 layers), as in GPT-2. What a module wants otherwise it sets in its own
+        `initialise`, called last.
+        """
+        depth = 1 / math.sqrt(2 * self.config.n_layers)
+        for module in self.modules():
+            if isinstance(module, nn.Linear):
+                nn.init.normal_(module.weight, std=1 / math.sqrt(3 * module.in_features))
+                nn.init.zeros_(module.bias) if module.bias is not None else None
+            elif isinstance(module, nn.Embedding):
+                nn.init.normal_(module.weight, std=0.02)
+        for name, parameter in self.named_parameters():
+            if name.endswith("out.weight"):
+                with torch.no_grad():
+                    parameter.mul_(depth)
+        for module in self.modules():
+            if module is not self and isinstance(module, InitialisesItself):
+                module.initialise()

@@ -1,0 +1,80 @@
+"""Next-token cross-entropy: over all logits at once, or in chunks that never hold them all.
+
+With a large vocabulary the logits, their softmax and their gradient are three copies of
+(batch x time x vocabulary): most of a small model's memory, and all of the difference between architectures.
+The chunked loss computes the gradient of the states and of the readout while a chunk's logits are at hand, in the
+forward pass, with the same number of matrix products and nothing kept.
+
+Shapes: N = batch x time positions, D d_model, V vocabulary.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.autograd.function import once_differentiable
+from torch.nn.functional import cross_entropy, linear
+
+_CHUNK_NUMBERS = 2**20  # logits in a chunk: 4 MiB in float32, small enough for a CPU's cache
+_LEAST_ROWS = 128  # below this the matrix products of a large vocabulary run at half speed
+
+
+def full_loss(features_BTD: Tensor, weight_VD: Tensor, targets_BT: Tensor) -> Tensor:
+    """Mean cross-entropy in nats per token, from all logits: (B, T, D), (V, D), (B, T) -> ()."""
+    logits = linear(features_BTD, weight_VD).flatten(0, 1)
+    return cross_entropy(logits.float() if logits.dtype == torch.bfloat16 else logits, targets_BT.flatten())
+
+
+def chunked_loss(features_BTD: Tensor, weight_VD: Tensor, targets_BT: Tensor) -> Tensor:
+    """The same value and gradients as `full_loss`, one chunk of logits at a time."""
+    rows = chunk_rows(weight_VD.shape[0])
+    loss: Tensor = _ChunkedCrossEntropy.apply(features_BTD.flatten(0, 1), weight_VD, targets_BT.flatten(), rows)  # type: ignore[no-untyped-call]
+    return loss
+
+
+def chunk_rows(vocab_size: int) -> int:
+    """Positions whose logits are held at a time."""
+    return max(_LEAST_ROWS, _CHUNK_NUMBERS // vocab_size)
+
+
+class _ChunkedCrossEntropy(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, features_ND: Tensor, weight_VD: Tensor, targets_N: Tensor, rows: int) -> Tensor:
+        positions = features_ND.shape[0]
+        wants = ctx.needs_input_grad[0] or ctx.needs_input_grad[1]
+        device = features_ND.device.type
+        # One cast here instead of one in each chunk; without autocast it is the tensor itself.
+        narrow = torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else weight_VD.dtype
+        weight = weight_VD.to(narrow)
+        loss = features_ND.new_zeros((), dtype=_wide(features_ND.dtype))
+        grad_features = torch.empty_like(features_ND) if wants else None
+        grad_weight = torch.zeros_like(weight_VD) if wants else None
+        with torch.autocast(device, enabled=False):
+            for start in range(0, positions, rows):
+                here = slice(start, start + rows)
+                states, targets = features_ND[here].to(narrow), targets_N[here, None]
+                logits = linear(states, weight).to(loss.dtype)
+                log_total = logits.logsumexp(dim=1, keepdim=True)
+                loss += (log_total - logits.gather(1, targets)).sum()
+                if grad_features is not None and grad_weight is not None:
+                    grad = logits.sub_(log_total).exp_()
+                    grad.scatter_add_(1, targets, torch.full_like(log_total, -1.0))
+                    grad = grad.div_(positions).to(narrow)
+                    grad_features[here] = grad @ weight
+                    grad_weight += (grad.T @ states).to(grad_weight.dtype)
+        if wants:
+            ctx.save_for_backward(grad_features, grad_weight)
+        return loss / positions
+
+    @staticmethod
+    @once_differentiable  # type: ignore[misc, untyped-decorator]
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, None, None]:
+        grad_features, grad_weight = ctx.saved_tensors
+        # In place: nobody else holds these two, and a scaled copy of each would be the step's peak.
+        return grad_features.mul_(grad), grad_weight.mul_(grad), None, None
+
+
+def _wide(dtype: torch.dtype) -> torch.dtype:
+    return torch.float64 if dtype == torch.float64 else torch.float32

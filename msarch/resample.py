@@ -1,0 +1,43 @@
+"""Between scales: pooling tokens into blocks and reading completed blocks back, without seeing ahead.
+
+Shapes: B batch, N positions at the finer scale, M = N // k blocks at the coarser one, D d_model.
+
+Convention (inclusive): the state at position t has read tokens 0..t. Block j stands for positions
+jk .. (j+1)k - 1 and may be read from position (j+1)k - 1 on, where its last member is known.
+A block that the sequence does not complete could be read by nobody, so it is never made: any length works.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+
+def average_pool(x_BND: Tensor, factor: int) -> Tensor:
+    """Mean of each complete block of `factor` positions: (B, N, D) -> (B, N // factor, D)."""
+    if factor == 1:
+        return x_BND
+    blocks = x_BND.shape[1] // factor
+    return x_BND[:, : blocks * factor].unflatten(1, (blocks, factor)).mean(dim=2)
+
+
+class CausalUpsample(nn.Module):
+    """Repeats each coarse state at the fine positions whose last completed block it is.
+
+    u_i = c_{floor((i+1)/k) - 1}, the null state where the index is -1 (reference: the smallest legal shift,
+    Hourglass, arXiv 2110.13711, appendix A.2, in the inclusive convention).
+    """
+
+    def __init__(self, factor: int) -> None:
+        super().__init__()
+        self.factor = factor
+
+    def forward(self, null_and_coarse: Tensor, length: int) -> Tensor:
+        """(B, 1 + M, D), the null state first -> (B, length, D)."""
+        repeated = null_and_coarse.unsqueeze(2).expand(-1, -1, self.factor, -1).flatten(1, 2)
+        return repeated[:, 1 : length + 1]
+
+
+def prepend(vector_D: Tensor, x_BND: Tensor) -> Tensor:
+    """Put one learned vector before each sequence: (B, 1 + N, D)."""
+    return torch.cat([vector_D.to(x_BND.dtype).expand(x_BND.shape[0], 1, -1), x_BND], dim=1)
