@@ -1,0 +1,111 @@
+"""The cache folder, and how it stays whole when several processes build the same thing at once.
+
+What is built stands aside under a temporary name and is renamed as a whole, so that it is there completely
+or not at all. A kernel lock makes the second builder wait instead of working twice; where the file system
+knows no locks both build and the loser's copy is dropped.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from msarch.errors import UserError
+
+fcntl: Any = None
+with contextlib.suppress(ImportError):  # Windows has none: renaming alone keeps the cache whole there
+    fcntl = importlib.import_module("fcntl")
+
+
+def cache_base() -> Path:
+    """$MSARCH_CACHE, else $XDG_CACHE_HOME/msarch, else ~/.cache/msarch; made where it is missing. Raises UserError."""
+    named = os.environ.get("MSARCH_CACHE", "")
+    caches = os.environ.get("XDG_CACHE_HOME", "")
+    base = Path(named).expanduser() if named else Path(caches or Path.home() / ".cache") / "msarch"
+    try:
+        base.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise _unusable(base, error) from None
+    return base.absolute()
+
+
+def write_aside(path: Path, content: bytes) -> None:
+    """Writes a file so that it is there completely or not at all. Raises UserError where that is impossible."""
+    try:
+        handle, aside = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+        Path(aside).chmod(0o644)  # temporary files are private; a cache may be shared
+        Path(aside).replace(path)
+    except OSError as error:
+        raise _unusable(path.parent, error) from None
+
+
+def build_folder(folder: Path, *, is_whole: Callable[[Path], bool], build: Callable[[Path], None]) -> None:
+    """Makes `folder` whole: `build` fills an empty folder aside, which then takes its name.
+
+    A folder that is not whole is replaced. Raises UserError where the cache cannot be written, and whatever
+    `build` raises; nothing half-built is left then.
+    """
+    if is_whole(folder):
+        return
+    try:
+        with _locked(folder) as alone:
+            if is_whole(folder):
+                return
+            if alone:
+                _clear_left_over(folder)
+            aside = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
+            try:
+                build(aside)
+                _take_name(aside, folder, is_whole)
+            finally:
+                shutil.rmtree(aside, ignore_errors=True)
+    except OSError as error:
+        raise _unusable(folder.parent, error) from error
+
+
+def _take_name(aside: Path, folder: Path, is_whole: Callable[[Path], bool]) -> None:
+    aside.chmod(0o755)  # mkdtemp's folders are private; a cache may be shared
+    if folder.exists() and not is_whole(folder):
+        shutil.move(folder, Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent)) / "damaged")
+        _clear_left_over(folder, but=aside)
+    try:
+        aside.rename(folder)
+    except OSError:
+        if not is_whole(folder):  # another process was first: its copy is as good as ours
+            raise
+
+
+def _clear_left_over(folder: Path, *, but: Path | None = None) -> None:
+    """Removes what builders left that were killed."""
+    for path in folder.parent.glob(f".{folder.name}.*"):
+        if path.is_dir() and path != but:
+            shutil.rmtree(path, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def _locked(folder: Path) -> Iterator[bool]:
+    """Waits until no other process builds `folder`; yields whether that is certain."""
+    if fcntl is None:
+        yield False
+        return
+    with Path(f"{folder}.lock").open("ab") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            alone = True
+        except OSError:  # some network file systems know no locks: the renaming still keeps the cache whole
+            alone = False
+        yield alone  # closing the file, or the death of this process, frees the lock
+
+
+def _unusable(base: Path, error: OSError) -> UserError:
+    return UserError(
+        f"the cache {base} cannot be written ({error.strerror or error}); name another folder in MSARCH_CACHE"
+    )

@@ -1,0 +1,88 @@
+"""Documents from a Hugging Face data set, by name, configuration and splits."""
+
+from __future__ import annotations
+
+import socket
+import urllib.parse
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from msarch.corpus_config import CorpusConfig
+from msarch.errors import UserError
+from msarch.text_files import text_of
+
+_KEY = "corpus.huggingface"
+
+
+def load_splits(config: CorpusConfig) -> dict[str, list[Any]]:
+    """Tables of the splits that the configuration names, or that the data set has under the usual names.
+
+    Always with "train"; a split that does not exist is left out where it was not asked for. Raises UserError.
+    """
+    import datasets
+
+    if not Path(config.name).exists() and not _hub_answers():
+        _stay_offline()
+    try:
+        every = datasets.load_dataset(config.name, config.config or None)
+        named = {"train": config.train, "validation": config.validation, "test": config.test}
+        return {
+            split: [_table(config, every, name) for name in names or (split,)]
+            for split, names in named.items()
+            if names or split == "train" or split in every
+        }
+    except (ValueError, OSError, datasets.exceptions.DatasetsError) as error:
+        if isinstance(error, UserError):
+            raise
+        reason = " ".join(str(error).split())[:200]
+        raise UserError(
+            f"data set '{config.name}' cannot be loaded: {reason}. Check its name and configuration, and the network; "
+            "a data set that was loaded once works without",
+            key=_KEY,
+        ) from None
+
+
+def _table(config: CorpusConfig, every: Any, name: str) -> Any:
+    import datasets
+
+    if name in every:
+        return every[name]
+    if "[" in name:  # part of a split, such as train[:10%]
+        return datasets.load_dataset(config.name, config.config or None, split=name)
+    raise UserError(f"data set '{config.name}' has no split '{name}'. Legal: {', '.join(every)}", key=_KEY)
+
+
+def read_tables(tables: list[Any], *, column: str, key: str) -> Iterator[str]:
+    """The text of every row. Raises UserError at `key` where the column is missing or holds no text."""
+    for table in tables:
+        for number, row in enumerate(table):
+            try:
+                yield text_of(row, column, f"row {number}")
+            except UserError as error:
+                raise error.under(key) from None
+
+
+def _hub_answers() -> bool:
+    """Whether the hub can be reached: without this test its client retries for 23 s before it fails."""
+    from huggingface_hub import constants
+
+    if urllib.request.getproxies():
+        return True
+    address = urllib.parse.urlsplit(constants.ENDPOINT)
+    port = address.port or (80 if address.scheme == "http" else 443)
+    try:
+        with socket.create_connection((address.hostname or "", port), timeout=5):
+            return True
+    except OSError:
+        return False
+
+
+def _stay_offline() -> None:
+    """What HF_HUB_OFFLINE=1 would have done: cached data sets load, others fail at once."""
+    import datasets
+    import huggingface_hub
+
+    datasets.config.HF_HUB_OFFLINE = True
+    huggingface_hub.constants.HF_HUB_OFFLINE = True

@@ -1,0 +1,41 @@
+"""Long documents in pieces, so that encoding them takes little memory and uses every core.
+
+A cut stands after a single line end between two words, where the byte-level pre-tokenizer cuts anyway: the
+tokens of the pieces are those of the whole. Only text without such a place for a long stretch is cut bluntly.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+
+PIECE = 1 << 18
+"""Characters of a piece; one without a good place to cut in its reach may be twice as long."""
+
+_CUT = re.compile(r"(?<=\S)\n(?=\S)")
+
+
+def pieces(text: str, size: int = PIECE) -> Iterator[str]:
+    """`text` in pieces of `size` to 2 `size` characters; together they are the text."""
+    start = 0
+    while len(text) - start > 2 * size:
+        cut = _CUT.search(text, start + size, start + 2 * size)
+        stop = cut.end() if cut else start + 2 * size
+        yield text[start:stop]
+        start = stop
+    yield text[start:]
+
+
+def batched(documents: Iterable[str], characters: int = 16 * PIECE) -> Iterator[list[tuple[str, bool]]]:
+    """Pieces of all documents, in lists of about so many characters; each with whether it begins a document."""
+    batch: list[tuple[str, bool]] = []
+    held = 0
+    for text in documents:
+        for number, piece in enumerate(pieces(text)):
+            batch.append((piece, number == 0))
+            held += len(piece)
+            if held >= characters:
+                yield batch
+                batch, held = [], 0
+    if batch:
+        yield batch
