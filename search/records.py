@@ -47,6 +47,7 @@ class TrialRecord:
         violation: the limit that an infeasible candidate exceeds, such as "memory: 312 MiB > 256 MiB".
         twin: of a duplicate, the number of the trial with the same candidate.
         error: why a trial failed, one line.
+        control_rung: where the pruner would have stopped the trial, had it not run on as a control.
     """
 
     number: int
@@ -61,3 +62,4 @@ class TrialRecord:
     violation: str = ""
     twin: int | None = None
     error: str = ""
+    control_rung: int | None = None
