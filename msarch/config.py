@@ -53,6 +53,10 @@ class ModelConfig:
         except UserError as error:
             raise error.under("layers") from None
         self._check_options(variant)
+        if max(self.scales) > self.context:
+            raise UserError(
+                f"no block of {max(self.scales)} tokens is ever complete in a context of {self.context}", key="context"
+            )
 
     def _check_options(self, variant: Variant) -> None:
         optional = {name for known in VARIANTS.values() for name in known.options}

@@ -63,17 +63,25 @@ class _ChunkedCrossEntropy(torch.autograd.Function):
                     grad.scatter_add_(1, targets, torch.full_like(log_total, -1.0))
                     grad = grad.div_(positions).to(narrow)
                     grad_features[here] = grad @ weight
-                    grad_weight += (grad.T @ states).to(grad_weight.dtype)
+                    _add_product(grad_weight, grad.T, states)
         if wants:
             ctx.save_for_backward(grad_features, grad_weight)
         return loss / positions
 
     @staticmethod
-    @once_differentiable  # type: ignore[misc, untyped-decorator]
+    @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, None, None]:
         grad_features, grad_weight = ctx.saved_tensors
         # In place: nobody else holds these two, and a scaled copy of each would be the step's peak.
         return grad_features.mul_(grad), grad_weight.mul_(grad), None, None
+
+
+def _add_product(total: Tensor, left: Tensor, right: Tensor) -> None:
+    """``total += left @ right``; in one dtype without a second (V, D) tensor, the largest of a small model."""
+    if left.dtype == total.dtype:
+        total.addmm_(left, right)
+    else:
+        total += left @ right
 
 
 def _wide(dtype: torch.dtype) -> torch.dtype:

@@ -18,7 +18,8 @@ def average_pool(x_BND: Tensor, factor: int) -> Tensor:
     if factor == 1:
         return x_BND
     blocks = x_BND.shape[1] // factor
-    return x_BND[:, : blocks * factor].unflatten(1, (blocks, factor)).mean(dim=2)
+    complete = x_BND[:, : blocks * factor]
+    return complete.reshape(complete.shape[0], blocks, factor, complete.shape[-1]).mean(dim=2)
 
 
 class CausalUpsample(nn.Module):

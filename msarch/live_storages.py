@@ -1,0 +1,64 @@
+"""Counts the bytes of all tensor storages alive, operation by operation, on real tensors or on fake ones.
+
+Every operation passes through a dispatch mode; a storage is counted when an operation first returns it and
+dropped when the last reference to it goes (`weakref.finalize`). What a kernel allocates and frees inside itself is
+not seen, by design: it is the same for every candidate of a kernel.
+"""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Iterable
+from typing import Any
+
+from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
+
+
+class LiveStorages(TorchDispatchMode):
+    """A log of allocations and frees.
+
+    Attributes:
+        events: (storage, bytes), positive when it appears, negative when it goes, in order.
+        storage_phase: the phase in which each storage appeared.
+        operations: how many events had been logged, and which phase it was, at each operation: for the peak's place.
+    """
+
+    def __init__(self, alignment: int = 1) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.events: list[tuple[int, int]] = []
+        self.storage_phase: list[str] = []
+        self.operations: list[tuple[int, str, str]] = []
+        self.phase = "setup"
+        self._alignment = alignment
+        self._alive: dict[int, int] = {}
+
+    def see(self, tensors: Iterable[Tensor]) -> list[int]:
+        """Count these tensors' storages from now on; their numbers, in order."""
+        return [self._number(tensor) for tensor in tensors]
+
+    def _number(self, tensor: Tensor) -> int:
+        storage = tensor.untyped_storage()
+        key = storage._cdata
+        number = self._alive.get(key)
+        if number is None:
+            number = len(self.storage_phase)
+            size = -(-storage.nbytes() // self._alignment) * self._alignment
+            self.storage_phase.append(self.phase)
+            self.events.append((number, size))
+            self._alive[key] = number
+            weakref.finalize(storage, self._free, key, number, size)
+        return number
+
+    def _free(self, key: int, number: int, size: int) -> None:
+        self.events.append((number, -size))
+        del self._alive[key]
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        out = func(*args, **(kwargs or {}))
+        for leaf in tree_leaves(out):
+            if isinstance(leaf, Tensor):
+                self._number(leaf)
+        self.operations.append((len(self.events), self.phase, str(func)))
+        return out

@@ -1,0 +1,70 @@
+"""One training step, exactly as it is trained and exactly as it is profiled.
+
+Everything that decides memory or numerics stands here: the attention kernel, autocast, the loss, checkpointing,
+gradient clipping, the optimizer. The trainer runs it on real tensors, the profiler on fake ones.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from msarch.attention import attention_kernel
+from msarch.block import Stack
+from msarch.config import TrainingConfig
+from msarch.language_model import LanguageModel
+from msarch.loss import chunked_loss, full_loss
+
+LOSSES: dict[str, Callable[[Tensor, Tensor, Tensor], Tensor]] = {"full": full_loss, "chunked": chunked_loss}
+
+
+def make_optimizer(model: LanguageModel, training: TrainingConfig) -> torch.optim.AdamW:
+    """Fused AdamW; weight decay acts on matrices, not on norms and biases."""
+    for module in model.modules():
+        if isinstance(module, Stack):
+            module.checkpointing = training.checkpointing == "block"
+    parameters = list(model.parameters())
+    groups = [
+        {"params": [p for p in parameters if p.ndim >= 2], "weight_decay": training.weight_decay},
+        {"params": [p for p in parameters if p.ndim < 2], "weight_decay": 0.0},
+    ]
+    return torch.optim.AdamW(groups, lr=training.learning_rate, betas=training.betas, fused=True)
+
+
+def batch_loss(
+    model: LanguageModel, inputs_BT: Tensor, targets_BT: Tensor, training: TrainingConfig, watch: Callable[[str], None]
+) -> Tensor:
+    """Mean loss of one batch in nats per token, as the configuration computes it."""
+    with torch.autocast(inputs_BT.device.type, torch.bfloat16, enabled=training.dtype == "bfloat16"):
+        watch("forward")
+        features = model.features(inputs_BT)
+        watch("loss")
+        return LOSSES[training.loss](features, model.readout_weight, targets_BT)
+
+
+def training_step(
+    model: LanguageModel,
+    optimizer: torch.optim.Optimizer,
+    inputs_BT: Tensor,
+    targets_BT: Tensor,
+    training: TrainingConfig,
+    watch: Callable[[str], None] = lambda phase: None,
+) -> Tensor:
+    """One update; returns the loss before it, detached, in nats per token.
+
+    `watch` is told the phases as they begin: forward, loss, backward, optimizer, end.
+    """
+    optimizer.zero_grad(set_to_none=True)
+    # Checkpointed blocks run again inside the backward pass, so the kernel is chosen around both.
+    with attention_kernel(training.attention):
+        loss = batch_loss(model, inputs_BT, targets_BT, training, watch)
+        watch("backward")
+        loss.backward()  # type: ignore[no-untyped-call]
+    watch("optimizer")
+    if training.clip:
+        torch.nn.utils.clip_grad_norm_(model.parameters(), training.clip)
+    optimizer.step()
+    watch("end")
+    return loss.detach()

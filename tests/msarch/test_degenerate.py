@@ -1,0 +1,58 @@
+"""Where a multi-scale model has nothing multi-scale left, it is the vanilla model, with the same weights."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from small_models import small
+
+from msarch import ModelConfig, build_model
+from msarch.causality import randomised_copy
+from msarch.top_down import Condition
+
+ONE_SCALE = [
+    small("top_down", "3@1"),
+    small("bottom_up", "3@1"),
+    small("retina", "3@1", retina_factors=(1,), retina_windows=()),
+    small("retina", "3@1", retina_factors=(1, 4, 16), retina_windows=(48, 1)),
+]
+
+
+def difference(config: ModelConfig, other: ModelConfig) -> float:
+    """Largest difference of the logits of two configurations with the same random weights, in float64."""
+    left, right = randomised_copy(build_model(config)), build_model(other).double()
+    right.load_state_dict(left.state_dict(), strict=True)
+    tokens = torch.randint(config.vocab_size, (3, config.context - 1))
+    return (left(tokens) - right(tokens)).abs().max().item()
+
+
+@pytest.mark.parametrize("config", ONE_SCALE, ids=lambda c: f"{c.variant} {c.retina_windows}")
+def test_one_scale_is_the_vanilla_model(config: ModelConfig) -> None:
+    assert difference(config, small("vanilla", "3@1")) < 1e-12
+
+
+def test_a_narrow_retina_is_another_model_than_vanilla() -> None:
+    narrow = small("retina", "3@1", retina_factors=(1, 4, 16), retina_windows=(8, 2))
+    assert difference(narrow, small("vanilla", "3@1")) > 1e-3
+
+
+def test_bottom_up_without_a_coarse_scale_may_still_be_written_in_two_parts() -> None:
+    left = randomised_copy(build_model(small("bottom_up", "2@1 1@1")))
+    right = build_model(small("vanilla", "3@1")).double()
+    moved = {name.replace("post.blocks.0", "stacks.1.blocks.2"): value for name, value in left.state_dict().items()}
+    right.load_state_dict(moved, strict=True)
+    tokens = torch.randint(61, (3, 48))
+    assert (left(tokens) - right(tokens)).abs().max() < 1e-12
+
+
+def test_top_down_with_the_coarse_half_of_w_at_zero_is_its_fine_stack() -> None:
+    coarse = randomised_copy(build_model(small("top_down", "2@4 1@1")))
+    condition = coarse.get_submodule("conditions.1")
+    assert isinstance(condition, Condition)
+    torch.nn.init.eye_(condition.fine.weight)
+    torch.nn.init.zeros_(condition.fine.bias)
+    torch.nn.init.zeros_(condition.coarse.weight)
+    fine = build_model(small("vanilla", "1@1")).double()
+    fine.load_state_dict(coarse.state_dict(), strict=False)
+    tokens = torch.randint(61, (3, 47))
+    assert torch.equal(coarse(tokens), fine(tokens))

@@ -1,0 +1,180 @@
+"""Deliberately wrong models: one that sees ahead and one that lags a block must be caught, for every variant."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from small_models import small, windows
+from torch import Tensor
+
+from msarch import ModelConfig, build_model
+from msarch.attention import positions_of
+from msarch.bottom_up import Aggregation, BottomUp
+from msarch.causality import CausalityError, check_causality, influence, randomised_copy
+from msarch.language_model import LanguageModel
+from msarch.resample import CausalUpsample
+from msarch.retina import RetinaAttention, cover
+from msarch.top_down import Condition, TopDown
+
+
+class NaiveRepeat(CausalUpsample):
+    """Repeats the running block: state j is read from its first token on."""
+
+    def forward(self, null_and_coarse: Tensor, length: int) -> Tensor:
+        padded = torch.cat([null_and_coarse, null_and_coarse[:, -1:]], dim=1)
+        return padded[:, 1:].repeat_interleave(self.factor, dim=1)[:, :length]
+
+
+class WholeBlockShift(CausalUpsample):
+    """Legal but one block late at a block's last token: state j is read from (j + 1) k on, not (j + 1) k - 1."""
+
+    def forward(self, null_and_coarse: Tensor, length: int) -> Tensor:
+        return null_and_coarse.repeat_interleave(self.factor, dim=1)[:, :length]
+
+
+def shift_blocks(visible_TM: Tensor, tokens: int, *, null: int) -> Tensor:
+    """The same mask `tokens` earlier (a leak) or later (a lag); the null state and the tokens themselves stay."""
+    shifted = visible_TM.roll(-tokens, dims=0)
+    shifted[-tokens:] = visible_TM[-1] if tokens > 0 else shifted[-tokens:]
+    shifted[:, :null] = visible_TM[:, :null]
+    if tokens < 0:
+        shifted[:-tokens, null:] = False
+    return shifted
+
+
+def mutate_top_down(model: LanguageModel, mutant: type[CausalUpsample]) -> LanguageModel:
+    assert isinstance(model, TopDown)
+    for condition in model.conditions.values():
+        assert isinstance(condition, Condition)
+        condition.upsample = mutant(condition.upsample.factor)
+    return model
+
+
+class ShiftedAggregation(Aggregation):
+    shift = 0
+
+    def visible(self, length: int, device: torch.device) -> Tensor:
+        return shift_blocks(super().visible(length, device), self.shift, null=1)
+
+
+def mutate_bottom_up(model: LanguageModel, shift: int) -> LanguageModel:
+    assert isinstance(model, BottomUp) and model.aggregation is not None
+    model.aggregation.__class__ = type("Mutant", (ShiftedAggregation,), {"shift": shift})
+    return model
+
+
+class LeakyRetina(RetinaAttention):
+    """Reads the running block of the coarsest scale besides its legal keys."""
+
+    def visible(self, length: int, device: torch.device) -> Tensor:
+        mask = cover(length, self.factors, self.windows, device)
+        blocks = length // self.factors[-1]
+        running = positions_of(length, device)[:, None] // self.factors[-1] == positions_of(blocks, device)
+        mask[:, mask.shape[1] - blocks :] |= running
+        return mask
+
+
+class LateRetina(RetinaAttention):
+    """Reads what the query before it should read."""
+
+    def visible(self, length: int, device: torch.device) -> Tensor:
+        mask = cover(length, self.factors, self.windows, device)
+        return torch.cat([mask[:1], mask[:-1]])
+
+
+def mutate_retina(model: LanguageModel, mutant: type[RetinaAttention]) -> LanguageModel:
+    for module in model.modules():
+        if isinstance(module, RetinaAttention):
+            module.__class__ = mutant
+    return model
+
+
+TOP_DOWN = [small("top_down", "1@4 1@1"), small("top_down", "1@16 1@4 1@1")]
+BOTTOM_UP = [small("bottom_up", "1@1 1@4 1@1"), small("bottom_up", "0@1 1@4 1@16 1@1")]
+RETINA = small("retina", "2@1", **windows(8, 2))
+
+
+@pytest.mark.parametrize("config", TOP_DOWN)
+def test_a_naive_repeat_is_caught(config: ModelConfig) -> None:
+    with pytest.raises(CausalityError, match="sees ahead"):
+        check_causality(mutate_top_down(build_model(config), NaiveRepeat))
+
+
+def test_the_good_start_of_a_top_down_model_would_hide_the_naive_repeat() -> None:
+    """Why the check draws every parameter: at initialisation the coarse half of W is zero."""
+    leaky = mutate_top_down(build_model(TOP_DOWN[0]), NaiveRepeat).double()
+    assert not influence(leaky, 12, range(12)).tril(diagonal=-1).any()
+    assert influence(randomised_copy(leaky), 12, range(12)).tril(diagonal=-1).any()
+
+
+@pytest.mark.parametrize("config", BOTTOM_UP)
+def test_an_aggregation_that_reads_running_blocks_is_caught(config: ModelConfig) -> None:
+    with pytest.raises(CausalityError, match="sees ahead"):
+        check_causality(mutate_bottom_up(build_model(config), 1))
+
+
+def test_a_retina_that_reads_the_running_block_is_caught() -> None:
+    with pytest.raises(CausalityError, match="sees ahead"):
+        check_causality(mutate_retina(build_model(RETINA), LeakyRetina))
+
+
+def covers_the_past_exactly(attention: RetinaAttention, length: int) -> bool:
+    """Do the keys of each query stand for the tokens 0..t, each of them once?"""
+    mask = attention.visible(length, torch.device("cpu")).int()
+    tokens_of_key = torch.cat(
+        [torch.eye(length // f, dtype=torch.int32).repeat_interleave(f, dim=1) for f in attention.factors]
+    )
+    return torch.equal(mask @ tokens_of_key, torch.ones(length, length, dtype=torch.int32).tril())
+
+
+@pytest.mark.parametrize(("factors", "sizes"), [((1, 4, 16), (8, 2)), ((1, 4, 16), (3, 1)), ((1, 3, 6, 12), (4, 2, 1))])
+def test_the_keys_of_a_retina_stand_for_every_past_token_once(factors: tuple[int, ...], sizes: tuple[int, ...]) -> None:
+    assert covers_the_past_exactly(RetinaAttention(16, 2, factors, sizes), 10 * factors[-1])
+
+
+def test_a_retina_one_token_late_is_caught() -> None:
+    assert not covers_the_past_exactly(LateRetina(16, 2, (1, 4, 16), (8, 2)), 160)
+
+
+def coarse_block_is_used(model: LanguageModel, factor: int) -> bool:
+    """Does the coarse state of a block reach the output at the block's last token?
+
+    The path through the coarse scale is told from the fine one by cutting it: the state is replaced, after its
+    scale has run, and the output at exactly the last token of the block must notice.
+    """
+    model = randomised_copy(model)
+    tokens = torch.randint(model.config.vocab_size, (1, 2 * factor), generator=torch.Generator().manual_seed(0))
+    plain = model.features(tokens)
+
+    def disturb(module: torch.nn.Module, args: object, states: Tensor) -> Tensor:
+        changed = states.clone()
+        changed[:, 1] += torch.linspace(-1, 1, states.shape[-1], dtype=states.dtype)
+        return changed
+
+    handle = model.stacks[str(factor)].register_forward_hook(disturb)
+    disturbed = model.features(tokens)
+    handle.remove()
+    differs = (plain != disturbed).any(dim=-1)[0]
+    assert not differs[: 2 * factor - 1].any()
+    return bool(differs[-1])
+
+
+@pytest.mark.parametrize("config", [*TOP_DOWN, *BOTTOM_UP])
+def test_a_completed_block_reaches_the_output_at_its_last_token(config: ModelConfig) -> None:
+    for factor in config.scales:
+        if factor > 1:
+            assert coarse_block_is_used(build_model(config), factor)
+
+
+@pytest.mark.parametrize("config", TOP_DOWN)
+def test_a_whole_block_shift_is_caught(config: ModelConfig) -> None:
+    model = mutate_top_down(build_model(config), WholeBlockShift)
+    check_causality(model)  # it is legal: only the information test can tell
+    assert not coarse_block_is_used(model, config.scales[-2])
+
+
+@pytest.mark.parametrize("config", BOTTOM_UP)
+def test_an_aggregation_one_token_late_is_caught(config: ModelConfig) -> None:
+    model = mutate_bottom_up(build_model(config), -1)
+    check_causality(model)
+    assert not coarse_block_is_used(model, max(config.scales))
