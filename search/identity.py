@@ -1,0 +1,57 @@
+"""Whether a results folder holds the search of this space; if not, which keys changed."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from msarch.errors import UserError
+
+if TYPE_CHECKING:
+    import optuna
+
+IDENTITY = "identity"
+
+
+def check_identity(study: optuna.Study, identity: dict[str, Any], folder: Path) -> None:
+    """Record what the space is, or see that it still is what was recorded.
+
+    Raises:
+        UserError: the space differs; the keys that changed are named.
+    """
+    meant = json.loads(json.dumps(identity))
+    recorded = study.user_attrs.get(IDENTITY)
+    if recorded is None:
+        study.set_user_attr(IDENTITY, meant)
+    elif recorded != meant:
+        raise UserError(
+            f"{folder} holds the search of another space; search into another folder with --out, or put back "
+            + changes(recorded, meant)
+        )
+
+
+def changes(before: Any, after: Any, *, at_most: int = 4) -> str:
+    """The keys in which two nested mappings differ, with both values: ``model.context: 64, now 128``."""
+    found = list(_changes(before, after, ""))
+    more = f", and {len(found) - at_most} more" if len(found) > at_most else ""
+    return "; ".join(found[:at_most]) + more
+
+
+def _changes(before: Any, after: Any, key: str) -> Iterator[str]:
+    if before == after:
+        return
+    if isinstance(before, dict) and isinstance(after, dict):
+        for name in dict.fromkeys([*before, *after]):
+            yield from _changes(before.get(name), after.get(name), f"{key}.{name}" if key else name)
+    elif isinstance(before, list) and isinstance(after, list) and len(before) == len(after):
+        for index, (mine, theirs) in enumerate(zip(before, after, strict=True)):
+            yield from _changes(mine, theirs, f"{key}[{index}]")
+    else:
+        yield f"{key}: {_brief(before)}, now {_brief(after)}"
+
+
+def _brief(value: Any) -> str:
+    text = "absent" if value is None else json.dumps(value)
+    return text if len(text) <= 60 else text[:57] + "..."

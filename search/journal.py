@@ -1,0 +1,100 @@
+"""The journal file as bytes: what a crash can leave in it, and how that is put right before it is opened.
+
+Three things are notable:
+
+* Optuna's own lock is a symbolic link beside the journal. Killed while it is held, the next start waits for
+  it, for ever with a relative path. We hold a kernel lock on the folder, so a link that is there is left over.
+* A short write (a full disk) leaves a torn line, and the next append would be glued to it.
+* A proposal is several lines: the trial, each parameter, and at last the candidate. A crash in between leaves
+  a trial without complete parameters. Nothing else is written meanwhile, so these lines are the last ones;
+  they are cut off like a torn line, and the number is proposed again, with the same seed and so alike.
+
+What is cut off is kept beside the journal as `.torn`.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from msarch.errors import UserError
+
+CREATE_STUDY, CREATE_TRIAL, SET_STATE, SET_USER_ATTR = 0, 4, 6, 8
+"""The operations of Optuna's journal that matter here; their numbers are its file format."""
+
+RUNNING, WAITING = 0, 4
+
+
+def repair(journal: Path, *, study: str, last_attr: str) -> None:
+    """Put a journal right that a crash left behind; only with the folder's lock held.
+
+    Args:
+        journal: path of the file; nothing happens where there is none.
+        study: name of the study whose unfinished last proposal is cut off.
+        last_attr: the trial attribute that is written last in a proposal.
+    """
+    for left_over in journal.parent.glob(f"{journal.name}.lock*"):  # the link, and ones half removed
+        left_over.unlink(missing_ok=True)
+    if not journal.exists():
+        return
+    content = journal.read_bytes()
+    whole = content.rfind(b"\n") + 1
+    while whole and not _is_json(content[content.rfind(b"\n", 0, whole - 1) + 1 : whole]):
+        whole = content.rfind(b"\n", 0, whole - 1) + 1
+    keep = _start_of_open_proposal(content[:whole], journal, study=study, last_attr=last_attr)
+    keep = whole if keep is None else keep
+    if keep < len(content):
+        _cut(journal, content[keep:], keep)
+
+
+def _cut(journal: Path, rest: bytes, keep: int) -> None:
+    with journal.with_name(f"{journal.name}.torn").open("ab") as torn:
+        torn.write(rest + b"\n")
+    with journal.open("r+b") as file:
+        file.truncate(keep)
+        os.fsync(file.fileno())
+
+
+def _is_json(line: bytes) -> bool:
+    try:
+        json.loads(line)
+    except ValueError:
+        return False
+    return True
+
+
+def _start_of_open_proposal(content: bytes, journal: Path, *, study: str, last_attr: str) -> int | None:
+    """Where the last proposal begins, if it never ended and nothing but itself follows."""
+    studies: list[str] = []
+    owners: list[int] = []  # trial id -> study id: both are counted over the whole journal
+    open_trial, start = -1, None
+    for offset, log in _lines(content, journal):
+        match log["op_code"]:
+            case 0:
+                studies.append(log["study_name"])
+            case 4:
+                owners.append(log["study_id"])
+                if studies[log["study_id"]] == study and log.get("state", RUNNING) == RUNNING:
+                    open_trial, start = len(owners) - 1, offset
+            case 6 if log["state"] == RUNNING and studies[owners[log["trial_id"]]] == study:
+                open_trial, start = log["trial_id"], offset
+            case 8 if log["trial_id"] == open_trial and last_attr in log["user_attr"]:
+                open_trial, start = -1, None
+        if start is not None and log.get("trial_id", open_trial) != open_trial:
+            open_trial, start = -1, None  # other work follows: these lines may not be cut
+    return start
+
+
+def _lines(content: bytes, journal: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+    offset = 0
+    for number, line in enumerate(content.splitlines(keepends=True), start=1):
+        try:
+            yield offset, json.loads(line)
+        except ValueError:
+            raise UserError(
+                "is damaged: this line is no JSON; restore the file from a copy", file=str(journal), line=number
+            ) from None
+        offset += len(line)

@@ -1,0 +1,76 @@
+"""Samplers by name, made anew and seeded for each proposal.
+
+A sampler that lives through a search draws from a stream that a restart would begin again. So each proposal
+gets a fresh one, seeded from (space seed, trial number): with one trial at a time a resumed search proposes
+exactly what an uninterrupted one would. All that they learn from stands in the study.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from msarch.errors import UserError, unknown
+
+if TYPE_CHECKING:
+    from optuna import Study
+    from optuna.samplers import BaseSampler
+    from optuna.trial import FrozenTrial, TrialState
+
+SAMPLERS = ("tpe", "nsga2", "random", "grid")
+
+
+def make_sampler(name: str, *, seed: int, number: int, startup: int = 10, concurrent: int = 1) -> BaseSampler:
+    """The sampler that proposes trial `number`; TPE draws the first `startup` trials at random.
+
+    TPE learns from complete, pruned and infeasible trials, NSGA-II from complete ones alone. With several
+    trials at a time TPE takes running ones for bad, so that it does not propose the same twice.
+
+    Raises:
+        UserError: no sampler has that name.
+    """
+    from optuna import samplers
+
+    derived = derived_seed(seed, number)
+    match name:
+        case "tpe":
+            return samplers.TPESampler(
+                seed=derived,
+                n_startup_trials=startup,
+                multivariate=True,
+                group=True,
+                constant_liar=concurrent > 1,
+                warn_independent_sampling=False,
+            )
+        case "nsga2":
+            return samplers.NSGAIISampler(seed=derived, population_size=16)
+        case "random":
+            return samplers.RandomSampler(seed=derived)
+        case "grid":
+            return _grid(derived)
+    raise UserError(unknown("sampler", name, SAMPLERS), key="search.sampler")
+
+
+def derived_seed(seed: int, number: int) -> int:
+    """A seed of 32 bits for one trial of a search."""
+    return int.from_bytes(hashlib.sha256(f"{seed}/{number}".encode()).digest()[:4])
+
+
+def _grid(seed: int) -> BaseSampler:
+    from optuna.samplers import BruteForceSampler
+
+    class Grid(BruteForceSampler):
+        """Every combination once. Its end is an attribute: `Study.stop`, which it calls, needs `optimize`."""
+
+        exhausted = False
+
+        def after_trial(
+            self, study: Study, trial: FrozenTrial, state: TrialState, values: Sequence[float] | None
+        ) -> None:
+            try:
+                super().after_trial(study, trial, state, values)
+            except RuntimeError:
+                self.exhausted = True
+
+    return Grid(seed=seed)
