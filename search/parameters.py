@@ -1,0 +1,256 @@
+"""What may vary: a constant, one of some values, or a range; each knows how Optuna is asked for it.
+
+A parameter with a single value is never asked of Optuna. Categories are scalars or strings, since Optuna
+warns on anything else: a list of numbers goes by the name ``1 4 16``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any, Protocol
+
+from msarch.errors import UserError, unknown
+from search.kinds import Kind, shown
+
+RANGE_KEYS = ("min", "max", "log", "step")
+
+
+class Suggests(Protocol):
+    """The part of an Optuna trial that proposes values."""
+
+    def suggest_categorical(self, name: str, choices: Sequence[Any]) -> Any: ...
+
+    def suggest_int(self, name: str, low: int, high: int, *, step: int = 1, log: bool = False) -> int: ...
+
+    def suggest_float(
+        self, name: str, low: float, high: float, *, step: float | None = None, log: bool = False
+    ) -> float: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Values:
+    """One of some values; a constant is a single one.
+
+    Attributes:
+        values: in the order in which they were written.
+        written: whether they stand under ``values:``, so that errors can point at one.
+    """
+
+    values: tuple[Any, ...]
+    written: str = ""
+
+    @property
+    def labels(self) -> tuple[Any, ...]:
+        """The values as Optuna sees them."""
+        return tuple(label(value) for value in self.values)
+
+    @property
+    def combinations(self) -> int | None:
+        """How many values there are."""
+        return len(self.values)
+
+    @property
+    def varies(self) -> bool:
+        """Whether Optuna is asked."""
+        return len(self.values) > 1
+
+    @property
+    def smallest(self) -> Any:
+        """The least of numbers, else the first."""
+        numeric = all(isinstance(value, int | float) for value in self.values)
+        return min(self.values) if numeric else self.values[0]
+
+    @property
+    def largest(self) -> Any:
+        """The greatest of numbers, else the last."""
+        numeric = all(isinstance(value, int | float) for value in self.values)
+        return max(self.values) if numeric else self.values[-1]
+
+    def probes(self) -> Iterator[tuple[str, Any]]:
+        """Each value, after the path at which it is written."""
+        for index, value in enumerate(self.values):
+            yield self.written and f"{self.written}[{index}]", value
+
+    def indivisible(self, divisor: int) -> Any:
+        """The first value that `divisor` does not divide, or None."""
+        return next((value for value in self.values if value % divisor), None)
+
+    def suggest(self, trial: Suggests, name: str) -> Any:
+        """A value through Optuna's suggest API."""
+        if not self.varies:
+            return self.values[0]
+        return self.values[self.labels.index(trial.suggest_categorical(name, self.labels))]
+
+    def accept(self, value: Any, name: str) -> dict[str, Any]:
+        """Optuna's parameters that lead to `value`. Raises UserError where it is not among the values."""
+        if value not in self.values:
+            legal = ", ".join(str(item) for item in self.labels)
+            raise UserError(f"{label(value)} is outside the space, which has {legal}")
+        return {name: label(value)} if self.varies else {}
+
+    def plain(self) -> Any:
+        """As it is written in YAML."""
+        return {"values": list(self.labels)} if self.varies else self.labels[0]
+
+    def __str__(self) -> str:
+        return ", ".join(map(str, self.labels))
+
+
+@dataclass(frozen=True, slots=True)
+class Range:
+    """Every number from `low` to `high`, by `step` or, for continuous ones, without."""
+
+    low: Any
+    high: Any
+    step: Any = None
+    log: bool = False
+
+    @property
+    def combinations(self) -> int | None:
+        """How many values there are, or None where they are continuous."""
+        if self.step is None:
+            return None
+        return int((Decimal(str(self.high)) - Decimal(str(self.low))) / Decimal(str(self.step))) + 1
+
+    @property
+    def varies(self) -> bool:
+        """Whether Optuna is asked."""
+        return bool(self.low != self.high)
+
+    @property
+    def smallest(self) -> Any:
+        """The lower end."""
+        return self.low
+
+    @property
+    def largest(self) -> Any:
+        """The upper end."""
+        return self.high
+
+    def probes(self) -> Iterator[tuple[str, Any]]:
+        """Both ends, after the path at which they are written."""
+        yield ".min", self.low
+        yield ".max", self.high
+
+    def indivisible(self, divisor: int) -> Any:
+        """The first value that `divisor` does not divide, or None; of whole numbers."""
+        if self.low % divisor:
+            return self.low
+        return self.low + self.step if self.varies and self.step % divisor else None
+
+    def suggest(self, trial: Suggests, name: str) -> Any:
+        """A value through Optuna's suggest API."""
+        if not self.varies:
+            return self.low
+        if isinstance(self.low, int):
+            return trial.suggest_int(name, self.low, self.high, step=self.step, log=self.log)
+        return trial.suggest_float(name, self.low, self.high, step=self.step, log=self.log)
+
+    def accept(self, value: Any, name: str) -> dict[str, Any]:
+        """Optuna's parameters that lead to `value`. Raises UserError where it is not in the range."""
+        offset = Decimal(str(value)) - Decimal(str(self.low))
+        if not self.low <= value <= self.high or (self.step is not None and offset % Decimal(str(self.step))):
+            raise UserError(f"{value} is outside the space, which has {self}")
+        return {name: value} if self.varies else {}
+
+    def plain(self) -> Any:
+        """As it is written in YAML."""
+        if not self.varies:
+            return self.low
+        step = {"step": self.step} if self.step not in (None, 1) or isinstance(self.step, float) else {}
+        return {"min": self.low, "max": self.high, **({"log": True} if self.log else {}), **step}
+
+    def __str__(self) -> str:
+        by = f" by {self.step}" if self.step not in (None, 1) else ""
+        return f"{self.low:g} to {self.high:g}{by}{', logarithmic' if self.log else ''}"
+
+
+Parameter = Values | Range
+
+
+def label(value: Any) -> Any:
+    """A value as Optuna and YAML see it: a list of numbers becomes the word ``1 4 16``."""
+    return " ".join(map(str, value)) if isinstance(value, tuple) else value
+
+
+def parse_parameter(raw: object, kind: Kind) -> Parameter:
+    """A constant, ``{values: [...]}`` or ``{min, max, log, step}``. Raises UserError with the key below."""
+    if isinstance(raw, dict):
+        if "values" in raw:
+            return _parse_values(raw, kind)
+        return _parse_range(raw, kind)
+    if kind.listed and isinstance(raw, list) and any(isinstance(item, str | list) for item in raw):
+        return Values(_distinct(raw, kind, ""), "")
+    if isinstance(raw, list) and not kind.listed:
+        raise UserError(f"got the list {shown(raw)}; for one of several values write {{values: {shown(raw)}}}")
+    return Values((kind.parse(raw),))
+
+
+def _parse_values(raw: dict[str, Any], kind: Kind) -> Values:
+    for key in raw:
+        if key != "values":
+            raise UserError(unknown("key", key, ["values"]), key=key)
+    if not isinstance(raw["values"], list) or not raw["values"]:
+        raise UserError(f"must be a list of one or more, got {shown(raw['values'])}", key="values")
+    return Values(_distinct(raw["values"], kind, "values"), ".values")
+
+
+def _distinct(items: list[Any], kind: Kind, key: str) -> tuple[Any, ...]:
+    values: list[Any] = []
+    for index, item in enumerate(items):
+        place = f"{key}[{index}]"
+        try:
+            value = kind.parse(item)
+        except UserError as error:
+            raise error.under(place) from None
+        if value in values:
+            raise UserError(f"{shown(item)} stands twice", key=place)
+        values.append(value)
+    return tuple(values)
+
+
+def _parse_range(raw: dict[str, Any], kind: Kind) -> Range:
+    legal = RANGE_KEYS if kind.numeric else ("values",)
+    for key in raw:
+        if key not in legal:
+            raise UserError(unknown("key", key, ("values", *legal)), key=key)
+    for key in legal[:2]:
+        if key not in raw:
+            raise UserError(f"'{key}' is missing; write a constant, {{values: [...]}} or {{min: ..., max: ...}}")
+    low, high = _end(raw, "min", kind), _end(raw, "max", kind)
+    if low > high:
+        raise UserError(f"min {low:g} is above max {high:g}")
+    log = raw.get("log", False)
+    if not isinstance(log, bool):
+        raise UserError(f"must be true or false, got {shown(log)}", key="log")
+    if log and low <= 0:
+        raise UserError(f"a logarithmic range starts above 0, got {low:g}", key="min")
+    if log and "step" in raw:
+        raise UserError("a logarithmic range has no step; leave one of the two out", key="step")
+    return Range(low, high, _step(raw, low, high, kind), log)
+
+
+def _end(raw: dict[str, Any], key: str, kind: Kind) -> Any:
+    try:
+        return kind.parse(raw[key])
+    except UserError as error:
+        raise error.under(key) from None
+
+
+def _step(raw: dict[str, Any], low: Any, high: Any, kind: Kind) -> Any:
+    if "step" not in raw:
+        return 1 if kind.whole else None
+    step = _end(raw, "step", kind)
+    if step <= 0:
+        raise UserError(f"must be above 0, got {step:g}", key="step")
+    count, rest = divmod(Decimal(str(high)) - Decimal(str(low)), Decimal(str(step)))
+    if rest:
+        below = Decimal(str(low)) + count * Decimal(str(step))
+        raise UserError(
+            f"steps of {step:g} from {low:g} do not meet max {high:g}; the nearest are {below} and "
+            f"{below + Decimal(str(step))}",
+            key="step",
+        )
+    return step

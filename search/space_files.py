@@ -1,0 +1,42 @@
+"""Finds a space: a path, or the name of one that ships."""
+
+from __future__ import annotations
+
+import os
+from importlib import resources
+from pathlib import Path
+
+from msarch.errors import UserError, unknown
+
+LARGEST_FILE = 2**20
+
+
+def shipped_spaces() -> dict[str, str]:
+    """The text of each space that ships, by name."""
+    found = sorted(resources.files("spaces").iterdir(), key=lambda item: item.name)
+    return {item.name.removesuffix(".yaml"): item.read_text("utf-8") for item in found if item.name.endswith(".yaml")}
+
+
+def find_space(source: str | Path) -> tuple[str, str]:
+    """The text of a space and the name that errors show. Raises UserError where there is none."""
+    path, name = Path(source), str(source)
+    if path.is_file() or path.suffix in (".yaml", ".yml") or os.sep in name:
+        return _read(path), name
+    shipped = shipped_spaces()
+    if name not in shipped:
+        raise UserError(f"{unknown('space', name, shipped)}; or give the path of a YAML file")
+    return shipped[name], f"spaces/{name}.yaml"
+
+
+def _read(path: Path) -> str:
+    try:
+        if path.is_dir():
+            raise UserError("is a folder, not a YAML file", file=str(path))
+        if path.stat().st_size > LARGEST_FILE:
+            raise UserError("is too large for a search space (1 MiB)", file=str(path))
+        return path.read_text("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise UserError(f"is no UTF-8 text: byte {error.start} does not belong", file=str(path)) from None
+    except (OSError, ValueError) as error:  # ValueError: a null byte in the path
+        reason = error.strerror if isinstance(error, OSError) else str(error)
+        raise UserError(f"cannot be read: {reason or error}", file=str(path)) from None
