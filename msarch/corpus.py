@@ -50,10 +50,11 @@ def read_corpus(config: CorpusConfig, *, base: Path | None = None) -> Corpus:
         if config.content and config.source == "files":
             raise UserError(f"{error.message}. {_MOVED.format(config.content)}", key=error.key) from None
         raise
-    if "validation" not in splits:
+    held_out = "validation" not in splits
+    if held_out:
         splits = {**hold_out(splits["train"]), **{name: splits[name] for name in splits if name == "test"}}
     splits = {name: partial(_without_empty, splits[name]) for name in ("train", "validation", "test") if name in splits}
-    content = _hash_all(splits)
+    content = _hash_all(splits, held_out=held_out)
     if config.content and config.content != content:
         raise UserError(_mismatch(config, content), key="corpus.content")
     return Corpus(splits=splits, content=content)
@@ -139,11 +140,14 @@ class ContentHash:
         return self._digest.hexdigest()[:32]
 
 
-def _hash_all(splits: Mapping[str, Documents]) -> str:
+def _hash_all(splits: Mapping[str, Documents], *, held_out: bool) -> str:
     content = ContentHash()
     for name, documents in splits.items():
-        if not sum(1 for _ in content.watch(name, documents)):
-            raise UserError(f"the {name} text is empty", key=f"corpus.{name}")
+        if sum(1 for _ in content.watch(name, documents)):
+            continue
+        if held_out and name != "train":
+            raise UserError(f"the training text is too short to hold {name} text out of it", key="corpus.train")
+        raise UserError(f"the {name} text is empty", key=f"corpus.{name}")
     return content.hexdigest()
 
 

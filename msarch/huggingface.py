@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import socket
 import urllib.parse
 import urllib.request
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 from msarch.corpus_config import CorpusConfig
@@ -23,16 +24,15 @@ def load_splits(config: CorpusConfig) -> dict[str, list[Any]]:
     """
     import datasets
 
-    if not Path(config.name).exists() and not _hub_answers():
-        _stay_offline()
+    named = {"train": config.train, "validation": config.validation, "test": config.test}
     try:
-        every = datasets.load_dataset(config.name, config.config or None)
-        named = {"train": config.train, "validation": config.validation, "test": config.test}
-        return {
-            split: [_table(config, every, name) for name in names or (split,)]
-            for split, names in named.items()
-            if names or split == "train" or split in every
-        }
+        with _reachable(config.name):
+            every = datasets.load_dataset(config.name, config.config or None)
+            return {
+                split: [_table(config, every, name, f"corpus.{split}") for name in names or (split,)]
+                for split, names in named.items()
+                if names or split == "train" or split in every
+            }
     except (ValueError, OSError, datasets.exceptions.DatasetsError) as error:
         if isinstance(error, UserError):
             raise
@@ -44,14 +44,14 @@ def load_splits(config: CorpusConfig) -> dict[str, list[Any]]:
         ) from None
 
 
-def _table(config: CorpusConfig, every: Any, name: str) -> Any:
+def _table(config: CorpusConfig, every: Any, name: str, key: str) -> Any:
     import datasets
 
     if name in every:
         return every[name]
     if "[" in name:  # part of a split, such as train[:10%]
         return datasets.load_dataset(config.name, config.config or None, split=name)
-    raise UserError(f"data set '{config.name}' has no split '{name}'. Legal: {', '.join(every)}", key=_KEY)
+    raise UserError(f"data set '{config.name}' has no split '{name}'. Legal: {', '.join(every)}", key=key)
 
 
 def read_tables(tables: list[Any], *, column: str, key: str) -> Iterator[str]:
@@ -62,6 +62,24 @@ def read_tables(tables: list[Any], *, column: str, key: str) -> Iterator[str]:
                 yield text_of(row, column, f"row {number}")
             except UserError as error:
                 raise error.under(key) from None
+
+
+@contextlib.contextmanager
+def _reachable(name: str) -> Iterator[None]:
+    """Does what HF_HUB_OFFLINE=1 would do where the hub does not answer: cached data sets load, others fail at once."""
+    import datasets
+    import huggingface_hub
+
+    constants: tuple[Any, ...] = (datasets.config, huggingface_hub.constants)
+    before = [constant.HF_HUB_OFFLINE for constant in constants]
+    if not os.path.isdir(name) and not _hub_answers():  # noqa: PTH112  (Path.is_dir raises on a name that is too long)
+        for constant in constants:
+            constant.HF_HUB_OFFLINE = True
+    try:
+        yield
+    finally:
+        for constant, offline in zip(constants, before, strict=True):
+            constant.HF_HUB_OFFLINE = offline
 
 
 def _hub_answers() -> bool:
@@ -77,12 +95,3 @@ def _hub_answers() -> bool:
             return True
     except OSError:
         return False
-
-
-def _stay_offline() -> None:
-    """What HF_HUB_OFFLINE=1 would have done: cached data sets load, others fail at once."""
-    import datasets
-    import huggingface_hub
-
-    datasets.config.HF_HUB_OFFLINE = True
-    huggingface_hub.constants.HF_HUB_OFFLINE = True

@@ -87,7 +87,7 @@ def _nearest(pattern: str, base: Path) -> str:
     """What stands where the pattern was still right: the nearest name, or a few of those that are there."""
     folder = base
     for part in Path(pattern).expanduser().parts:
-        if not (folder / part).is_dir():
+        if not os.path.isdir(folder / part):  # noqa: PTH112  (Path.is_dir raises on a name that is too long)
             break
         folder = folder / part
     else:

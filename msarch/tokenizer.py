@@ -185,5 +185,7 @@ def _place(config: TokenizerConfig, base: Path) -> Path:
 def _read(path: Path, key: str) -> bytes:
     try:
         return path.read_bytes()
-    except OSError as error:
-        raise UserError(f"{path} cannot be read: {error.strerror}; name a tokenizer.json", key=key) from None
+    except (OSError, ValueError) as error:  # ValueError: a name with a zero byte
+        raise UserError(
+            f"{path} cannot be read: {getattr(error, 'strerror', error)}; name a tokenizer.json", key=key
+        ) from None

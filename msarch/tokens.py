@@ -105,12 +105,14 @@ def open_tokens(folder: Path) -> TokenSet | None:
     """The tokens in a cache folder, or None where it is missing, half-built or damaged."""
     try:
         meta: dict[str, Any] = json.loads((folder / "meta.json").read_text(encoding="utf-8"))
-        if not _is_whole(folder, meta):
-            return None
-        splits = {name: _map(folder / f"{name}.bin", meta["dtype"]) for name in meta["splits"]}
-        counts = np.load(folder / "token_bytes.npy") if meta["exact_bytes"] else None
-    except (OSError, ValueError, KeyError, TypeError):  # whatever is wrong with it: it is built again
+        return _open(folder, meta) if _is_whole(folder, meta) else None
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):  # whatever is wrong with it, it is built again
         return None
+
+
+def _open(folder: Path, meta: dict[str, Any]) -> TokenSet:
+    splits = {name: _map(folder / f"{name}.bin", meta["dtype"]) for name in meta["splits"]}
+    counts = np.load(folder / "token_bytes.npy") if meta["exact_bytes"] else None
     return TokenSet(
         train=splits["train"],
         validation=splits["validation"],
