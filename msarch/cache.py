@@ -27,7 +27,7 @@ def cache_base() -> Path:
     """$MSARCH_CACHE, else $XDG_CACHE_HOME/msarch, else ~/.cache/msarch; made where it is missing. Raises UserError."""
     named = os.environ.get("MSARCH_CACHE", "")
     caches = os.environ.get("XDG_CACHE_HOME", "")
-    base = Path(named).expanduser() if named else Path(caches or Path.home() / ".cache") / "msarch"
+    base = Path(os.path.expanduser(named or Path(caches or "~/.cache", "msarch")))  # noqa: PTH111  (never raises)
     try:
         base.mkdir(parents=True, exist_ok=True)
     except OSError as error:

@@ -7,7 +7,9 @@ wherever they stand.
 
 from __future__ import annotations
 
+import contextlib
 import glob
+import logging
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from difflib import get_close_matches
@@ -26,8 +28,8 @@ def find_files(patterns: Sequence[str], *, base: Path, key: str) -> list[Path]:
     """
     found: dict[Path, None] = {}
     for pattern in patterns:
-        # not Path.glob, which refuses absolute patterns
-        names = glob.glob(str(Path(pattern).expanduser()), root_dir=base, recursive=True)  # noqa: PTH207
+        # not Path.glob, which refuses absolute patterns, nor Path.expanduser, which raises on an unknown user
+        names = glob.glob(os.path.expanduser(pattern), root_dir=base, recursive=True)  # noqa: PTH111, PTH207
         paths = (Path(os.path.normpath(base / name)) for name in sorted(names, key=lambda name: Path(name).as_posix()))
         files = [path for path in paths if path.is_file()]
         if not files:
@@ -63,14 +65,27 @@ def _read_table(path: Path, kind: str, column: str, key: str) -> Iterator[str]:
     import datasets
 
     try:
-        rows = datasets.load_dataset(kind, data_files=[glob.escape(str(path))], split="train", streaming=True)
-        for number, row in enumerate(rows):
-            yield text_of(row, column, f"row {number} of {path}")
+        with _unlogged("datasets"):
+            rows = datasets.load_dataset(kind, data_files=[glob.escape(str(path))], split="train", streaming=True)
+            for number, row in enumerate(rows):
+                yield text_of(row, column, f"row {number} of {path}")
     except UserError as error:
         raise UserError(error.message, key=key) from None
     except (ValueError, OSError, datasets.exceptions.DatasetsError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise UserError(f"{path} cannot be read as {kind}: {reason}", key=key) from None
+
+
+@contextlib.contextmanager
+def _unlogged(name: str) -> Iterator[None]:
+    """Keeps a library from logging the error that it also raises: a user's mistake is one line."""
+    logger = logging.getLogger(name)
+    before = logger.level
+    logger.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        logger.setLevel(before)
 
 
 def text_of(row: Mapping[str, Any], column: str, place: str) -> str:
@@ -86,7 +101,7 @@ def text_of(row: Mapping[str, Any], column: str, place: str) -> str:
 def _nearest(pattern: str, base: Path) -> str:
     """What stands where the pattern was still right: the nearest name, or a few of those that are there."""
     folder = base
-    for part in Path(pattern).expanduser().parts:
+    for part in Path(os.path.expanduser(pattern)).parts:  # noqa: PTH111
         if not os.path.isdir(folder / part):  # noqa: PTH112  (Path.is_dir raises on a name that is too long)
             break
         folder = folder / part

@@ -141,6 +141,7 @@ def test_tables_are_read_and_leave_no_copies(tmp_path: Path, suffix: str) -> Non
         ("", "is a folder"),
         ("x" * 5000, "holds books"),
         ("books/\0", "holds"),
+        ("~nobody-of-this-name/x", "holds books"),
     ],
 )
 def test_a_pattern_without_files_shows_what_is_there(books: Path, pattern: str, hint: str) -> None:
@@ -149,13 +150,14 @@ def test_a_pattern_without_files_shows_what_is_there(books: Path, pattern: str, 
     assert hint in error.message
 
 
-def test_what_is_not_text_is_named(tmp_path: Path) -> None:
+def test_what_is_not_text_is_named(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "a.txt").write_bytes(b"caf\xe9")
     (tmp_path / "b.jsonl").write_text('{"text": "a"}\n{"text: \n')
     (tmp_path / "c.parquet").write_text("no table")
     for name, reason in (("a.txt", "not UTF-8"), ("b.jsonl", "as json"), ("c.parquet", "as parquet")):
         error = failure(files(name), tmp_path)
         assert error.key == "corpus.train" and name in error.message and reason in error.message
+    assert capfd.readouterr() == ("", "")  # the library's own log would be a second line
 
 
 def test_empty_text_is_refused(tmp_path: Path) -> None:
