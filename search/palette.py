@@ -51,7 +51,9 @@ def formatter(objective: str) -> Callable[[float], str]:
         return format_bytes
     if unit == "seconds":
         return lambda value: f"{value * 1000:.3g} ms"
-    return (lambda value: f"{value:.3g}") if OBJECTIVES[objective].quality else format_count
+    if OBJECTIVES[objective].quality:
+        return lambda value: f"{value:.3g}" if value < 1000 else f"{value:.0f}"
+    return format_count
 
 
 def log_ticks(low: float, high: float, objective: str) -> tuple[list[float], list[str]]:

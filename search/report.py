@@ -8,34 +8,22 @@ from __future__ import annotations
 import shlex
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import jinja2
 from markupsafe import Markup
 
-from msarch.units import format_seconds
 from search.aside import written_aside
 from search.front import best, hypervolume, knee, pareto_front, reference_point, split
 from search.front_table import format_figure
-from search.measures import measure
 from search.objectives import OBJECTIVES
 from search.palette import formatter
 from search.records import TrialRecord
 from search.report_page import PAGE, SCRIPT, STYLE
-from search.tables import COLUMNS
+from search.report_table import trials_table
 
 STATES = ("complete", "pruned", "infeasible", "duplicate", "failed", "running")
-
-
-@dataclass(frozen=True, slots=True)
-class Cell:
-    """A table cell: what is read, and what it is sorted by (empty where a figure is absent)."""
-
-    text: str
-    sort: str
-    left: bool = False
 
 
 def write_report(
@@ -55,6 +43,7 @@ def write_report(
     """
     ordered = sorted(records, key=lambda record: record.number)
     front = {record.number for record in pareto_front(ordered, objectives)}
+    headings, rows = trials_table(ordered, front)
     page = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined).from_string(PAGE)
     text = page.render(
         title=title,
@@ -64,8 +53,8 @@ def write_report(
         counts=_counts(ordered, limits),
         cards=_cards(ordered, objectives, limits, results),
         plots=_plots(ordered, objectives, limits),
-        columns=[{"name": name, "text": left, "meaning": meaning} for name, meaning, left in _HEADS],
-        rows=[_row(record, record.number in front) for record in ordered],
+        columns=headings,
+        rows=rows,
         notes=_NOTES,
         environment=_flat(environment),
     )
@@ -122,13 +111,15 @@ def _trial_card(title: str, record: TrialRecord, objectives: Sequence[str], resu
     quality = OBJECTIVES[split(objectives)[0]].label.removeprefix("validation ")
     text = f"{model.variant} {model.layers}, d_model {model.d_model}, {format_figure(record, 'parameters')} parameters"
     command = f"msarch reproduce {shlex.quote(results)} --trial {record.number}"
-    return _card(f"{title}: trial {record.number}", f"{quality} {figures[0]} at {figures[1]}", text, command)
+    figure = f"{quality} {figures[0]} at {figures[1]}".replace(" ", "\u00a0")
+    return _card(f"{title}: trial {record.number}", figure, text, command)
 
 
 def _plots(
     records: Sequence[TrialRecord], objectives: Sequence[str], limits: Mapping[str, int]
 ) -> list[dict[str, str | Markup]]:
-    from search.report_figures import curves_figure, trade_off_figure
+    from search.report_curves import curves_figure
+    from search.report_figures import trade_off_figure
 
     quality = split(objectives)[0]
     costs = [name for name in objectives if not OBJECTIVES[name].quality] or ["memory"]
@@ -153,50 +144,6 @@ def _html(figure: Any, name: str) -> Markup:
     config = {"displaylogo": False, "responsive": True, "modeBarButtonsToRemove": unused}
     html = figure.to_html(full_html=False, include_plotlyjs=False, div_id=name, config=config)
     return Markup(html)
-
-
-_HEADS = [
-    ("trial", COLUMNS["trial"].meaning, False),
-    ("state", COLUMNS["state"].meaning, True),
-    ("variant", COLUMNS["variant"].meaning, True),
-    ("layers", COLUMNS["layers"].meaning, True),
-    ("d_model", COLUMNS["d_model"].meaning, False),
-    ("heads", COLUMNS["n_heads"].meaning, False),
-    ("learning rate", COLUMNS["learning_rate"].meaning, False),
-    ("perplexity", COLUMNS["perplexity"].meaning, False),
-    ("bits/byte", COLUMNS["bits_per_byte"].meaning, False),
-    ("memory", COLUMNS["memory_bytes"].meaning, False),
-    ("unfused", COLUMNS["memory_unfused_bytes"].meaning, False),
-    ("measured", COLUMNS["memory_measured_bytes"].meaning, False),
-    ("cache", COLUMNS["cache_bytes"].meaning, False),
-    ("parameters", COLUMNS["parameters"].meaning, False),
-    ("time", COLUMNS["seconds"].meaning, False),
-    ("note", "the limit exceeded, the twin, or what went wrong", True),
-]
-_FIGURES = (
-    "perplexity", "bits_per_byte", "memory_bytes", "memory_unfused_bytes", "memory_measured_bytes", "cache_bytes",
-    "parameters",
-)  # fmt: skip
-
-
-def _row(record: TrialRecord, on_front: bool) -> dict[str, Any]:
-    model, rate = record.candidate.model, record.candidate.training.learning_rate
-    note = record.violation or record.error or ("" if record.twin is None else f"same as trial {record.twin}")
-    cells = [
-        Cell(str(record.number), str(record.number)),
-        *(Cell(text, text, left=True) for text in (record.state, model.variant, model.layers)),
-        *(Cell(str(number), str(number)) for number in (model.d_model, model.n_heads)),
-        Cell(f"{rate:.2e}", repr(rate)),
-        *(_figure_cell(record, column) for column in _FIGURES),
-        Cell(format_seconds(record.seconds), repr(record.seconds)) if record.seconds else Cell("", ""),
-        Cell(note, note, left=True),
-    ]
-    return {"front": on_front, "kind": "front" if on_front else record.state, "cells": cells}
-
-
-def _figure_cell(record: TrialRecord, column: str) -> Cell:
-    value = measure(record, column)
-    return Cell("", "") if value is None else Cell(format_figure(record, column), repr(value))
 
 
 _NOTES = [

@@ -83,7 +83,7 @@ STYLE = """
 * { box-sizing: border-box; }
 body { margin: 0; background: #fff; color: var(--ink); line-height: 1.5;
   font: 16px/1.5 system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", sans-serif; }
-main { max-width: 1160px; margin: 0 auto; padding: 40px 24px 64px; }
+main { max-width: 1220px; margin: 0 auto; padding: 40px 24px 64px; }
 header { border-bottom: 1px solid var(--rule); padding-bottom: 20px; }
 .eyebrow { margin: 0; color: var(--muted); font-size: 13px; letter-spacing: .06em; text-transform: uppercase; }
 h1 { margin: 2px 0 8px; font-size: 32px; line-height: 1.2; font-weight: 650; overflow-wrap: anywhere; }
@@ -95,24 +95,23 @@ h2 { margin: 0 0 4px; font-size: 19px; font-weight: 620; }
 .card { background: var(--soft); border: 1px solid var(--rule); border-radius: 8px; padding: 16px 18px; min-width: 0; }
 .card h2 { font-size: 14px; color: var(--muted); font-weight: 600; }
 .card p { margin: 0; font-size: 14px; color: var(--muted); }
-.card .figure { font-size: 22px; font-weight: 620; color: var(--ink); font-variant-numeric: tabular-nums; }
+.card .figure { font-size: 20px; font-weight: 620; color: var(--ink); font-variant-numeric: tabular-nums; }
 .card .command { display: flex; gap: 8px; align-items: center; margin-top: 10px; }
 code { font: 13px/1.4 ui-monospace, SFMono-Regular, Menlo, Consolas, "DejaVu Sans Mono", monospace; color: var(--ink);
-  background: #fff; border: 1px solid var(--rule); border-radius: 5px; padding: 4px 8px; overflow-x: auto;
-  white-space: nowrap; }
+  background: #fff; border: 1px solid var(--rule); border-radius: 5px; padding: 4px 8px; overflow-wrap: anywhere; }
 .copy { font: inherit; font-size: 13px; color: var(--accent); background: none; border: 0; cursor: pointer;
   padding: 4px; }
 section { margin-top: 36px; }
-.caption { margin: 0 0 8px; color: var(--muted); font-size: 14px; max-width: 80ch; }
+.caption { margin: 0 0 8px; color: var(--muted); font-size: 14px; max-width: 100ch; }
 .scroll { overflow: auto; max-height: 640px; border: 1px solid var(--rule); border-radius: 8px; }
 table { border-collapse: collapse; width: 100%; font-size: 13.5px; font-variant-numeric: tabular-nums;
   white-space: nowrap; }
-th, td { padding: 6px 10px; text-align: right; border-bottom: 1px solid #eef0f3; font-weight: 400; }
+th, td { padding: 6px 9px; text-align: right; border-bottom: 1px solid #eef0f3; font-weight: 400; }
 td.text, th.text { text-align: left; }
 thead th { position: sticky; top: 0; z-index: 1; background: var(--soft); padding: 0;
   box-shadow: inset 0 -1px var(--rule); }
 thead button { font: inherit; font-weight: 600; color: var(--ink); background: none; border: 0; width: 100%;
-  text-align: inherit; padding: 8px 10px; cursor: pointer; white-space: nowrap; }
+  text-align: inherit; padding: 8px 9px; cursor: pointer; white-space: nowrap; }
 thead [aria-sort=ascending] button::after { content: " ▴"; }
 thead [aria-sort=descending] button::after { content: " ▾"; }
 tbody tr:last-child > * { border-bottom: 0; }

@@ -16,7 +16,7 @@ from msarch.units import format_bytes
 from search.records import CurvePoint, TrialRecord, TrialState
 
 MIB = 2**20
-LIMIT = 160 * MIB
+LIMIT = 90 * MIB
 BYTES_PER_TOKEN = 2.6
 LAYERS = {
     "vanilla": ["1@1", "2@1", "4@1", "6@1", "8@1"],
@@ -29,7 +29,7 @@ RecordMaker = Callable[..., list[TrialRecord]]
 
 @pytest.fixture
 def make_records() -> RecordMaker:
-    """`make_records(count, seed=0)`: what a search with a limit of 160 MiB leaves; `state=` forces one state."""
+    """`make_records(count, seed=0)`: what a search with a limit of 90 MiB leaves; `state=` forces one state."""
     return made_records
 
 
@@ -118,7 +118,7 @@ def _curve(candidate: Candidate, loss: float, slow: float, rungs: int) -> tuple[
     training = candidate.training
     points = []
     for rung, share in enumerate(training.rungs[:rungs]):
-        now = loss + (6.7 - loss) * 0.12 * (share**-0.6 - 1) * (1 + slow)
+        now = loss + (6.7 - loss) * 0.09 * (share**-0.6 - 1) * (1 + slow)
         bits, tokens = now / math.log(2) / BYTES_PER_TOKEN, round(share * training.tokens)
         points.append(CurvePoint(rung=rung, tokens=tokens, loss=now, bits_per_byte=bits, seconds=20 * share))
     return tuple(points)
