@@ -1,0 +1,62 @@
+"""A training run on disk: one safetensors file, its progress as JSON in the file's own metadata.
+
+It is written aside and renamed, so a file that is there is whole; nothing in it needs unpickling.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+FILE = "checkpoint.safetensors"
+_METADATA = "msarch"
+
+
+def write_tensors(path: Path, tensors: dict[str, Tensor], metadata: dict[str, Any]) -> None:
+    """Write a safetensors file in one piece; a failure leaves what stood there before. Raises OSError."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    aside = path.with_name(f".{path.name}.{os.getpid()}")
+    held = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    try:
+        save_file(held, aside, {_METADATA: json.dumps(metadata)})
+        aside.replace(path)
+    except SafetensorError as error:  # how the library reports a full disk
+        raise OSError(f"cannot write {path}: {error}") from error
+    finally:
+        aside.unlink(missing_ok=True)
+
+
+def read_tensors(path: Path, device: str = "cpu") -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """Tensors and metadata of such a file. Raises OSError or SafetensorError where it is none."""
+    with safe_open(path, framework="pt", device=device) as file:  # type: ignore[no-untyped-call]
+        metadata = json.loads((file.metadata() or {}).get(_METADATA, "{}"))
+        return {name: file.get_tensor(name) for name in file.keys()}, metadata  # noqa: SIM118 - not a dict
+
+
+def training_state(model: nn.Module, optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
+    """Everything that the next step depends on, under flat names."""
+    state = {f"model.{name}": value for name, value in model.state_dict().items()}
+    for index, parameter in enumerate(_parameters(optimizer)):
+        for name, value in optimizer.state[parameter].items():
+            state[f"optimizer.{index}.{name}"] = value
+    return state
+
+
+def load_training_state(model: nn.Module, optimizer: torch.optim.Optimizer, state: dict[str, Tensor]) -> None:
+    """The inverse of `training_state`."""
+    model.load_state_dict({name.removeprefix("model."): v for name, v in state.items() if name.startswith("model.")})
+    for index, parameter in enumerate(_parameters(optimizer)):
+        prefix = f"optimizer.{index}."
+        found = {name.removeprefix(prefix): v for name, v in state.items() if name.startswith(prefix)}
+        optimizer.state[parameter] = found
+
+
+def _parameters(optimizer: torch.optim.Optimizer) -> list[Tensor]:
+    return [parameter for group in optimizer.param_groups for parameter in group["params"]]

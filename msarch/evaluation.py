@@ -1,0 +1,59 @@
+"""Loss on fixed target tokens: in nats per token, as perplexity, and in bits per byte of text."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+
+from msarch.attention import attention_kernel
+from msarch.batches import validation_windows
+from msarch.config import TrainingConfig
+from msarch.language_model import LanguageModel
+from msarch.step import batch_loss
+from msarch.tokens import TokenSet
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Evaluation:
+    """A loss on one split.
+
+    Attributes:
+        loss: nats per token.
+        bits_per_byte: bits per byte of text, which alone compares across tokenizers.
+        targets: how many tokens were predicted.
+    """
+
+    loss: float
+    bits_per_byte: float
+    targets: int
+
+    @property
+    def perplexity(self) -> float:
+        """exp of the loss."""
+        return math.exp(min(self.loss, 700.0))
+
+
+@torch.no_grad()
+def evaluate(
+    model: LanguageModel, tokens: TokenSet, training: TrainingConfig, *, split: str = "validation", targets: int
+) -> Evaluation:
+    """The mean loss on tokens 1 to `targets` of a split (fewer where it holds fewer), each predicted once.
+
+    The windows stand side by side and are as long as the context: a token has up to a whole context before it.
+    """
+    text = tokens.split(split)
+    targets = min(targets, len(text) - 1)
+    device = model.embedding.weight.device
+    total = 0.0
+    model.eval()
+    windows = validation_windows(text, targets=targets, context=model.config.context, batch_size=training.batch_size)
+    with attention_kernel(training.attention):
+        for inputs, expected in windows:
+            batch = (torch.from_numpy(part).to(device) for part in (inputs, expected))
+            total += batch_loss(model, *batch, training, lambda phase: None).item() * expected.size
+    model.train()
+    loss = total / targets
+    bits = loss * targets / math.log(2)
+    return Evaluation(loss=loss, bits_per_byte=bits / tokens.bytes_of(split, 1, targets + 1), targets=targets)

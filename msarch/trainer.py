@@ -1,0 +1,189 @@
+"""Trains one candidate from rung to rung; the same seed gives the same bits on the same machine.
+
+Nothing here knows of searches: a trainer is advanced to its next validation, saved and restored. Data order is a
+pure function of (seed, step), so a restored run goes on exactly as an uninterrupted one would.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError
+from torch import Tensor
+
+from msarch.batches import training_batch
+from msarch.candidate import Candidate
+from msarch.causality import check_causality
+from msarch.checkpoint import FILE, load_training_state, read_tensors, training_state, write_tensors
+from msarch.evaluation import Evaluation, evaluate
+from msarch.model import build_model
+from msarch.schedule import learning_rate
+from msarch.step import make_optimizer, training_step
+from msarch.tokens import TokenSet
+
+# Reading a loss waits for the device: finite or not is asked for a few steps at a time.
+_CHECK_EVERY = 16
+
+
+class NonFiniteLossError(RuntimeError):
+    """The loss became infinite or not a number.
+
+    Attributes:
+        step: the update, from 1, at which it did.
+    """
+
+    def __init__(self, step: int, what: str = "training") -> None:
+        super().__init__(f"{what} loss is not finite at step {step}")
+        self.step = step
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Validation:
+    """One validation of a training run.
+
+    Attributes:
+        rung: its index among the rungs.
+        step, tokens: updates and training tokens so far.
+        loss: nats per token; `bits_per_byte` the same per byte of text.
+        seconds: time so far, over all runs of a resumed trial, validations included.
+    """
+
+    rung: int
+    step: int
+    tokens: int
+    loss: float
+    bits_per_byte: float
+    seconds: float
+
+
+class Trainer:
+    """One candidate in training.
+
+    Attributes:
+        model: the model, on `device`.
+        step: updates so far, of `steps`.
+        curve: its validations so far.
+    """
+
+    def __init__(self, candidate: Candidate, tokens: TokenSet, *, device: str = "cpu", threads: int = 1) -> None:
+        """Build the model from the candidate's seed and check that it is causal. Raises CausalityError."""
+        make_deterministic(device, threads)
+        torch.manual_seed(candidate.seed)
+        self.candidate, self.tokens, self.device = candidate, tokens, device
+        self.model = build_model(candidate.model).to(device)
+        check_causality(self.model, candidate.seed)
+        self.optimizer = make_optimizer(self.model, candidate.training)
+        self.steps = candidate.training.steps(candidate.model.context)
+        self.step = 0
+        self.curve: list[Validation] = []
+        self._seconds = 0.0
+        self._losses: list[Tensor] = []
+
+    @property
+    def finished(self) -> bool:
+        """Whether the last rung has been validated."""
+        return len(self.curve) == len(self.candidate.training.rungs)
+
+    @property
+    def tokens_per_step(self) -> int:
+        """Tokens that one update reads."""
+        return self.candidate.training.batch_size * self.candidate.model.context
+
+    def advance(self) -> Validation:
+        """Train to the next rung and validate there. Raises NonFiniteLossError with the step."""
+        assert not self.finished
+        began = time.perf_counter()
+        rung = len(self.curve)
+        goal = max(1, round(self.candidate.training.rungs[rung] * self.steps))
+        while self.step < goal:
+            self._update()
+        self._check_losses()
+        found = self.evaluate("validation")
+        if not math.isfinite(found.loss):
+            raise NonFiniteLossError(self.step, "validation")
+        self._seconds += time.perf_counter() - began
+        self.curve.append(
+            Validation(
+                rung=rung,
+                step=self.step,
+                tokens=self.step * self.tokens_per_step,
+                loss=found.loss,
+                bits_per_byte=found.bits_per_byte,
+                seconds=self._seconds,
+            )
+        )
+        return self.curve[-1]
+
+    def evaluate(self, split: str, targets: int | None = None) -> Evaluation:
+        """The loss on a split's first `targets` tokens, as many as each validation takes by default."""
+        training = self.candidate.training
+        return evaluate(self.model, self.tokens, training, split=split, targets=targets or training.targets())
+
+    def _update(self) -> None:
+        training, model = self.candidate.training, self.candidate.model
+        for group in self.optimizer.param_groups:
+            group["lr"] = learning_rate(training, self.step, self.steps)
+        batch = training_batch(
+            self.tokens.train,
+            seed=self.candidate.seed,
+            step=self.step,
+            batch_size=training.batch_size,
+            context=model.context,
+        )
+        inputs, targets = (torch.from_numpy(part).to(self.device) for part in batch)
+        self._losses.append(training_step(self.model, self.optimizer, inputs, targets, training))
+        self.step += 1
+        if len(self._losses) == _CHECK_EVERY:
+            self._check_losses()
+
+    def _check_losses(self) -> None:
+        if self._losses:
+            finite = torch.stack(self._losses).isfinite()
+            if not finite.all():
+                first = int((~finite).nonzero()[0])
+                raise NonFiniteLossError(self.step - len(self._losses) + first + 1)
+            self._losses.clear()
+
+    def save(self, folder: Path) -> None:
+        """Write a checkpoint into `folder`, in one piece. Raises OSError."""
+        progress = {
+            "candidate": self.candidate.digest(),
+            "step": self.step,
+            "seconds": self._seconds,
+            "curve": [asdict(point) for point in self.curve],
+        }
+        write_tensors(folder / FILE, training_state(self.model, self.optimizer), progress)
+
+    def restore(self, folder: Path) -> bool:
+        """Go on from the checkpoint in `folder`; False where there is none of this candidate."""
+        if not (folder / FILE).exists():
+            return False
+        try:
+            state, progress = read_tensors(folder / FILE)
+        except (SafetensorError, ValueError):
+            return False  # cut short by a full disk or a damaged one: training starts again
+        if progress.get("candidate") != self.candidate.digest():
+            return False
+        load_training_state(self.model, self.optimizer, {name: t.to(self.device) for name, t in state.items()})
+        self.step, self._seconds = progress["step"], progress["seconds"]
+        self.curve = [Validation(**point) for point in progress["curve"]]
+        return True
+
+    def save_weights(self, path: Path) -> None:
+        """Write the model's parameters alone, with its candidate beside them. Raises OSError."""
+        write_tensors(path, dict(self.model.state_dict()), {"candidate": self.candidate.portable().to_dict()})
+
+
+def make_deterministic(device: str, threads: int) -> None:
+    """The same bits from the same seed: threads fixed, deterministic algorithms where they exist.
+
+    A CUDA kernel without a deterministic form warns and runs; on CPUs every kernel used here has one.
+    """
+    torch.set_num_threads(threads)
+    torch.use_deterministic_algorithms(True, warn_only=device != "cpu")
+    # Otherwise each new tensor would first be filled, which costs time and hides nothing here.
+    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
