@@ -29,7 +29,7 @@ from msarch.tokens import TokenSet
 _CHECK_EVERY = 16
 
 
-class NonFiniteLossError(RuntimeError):
+class NonFiniteLoss(RuntimeError):  # noqa: N818 - an outcome of training, like optuna.TrialPruned
     """The loss became infinite or not a number.
 
     Attributes:
@@ -94,7 +94,7 @@ class Trainer:
         return self.candidate.training.batch_size * self.candidate.model.context
 
     def advance(self) -> Validation:
-        """Train to the next rung and validate there. Raises NonFiniteLossError with the step."""
+        """Train to the next rung and validate there. Raises NonFiniteLoss with the step."""
         assert not self.finished
         began = time.perf_counter()
         rung = len(self.curve)
@@ -104,7 +104,7 @@ class Trainer:
         self._check_losses()
         found = self.evaluate("validation")
         if not math.isfinite(found.loss):
-            raise NonFiniteLossError(self.step, "validation")
+            raise NonFiniteLoss(self.step, "validation")
         self._seconds += time.perf_counter() - began
         self.curve.append(
             Validation(
@@ -145,7 +145,7 @@ class Trainer:
             finite = torch.stack(self._losses).isfinite()
             if not finite.all():
                 first = int((~finite).nonzero()[0])
-                raise NonFiniteLossError(self.step - len(self._losses) + first + 1)
+                raise NonFiniteLoss(self.step - len(self._losses) + first + 1)
             self._losses.clear()
 
     def save(self, folder: Path) -> None:
