@@ -98,7 +98,7 @@ def parse_allocation(text: object, name: str) -> AllocationRange:
     """The ranges of ``1..6@16 1..4@4 1..4@1``, checked for the variant `name`. Raises UserError."""
     variant = VARIANTS[name]
     if not isinstance(text, str) or not text.split():
-        raise UserError(f"must be a layer allocation such as '{_with_ranges(variant)}', got {shown(text)}")
+        raise UserError(f"must be a layer allocation such as '{with_ranges(variant)}', got {shown(text)}")
     allocation = AllocationRange(tuple(_parse_stage(word, text) for word in text.split()))
     _check_order(allocation, variant, name)
     for written in (allocation.smallest, allocation.largest):
@@ -164,5 +164,6 @@ def _in_order(allocation: AllocationRange, order: Callable[[tuple[Stage, ...]], 
     return AllocationRange(tuple(stages))
 
 
-def _with_ranges(variant: Variant) -> str:
-    return re.sub(r"([0-9]+)@", r"1..\1@", variant.example)
+def with_ranges(variant: Variant) -> str:
+    """The variant's example with a range for each stage."""
+    return re.sub(r"([0-9]+)@", r"1..\g<1>@", variant.example)

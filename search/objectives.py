@@ -70,7 +70,9 @@ LIMITS: dict[str, Limit] = {
     ),
     "parameters": Limit("parameters", parse_count, format_count, "trained numbers of the model, embeddings included"),
     "cache": Limit("cache_bytes", parse_bytes, format_bytes, "bytes of the inference cache at full context"),
-    "flops_per_token": Limit("flops_per_token", parse_count, format_count, "operations per token of a forward pass"),
+    "flops_per_token": Limit(
+        "flops_per_token", parse_count, format_count, "operations per token of one training step, forward and backward"
+    ),
 }
 """Every limit and the figure of the profile that it bounds."""
 

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import MISSING, Field, fields
+from types import MappingProxyType
 from typing import Annotated, Any, get_type_hints
 
 from pydantic import BaseModel, ConfigDict, PlainValidator
@@ -41,20 +42,31 @@ def varying(kind: Kind) -> Any:
     return leaf(lambda raw: parse_parameter(raw, kind))
 
 
-def config_fields(config: type, names: list[str], *, examples: dict[str, str]) -> dict[str, Any]:
-    """Schema fields for fields of a configuration, as `pydantic.create_model` takes them; all may be left out."""
+def config_fields(
+    config: type,
+    names: list[str],
+    *,
+    examples: Mapping[str, str],
+    shown: Mapping[str, str] = MappingProxyType({}),
+    constant: Collection[str] = (),
+) -> dict[str, Any]:
+    """Schema fields for fields of a configuration, as `pydantic.create_model` takes them; all may be left out.
+
+    `examples` and `shown` (defaults) say what documentation shows where the class does not say it well;
+    `constant` names the fields that must not vary.
+    """
     hints, meanings = get_type_hints(config), attribute_docs(config)
     by_name = {item.name: item for item in fields(config)}
     declared = {}
     for name in names:
         kind = kind_of(name, hints[name])
         info = key(
-            meanings.get(name, ""),
+            _capital(meanings.get(name, "")),
             kind=kind.name,
             example=examples.get(name, "") or f"{name}: {_example(by_name[name], kind)}",
             default=None,
-            shown=_default(by_name[name]),
-            varies=True,
+            shown=shown.get(name, "") or _default(by_name[name]),
+            varies=name not in constant,
         )
         declared[name] = (varying(kind), info)
     return declared
@@ -76,11 +88,15 @@ def default_of(item: Field[Any]) -> Any:
     return item.default_factory() if item.default_factory is not MISSING else item.default
 
 
+def _capital(sentence: str) -> str:
+    return sentence[:1].upper() + sentence[1:]
+
+
 def _default(item: Field[Any]) -> str:
     default = default_of(item)
     if default is MISSING:
         return "required"
-    return str(label(default)) if default != () else "none"
+    return str(label(default)) if default != () else "required by its variant"
 
 
 def _example(item: Field[Any], kind: Kind) -> str:

@@ -10,7 +10,7 @@ from pydantic import create_model
 
 from msarch.config import ModelConfig, TrainingConfig
 from msarch.variants import VARIANTS
-from search.allocation_range import parse_alternatives
+from search.allocation_range import parse_alternatives, with_ranges
 from search.kinds import WHOLE
 from search.schema_fields import Spec, config_fields, key, leaf, varying
 
@@ -29,6 +29,11 @@ _EXAMPLES = {
     "rungs": "rungs: [0.0625, 0.25, 1]",
     "validation_tokens": "validation_tokens: 20k",
 }
+
+_SHOWN = {"n_heads": "required, unless d_head is given", "validation_tokens": "1.2 % of the smallest budget"}
+
+CONSTANT = ("rungs", "validation_tokens")
+"""What must be the same for every candidate, or they would not be judged alike."""
 
 MODEL_KEYS = [item.name for item in fields(ModelConfig) if item.name not in DERIVED]
 TRAINING_KEYS = [item.name for item in fields(TrainingConfig)]
@@ -54,17 +59,21 @@ def keys_of(variant: str) -> list[str]:
     return [name for name in MODEL_KEYS if name not in VARIANT_OPTIONS - VARIANTS[variant].options]
 
 
+def _sentence(words: str) -> str:
+    return f"{words[:1].upper()}{words[1:]}."
+
+
 def _branch(name: str) -> type[Spec]:
     layers = key(
         f"The layers of {name}, `LAYERS@FACTOR ...` in the order of computation; LAYERS may be a range; a list holds "
         "alternatives.",
         kind="allocation or list of them",
-        example=f'layers: "{VARIANTS[name].example.replace("@", "..6@")}"',
+        example=f'layers: "{with_ranges(VARIANTS[name])}"',
         varies=True,
     )
     declared: dict[str, Any] = {
         "layers": (leaf(partial(parse_alternatives, name=name)), layers),
-        **config_fields(ModelConfig, keys_of(name), examples=_EXAMPLES),
+        **config_fields(ModelConfig, keys_of(name), examples=_EXAMPLES, shown=_SHOWN),
         **_D_HEAD,
     }
     model: type[Spec] = create_model(f"Branch_{name}", __base__=Spec, __doc__=VARIANTS[name].summary, **declared)
@@ -78,7 +87,7 @@ _VARIANTS: dict[str, Any] = {
     name: (
         branch | None,
         key(
-            VARIANTS[name].summary + ".",
+            _sentence(VARIANTS[name].summary),
             kind="mapping",
             example=f'{name}: {{layers: "{VARIANTS[name].example}"}}',
             default=None,
@@ -106,7 +115,7 @@ ModelSpec: type[Spec] = create_model(
     "ModelSpec",
     __base__=Spec,
     __doc__="The models that may be tried. What stands here holds in every branch that does not say otherwise.",
-    **config_fields(ModelConfig, MODEL_KEYS, examples=_EXAMPLES),
+    **config_fields(ModelConfig, MODEL_KEYS, examples=_EXAMPLES, shown=_SHOWN),
     **_D_HEAD,
     variant=(VariantSpec, _VARIANT),
 )
@@ -116,5 +125,5 @@ TrainingSpec: type[Spec] = create_model(
     __base__=Spec,
     __doc__="How each candidate is trained. `batch_size` counts sequences of the largest context; a smaller context "
     "gets proportionally more of them, so that tokens per step stay the same.",
-    **config_fields(TrainingConfig, TRAINING_KEYS, examples=_EXAMPLES),
+    **config_fields(TrainingConfig, TRAINING_KEYS, examples=_EXAMPLES, shown=_SHOWN, constant=CONSTANT),
 )

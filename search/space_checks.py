@@ -14,6 +14,7 @@ from msarch.config import ModelConfig, TrainingConfig
 from msarch.errors import UserError
 from search.branch import Branch, Named
 from search.parameters import Range, Values
+from search.schema_model import CONSTANT
 from search.space import Space
 
 MOST_TRIED = 20_000
@@ -104,7 +105,7 @@ def _placed(error: UserError, chosen: Chosen, prefix: str) -> UserError:
 
 
 def _check_training(training: dict[str, Named]) -> None:
-    for key in ("rungs", "validation_tokens"):
+    for key in CONSTANT:
         if key in training and training[key].parameter.varies:
             raise UserError("must be the same for every candidate; write one constant", key=f"training.{key}")
     for key, named in training.items():
