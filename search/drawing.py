@@ -34,7 +34,6 @@ def _keys(candidate: Candidate) -> list[str]:
     model = candidate.model
     if not model.retina_factors:
         return []
-    windows = [
-        f"{window} of {factor}" for factor, window in zip(model.retina_factors, model.retina_windows, strict=False)
-    ]
-    return [f"      each token sees units {', '.join(windows)}, and all before in units of {model.retina_factors[-1]}"]
+    *finer, coarsest = model.retina_factors
+    windows = [f"{count} units of {factor}" for factor, count in zip(finer, model.retina_windows, strict=True)]
+    return [f"      each token keeps {', '.join(windows)}, and all before in units of {coarsest}"]

@@ -35,11 +35,11 @@ class Values:
 
     Attributes:
         values: in the order in which they were written.
-        written: whether they stand under ``values:``, so that errors can point at one.
+        written: where they are listed, below the key itself, so that errors can point at one; None for a constant.
     """
 
     values: tuple[Any, ...]
-    written: str = ""
+    written: str | None = None
 
     @property
     def labels(self) -> tuple[Any, ...]:
@@ -71,7 +71,7 @@ class Values:
     def probes(self) -> Iterator[tuple[str, Any]]:
         """Each value, after the path at which it is written."""
         for index, value in enumerate(self.values):
-            yield self.written and f"{self.written}[{index}]", value
+            yield "" if self.written is None else f"{self.written}[{index}]", value
 
     def indivisible(self, divisor: int) -> Any:
         """The first value that `divisor` does not divide, or None."""
@@ -215,7 +215,7 @@ def _parse_range(raw: dict[str, Any], kind: Kind) -> Range:
     legal = RANGE_KEYS if kind.numeric else ("values",)
     for key in raw:
         if key not in legal:
-            raise UserError(unknown("key", key, ("values", *legal)), key=key)
+            raise UserError(unknown("key", key, {"values", *legal}), key=key)
     for key in legal[:2]:
         if key not in raw:
             raise UserError(f"'{key}' is missing; write a constant, {{values: [...]}} or {{min: ..., max: ...}}")

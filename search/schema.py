@@ -21,11 +21,17 @@ SAMPLERS = ("tpe", "nsga2", "random", "grid")
 PRUNERS = ("pareto", "median", "successive-halving", "hyperband", "none")
 
 
+def _constant(raw: object) -> object:
+    if raw is None or isinstance(raw, dict | list):
+        raise UserError(f"must be a constant, got {shown(raw)}")
+    return raw
+
+
 def _limit(name: str) -> Any:
     def parse(raw: object) -> int:
-        bound = LIMITS[name].parse(raw)
-        if bound < 1:
-            raise UserError(f"must be above 0, got {shown(raw)}")
+        bound = LIMITS[name].parse(_constant(raw))
+        if not 0 < bound < 2**60:
+            raise UserError(f"must be above 0 and below 2**60, got {shown(raw)}")
         return bound
 
     return leaf(parse)
@@ -42,7 +48,7 @@ def _at_least(low: int) -> Any:
 
 
 def _parse_time(raw: object) -> int:
-    seconds = parse_seconds(raw)
+    seconds = parse_seconds(_constant(raw))
     if seconds < 1:
         raise UserError(f"must be above 0, got {shown(raw)}")
     return seconds
