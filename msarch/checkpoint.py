@@ -35,7 +35,7 @@ def write_tensors(path: Path, tensors: dict[str, Tensor], metadata: dict[str, An
 
 def read_tensors(path: Path, device: str = "cpu") -> tuple[dict[str, Tensor], dict[str, Any]]:
     """Tensors and metadata of such a file. Raises OSError or SafetensorError where it is none."""
-    with safe_open(path, framework="pt", device=device) as file:  # type: ignore[no-untyped-call]
+    with safe_open(path, framework="pt", device=device) as file:
         metadata = json.loads((file.metadata() or {}).get(_METADATA, "{}"))
         return {name: file.get_tensor(name) for name in file.keys()}, metadata  # noqa: SIM118 - not a dict
 

@@ -51,9 +51,9 @@ def evaluate(
     windows = validation_windows(text, targets=targets, context=model.config.context, batch_size=training.batch_size)
     with attention_kernel(training.attention):
         for inputs, expected in windows:
-            batch = (torch.from_numpy(part).to(device) for part in (inputs, expected))
-            total += batch_loss(model, *batch, training, lambda phase: None).item() * expected.size
+            inputs_BT, targets_BT = (torch.from_numpy(part).to(device) for part in (inputs, expected))
+            loss = batch_loss(model, inputs_BT, targets_BT, training, lambda phase: None)
+            total += loss.item() * expected.size
     model.train()
-    loss = total / targets
-    bits = loss * targets / math.log(2)
-    return Evaluation(loss=loss, bits_per_byte=bits / tokens.bytes_of(split, 1, targets + 1), targets=targets)
+    bits_per_byte = total / math.log(2) / tokens.bytes_of(split, 1, targets + 1)
+    return Evaluation(loss=total / targets, bits_per_byte=bits_per_byte, targets=targets)

@@ -1,0 +1,44 @@
+# `make quickstart` and `make test` need python3 (3.11 or newer, with venv) and nothing else.
+# TORCH_ARGS chooses torch's build, for example: make quickstart TORCH_ARGS="--index-url URL", see README.
+PYTHON ?= python3
+TORCH_ARGS ?=
+VENV ?= .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+
+.PHONY: quickstart test test-faults test-slow check docs clean
+
+quickstart: $(VENV)/.installed
+	$(BIN)/msarch search quickstart
+
+$(VENV)/.installed: pyproject.toml constraints.txt
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "msarch needs Python 3.11 or newer; name one: make PYTHON=python3.12")'
+	@echo "Installing into $(VENV): about a minute, longer with torch's CUDA build."
+	$(PYTHON) -m venv $(VENV)
+	$(PIP) $(TORCH_ARGS) torch
+	$(PIP) --editable .
+	touch $@
+
+$(VENV)/.installed-dev: $(VENV)/.installed
+	$(PIP) --editable '.[dev,benchmarks]'
+	touch $@
+
+test: $(VENV)/.installed-dev
+	$(BIN)/python -m pytest
+
+test-faults: $(VENV)/.installed-dev
+	$(BIN)/python -m pytest -m faults
+
+test-slow: $(VENV)/.installed-dev
+	$(BIN)/python -m pytest -m slow
+
+check: $(VENV)/.installed-dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+docs: $(VENV)/.installed-dev
+	$(BIN)/python -m search.space_docs
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -1,0 +1,1 @@
+"""Speed, memory and quality, each a command that prints a table: `python -m benchmarks.NAME`."""
