@@ -28,6 +28,15 @@ def objective_values(record: TrialRecord, objectives: tuple[str, ...]) -> tuple[
     return known if len(known) == len(values) else None
 
 
+def latest(record: TrialRecord, quality: str) -> float | None:
+    """The figure for an objective of quality: final where there is one, else of the last validation."""
+    final = measure(record, OBJECTIVES[quality].key)
+    if final is not None or not record.curve:
+        return final
+    last = record.curve[-1]
+    return perplexity(last.loss) if quality == "perplexity" else last.bits_per_byte
+
+
 def perplexity(loss: float) -> float:
     """exp of a loss in nats per token; infinite where that exceeds a float."""
     return math.exp(loss) if loss < 700 else math.inf

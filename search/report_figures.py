@@ -12,7 +12,7 @@ from typing import Any
 import plotly.graph_objects as go
 
 from search.front import best, knee, pareto_front
-from search.measures import measure, perplexity
+from search.measures import latest, measure
 from search.objectives import OBJECTIVES
 from search.palette import INK, MUTED, WARNING, formatter, look
 from search.records import TrialRecord
@@ -57,18 +57,10 @@ def trade_off_figure(
 def _points(records: Iterable[TrialRecord], state: str, quality: str, cost: str) -> list[Point]:
     points = []
     for record in records:
-        x, y = measure(record, OBJECTIVES[cost].key), _quality(record, quality)
+        x, y = measure(record, OBJECTIVES[cost].key), latest(record, quality)
         if record.state == state and x and y and math.isfinite(x) and math.isfinite(y) and min(x, y) > 0:
             points.append((x, y, record))
     return points
-
-
-def _quality(record: TrialRecord, quality: str) -> float | None:
-    """The final figure, or that of the last validation where a trial was stopped."""
-    if record.state == "complete" or not record.curve:
-        return measure(record, OBJECTIVES[quality].key)
-    last = record.curve[-1]
-    return perplexity(last.loss) if quality == "perplexity" else last.bits_per_byte
 
 
 def _costs(records: Iterable[TrialRecord], key: str) -> list[tuple[float, TrialRecord]]:
