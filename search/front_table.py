@@ -59,7 +59,7 @@ def front_table(records: Sequence[TrialRecord], objectives: Sequence[str] = DEFA
     from rich.table import Table
 
     rows = front_rows(records, objectives)
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
     for name in rows[0]:
         text = name in ("variant", "layers", "")
         table.add_column(name, justify="left" if text else "right", no_wrap=name != "layers", overflow="fold")

@@ -11,6 +11,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from pandas.testing import assert_frame_equal
+from rich.text import Text
 
 from msarch.errors import UserError
 from search.front import pareto_front
@@ -113,7 +114,11 @@ def test_front_as_table_fits_80_columns_and_marks_best_and_knee(make_records: Ma
     assert text.count("best") == 1 and text.count("knee") == 1
     assert len(text.splitlines()) == 1 + len(pareto_front(records, OBJECTIVES))
     assert "\x1b" not in text
-    assert "\x1b" in format_front(records, OBJECTIVES, "table", colour=True)
+    rich = format_front(records, OBJECTIVES, "table", colour=True)
+    assert "\x1b" in rich
+    plain = [Text.from_ansi(line).plain for line in rich.splitlines()]
+    assert max(map(len, plain)) <= 80
+    assert len(plain) == 2 + len(pareto_front(records, OBJECTIVES))  # no allocation is folded
 
 
 def test_front_without_complete_trials_and_with_an_unknown_format(make_records: Maker) -> None:
