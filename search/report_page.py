@@ -104,14 +104,14 @@ code { font: 13px/1.4 ui-monospace, SFMono-Regular, Menlo, Consolas, "DejaVu San
 section { margin-top: 36px; }
 .caption { margin: 0 0 8px; color: var(--muted); font-size: 14px; max-width: 100ch; }
 .scroll { overflow: auto; max-height: 640px; border: 1px solid var(--rule); border-radius: 8px; }
-table { border-collapse: collapse; width: 100%; font-size: 13.5px; font-variant-numeric: tabular-nums;
+table { border-collapse: collapse; width: 100%; font-size: 13px; font-variant-numeric: tabular-nums;
   white-space: nowrap; }
-th, td { padding: 6px 9px; text-align: right; border-bottom: 1px solid #eef0f3; font-weight: 400; }
+th, td { padding: 6px 7px; text-align: right; border-bottom: 1px solid #eef0f3; font-weight: 400; }
 td.text, th.text { text-align: left; }
 thead th { position: sticky; top: 0; z-index: 1; background: var(--soft); padding: 0;
   box-shadow: inset 0 -1px var(--rule); }
 thead button { font: inherit; font-weight: 600; color: var(--ink); background: none; border: 0; width: 100%;
-  text-align: inherit; padding: 8px 9px; cursor: pointer; white-space: nowrap; }
+  text-align: inherit; padding: 8px 7px; cursor: pointer; white-space: nowrap; }
 thead [aria-sort=ascending] button::after { content: " ▴"; }
 thead [aria-sort=descending] button::after { content: " ▾"; }
 tbody tr:last-child > * { border-bottom: 0; }

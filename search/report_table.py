@@ -12,9 +12,9 @@ from search.tables import COLUMNS, trial_row
 
 _HEADINGS = {
     "trial": "trial", "state": "state", "variant": "variant", "layers": "layers", "d_model": "d_model",
-    "n_heads": "heads", "learning_rate": "learning rate", "perplexity": "perplexity", "bits_per_byte": "bits/byte",
+    "n_heads": "heads", "learning_rate": "lr", "perplexity": "perplexity", "bits_per_byte": "bits/byte",
     "memory_bytes": "memory", "memory_unfused_bytes": "unfused", "memory_measured_bytes": "measured",
-    "cache_bytes": "cache", "parameters": "parameters", "seconds": "time", "error": "note",
+    "cache_bytes": "cache", "parameters": "params", "seconds": "time", "error": "note",
 }  # fmt: skip
 
 
