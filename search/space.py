@@ -15,6 +15,7 @@ from msarch.errors import UserError, unknown
 from search.allocation_range import AllocationRange
 from search.branch import Branch, Named
 from search.constraints import Constraint
+from search.kinds import shown
 from search.least import LeastTrial
 from search.objectives import OBJECTIVES
 from search.parameters import Suggests
@@ -26,7 +27,7 @@ class Space:
     """What may be tried.
 
     Attributes:
-        name: of the file, without its ending.
+        name: of the file, without its ending; of the folder, for the ``space.yaml`` that a search records.
         file: where it was read from, as errors show it.
         spec: the validated file, from which `identity` and `to_yaml` follow.
         corpus: the text and tokenizer; a varying vocabulary at its smallest.
@@ -113,7 +114,9 @@ class Space:
         if name is None:
             raise UserError(f"'variant' is missing; one of {', '.join(self.branches)}")
         if not isinstance(name, str) or name not in self.branches:
-            raise UserError(unknown("variant", name, self.branches), key="variant")
+            raise UserError(
+                unknown("variant", name if isinstance(name, str) else shown(name), self.branches), key="variant"
+            )
         return name
 
     def _accept_tokenizer(self, raw: object) -> dict[str, Any]:

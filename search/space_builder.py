@@ -27,7 +27,7 @@ def build_space(data: object, file: str) -> dict[str, Any]:
     corpus = _under("corpus", spec.corpus.config_for)
     training = _training(spec.training)
     parts = {
-        "name": Path(file).stem,
+        "name": _name(Path(file)),
         "file": file,
         "spec": spec,
         "corpus": _with_vocabulary(corpus, Path(file)),
@@ -43,6 +43,11 @@ def build_space(data: object, file: str) -> dict[str, Any]:
     check_parts(parts)
     parts["validation_tokens"] = validation_tokens(training)
     return parts
+
+
+def _name(file: Path) -> str:
+    recorded = file.name == "space.yaml" and file.absolute().parent.name
+    return recorded or file.stem
 
 
 def validation_tokens(training: dict[str, Named]) -> int:

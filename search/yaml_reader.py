@@ -51,10 +51,10 @@ class Document:
     def place(self, error: UserError) -> UserError:
         """The same error with its file and line, or with the ``--set`` that caused it."""
         path = parse_path(error.key)
-        for override in self.replaced:
-            if path[: len(override)] == override:
-                return UserError(error.message, key=f"--set {error.key}")
-        return error.at(self.file, self.line(path))
+        message = " ".join(error.message.split())  # a value of several lines is still told in one
+        if any(path[: len(override)] == override for override in self.replaced):
+            return UserError(message, key=f"--set {error.key}")
+        return UserError(message, key=error.key).at(self.file, self.line(path))
 
     def line(self, path: Path) -> int:
         """The line of the longest part of `path` that stands in the text, or 0."""
@@ -119,7 +119,7 @@ class _Reader:
     def mapping(self, node: yaml.MappingNode, path: Path, above: tuple[int, ...]) -> dict[str, Any]:
         values: dict[str, Any] = {}
         for key, value in node.value:
-            if not isinstance(key, yaml.ScalarNode) or not key.value:
+            if not isinstance(key, yaml.ScalarNode) or key.value.split() != [key.value]:
                 raise self.refuse(key, path, "a key is one word")
             below = (*path, key.value)
             if key.value in values:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import copy
+import random
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import optuna
 import pytest
 import yaml
 
@@ -15,7 +17,7 @@ from search.schema import LimitsSpec, SearchSettings, SpaceSpec
 from search.schema_corpus import CorpusSpec
 from search.schema_fields import Spec
 from search.schema_model import BRANCHES, ModelSpec, TrainingSpec, VariantSpec
-from search.space import load_space
+from search.space import Space, load_space
 
 SOUND: dict[str, Any] = {
     "corpus": {"train": "books/*.txt", "validation": "dev.txt", "tokenizer": {"bpe": 512}},
@@ -176,6 +178,36 @@ CROSSED: list[tuple[str, Any, str, str]] = [
 ]  # fmt: skip
 
 
+JUNK: tuple[Any, ...] = (
+    None, True, 0, 1, 3, 16, 64, 1e-3, 1e300, 10**15, "", "x", "1 2", "2M", "4@1", "1..3@4 1@1", "0..0@1", "1@1 1@1",
+    [], [1], ["1 4"], {}, {"values": [16, 32]}, {"min": 1, "max": 4}, {"min": 16, "max": 64, "step": 16}, "bytes", "a\nb",
+    {"min": 1, "max": 10**15}, {"min": 0.1, "max": 0.9}, {"bpe": {"values": [300, 400]}}, "unfused", {"a": {"b": 1}},
+)  # fmt: skip
+
+
+def paths(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    """Every key and item of a space, as the steps that lead to it."""
+    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, item in items:
+        yield (*path, key)
+        yield from paths(item, (*path, key))
+
+
+def mutate(space: Any, generator: random.Random) -> None:
+    """Deletes, adds or replaces one key or item anywhere."""
+    *above, last = generator.choice(list(paths(space)))
+    holder = space
+    for step in above:
+        holder = holder[step]
+    chance = generator.random()
+    if chance < 0.15:
+        del holder[last]
+    elif chance < 0.25 and isinstance(holder, dict):
+        holder[generator.choice(["n_heads", "context", "rungs", "values", "min", "retina_windows", "betas"])] = 3
+    else:
+        holder[last] = copy.deepcopy(generator.choice(JUNK))
+
+
 def refusal(folder: Path, space: object) -> UserError:
     path = folder / "space.yaml"
     path.write_text(yaml.safe_dump(space, sort_keys=False))
@@ -187,9 +219,16 @@ def refusal(folder: Path, space: object) -> UserError:
     return raised.value
 
 
+def loaded_or_refused(path: Path) -> Space | UserError:
+    try:
+        return load_space(path)
+    except UserError as error:
+        return error
+
+
 def test_the_sound_space_is_sound(tmp_path: Path) -> None:
     (tmp_path / "space.yaml").write_text(yaml.safe_dump(SOUND))
-    assert load_space(tmp_path / "space.yaml").name == "space"
+    assert load_space(tmp_path / "space.yaml").name == tmp_path.name
 
 
 def test_every_break_of_every_key_is_told_in_one_line_with_its_key(tmp_path: Path) -> None:
@@ -220,3 +259,26 @@ def test_what_does_not_fit_together_is_told_with_the_remedy(
 @pytest.mark.parametrize("space", [None, [], "word", 3, {}, {"model": None}])
 def test_a_file_that_is_no_mapping_of_sections_is_refused(tmp_path: Path, space: object) -> None:
     refusal(tmp_path, space)
+
+
+def test_random_damage_is_either_refused_in_one_line_or_harmless(tmp_path: Path) -> None:
+    generator, path = random.Random(0), tmp_path / "space.yaml"
+    harmless = 0
+    for _ in range(400):
+        space = copy.deepcopy(SOUND)
+        for _ in range(generator.choice([1, 1, 2, 3])):
+            mutate(space, generator)
+        path.write_text(yaml.safe_dump(space, sort_keys=False))
+        loaded = loaded_or_refused(path)
+        if isinstance(loaded, UserError):
+            assert "\n" not in str(loaded) and loaded.file
+            continue
+        harmless += 1
+        study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
+        for point in loaded.points:
+            study.enqueue_trial(loaded.fixed_params(point))
+        for _ in range(3):
+            loaded.violations(loaded.suggest(study.ask()))
+        (tmp_path / "again.yaml").write_text(loaded.to_yaml())
+        assert load_space(tmp_path / "again.yaml").identity() == loaded.identity()
+    assert harmless > 10
