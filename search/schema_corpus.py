@@ -7,7 +7,8 @@ from typing import Any
 from msarch.corpus_config import PYTHON_DOCS, CorpusConfig, TokenizerConfig
 from msarch.errors import UserError, unknown
 from search.kinds import WHOLE, shown, text
-from search.parameters import Parameter, Values, parse_parameter
+from search.parameter_parser import parse_parameter
+from search.parameters import Parameter, Values
 from search.schema_fields import Spec, key, leaf
 
 TOKENIZERS = ("bpe", "bytes", "file")

@@ -17,7 +17,8 @@ from pydantic import BaseModel, ConfigDict, PlainValidator
 from pydantic import Field as SchemaField
 
 from search.kinds import Kind, kind_of
-from search.parameters import label, parse_parameter
+from search.parameter_parser import parse_parameter
+from search.parameters import label
 
 
 class Spec(BaseModel):

@@ -180,7 +180,7 @@ CROSSED: list[tuple[str, Any, str, str]] = [
 
 JUNK: tuple[Any, ...] = (
     None, True, 0, 1, 3, 16, 64, 1e-3, 1e300, 10**15, "", "x", "1 2", "2M", "4@1", "1..3@4 1@1", "0..0@1", "1@1 1@1",
-    [], [1], ["1 4"], {}, {"values": [16, 32]}, {"min": 1, "max": 4}, {"min": 16, "max": 64, "step": 16}, "bytes", "a\nb",
+    [], [1], ["1 4"], {"values": [16, 32]}, {"min": 1, "max": 4}, {"min": 16, "max": 64, "step": 16}, "bytes", "a\nb",
     {"min": 1, "max": 10**15}, {"min": 0.1, "max": 0.9}, {"bpe": {"values": [300, 400]}}, "unfused", {"a": {"b": 1}},
 )  # fmt: skip
 

@@ -10,7 +10,8 @@ import pytest
 
 from msarch import UserError
 from search.kinds import NUMBER, WHOLE, Kind, kind_of
-from search.parameters import Range, Values, parse_parameter
+from search.parameter_parser import parse_parameter
+from search.parameters import Range, Values
 
 WINDOWS = kind_of("windows", tuple[int, ...])
 ATTENTION = kind_of("attention", Literal["fused", "unfused"])
