@@ -22,10 +22,9 @@ from typing import Any
 
 from msarch.errors import UserError
 
-CREATE_STUDY, CREATE_TRIAL, SET_STATE, SET_USER_ATTR = 0, 4, 6, 8
-"""The operations of Optuna's journal that matter here; their numbers are its file format."""
-
-RUNNING, WAITING = 0, 4
+RUNNING = 0
+"""A trial's state in the journal. Its operations have numbers too: 0 and 1 create and delete a study, 4 creates a
+trial, 6 sets its state, 8 sets an attribute."""
 
 
 def repair(journal: Path, *, study: str, last_attr: str) -> None:
@@ -68,13 +67,15 @@ def _is_json(line: bytes) -> bool:
 
 def _start_of_open_proposal(content: bytes, journal: Path, *, study: str, last_attr: str) -> int | None:
     """Where the last proposal begins, if it never ended and nothing but itself follows."""
-    studies: list[str] = []
+    studies: list[str] = []  # study id -> name, empty once deleted
     owners: list[int] = []  # trial id -> study id: both are counted over the whole journal
     open_trial, start = -1, None
     for offset, log in _lines(content, journal):
         match log["op_code"]:
-            case 0:
+            case 0 if log["study_name"] not in studies:
                 studies.append(log["study_name"])
+            case 1:
+                studies[log["study_id"]] = ""
             case 4:
                 owners.append(log["study_id"])
                 if studies[log["study_id"]] == study and log.get("state", RUNNING) == RUNNING:

@@ -41,7 +41,6 @@ def make_sampler(name: str, *, seed: int, number: int, startup: int = 10, concur
                 multivariate=True,
                 group=True,
                 constant_liar=concurrent > 1,
-                warn_independent_sampling=False,
             )
         case "nsga2":
             return samplers.NSGAIISampler(seed=derived, population_size=16)

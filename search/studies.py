@@ -27,15 +27,20 @@ SEARCH, MIRROR = "search", "curves"
 
 def open_search_study(storage: BaseStorage, objectives: Sequence[str]) -> optuna.Study:
     """The search study, made where it is missing. All objectives are minimised."""
-    import optuna
-
     with quiet_optuna():
-        study = optuna.create_study(
-            storage=storage, study_name=SEARCH, directions=["minimize"] * len(objectives), load_if_exists=True
-        )
+        study = open_study(storage, SEARCH, values=len(objectives))
         if list(study.metric_names or ()) != list(objectives):
             study.set_metric_names(list(objectives))
     return study
+
+
+def open_study(storage: BaseStorage, name: str, *, values: int, pruner: BasePruner | None = None) -> optuna.Study:
+    """A study by name. Optuna's `load_if_exists` would write a line into the journal at each opening."""
+    import optuna
+
+    if name in {study.study_name for study in storage.get_all_studies()}:
+        return optuna.load_study(study_name=name, storage=storage, pruner=pruner)
+    return optuna.create_study(study_name=name, storage=storage, pruner=pruner, directions=["minimize"] * values)
 
 
 @contextmanager
@@ -73,7 +78,8 @@ class Mirror:
             return False
         import optuna
 
-        optuna.delete_study(study_name=MIRROR, storage=self._storage)
+        with quiet_optuna():
+            optuna.delete_study(study_name=MIRROR, storage=self._storage)
         self._study = self._open()
         self._numbers = {}
         for record in trained:
@@ -109,11 +115,8 @@ class Mirror:
             self._storage.set_trial_state_values(self._trial(record.number)._trial_id, _state(record), values)
 
     def _open(self) -> optuna.Study:
-        import optuna
-
-        return optuna.create_study(
-            storage=self._storage, study_name=MIRROR, direction="minimize", pruner=self._pruner, load_if_exists=True
-        )
+        with quiet_optuna():
+            return open_study(self._storage, MIRROR, values=1, pruner=self._pruner)
 
     def _trials(self) -> list[FrozenTrial]:
         return self._study.get_trials(deepcopy=False)
