@@ -107,17 +107,20 @@ class LanguageModel(nn.Module, ABC):
     def initialise(self) -> None:
         """Draw every parameter, from torch's current random state.
 
-        Matrices 1/sqrt(3 fan_in), embeddings and positions 0.02, biases 0, norms 1. The last matrix of each residual
-        branch is scaled by 1/sqrt(2 layers), as in GPT-2. What a module wants otherwise it sets in its own
-        `initialise`, called last.
+        Matrices 1/sqrt(fan_in), token embeddings 0.02, biases 0, norms 1. Positions 1, as large as the normalised
+        tokens they are added to: a small model that starts them at 0.02 spends a third of a short budget before
+        it can tell neighbours apart. The last matrix of each residual branch is scaled by 1/sqrt(2 layers), as in
+        GPT-2. What a module wants otherwise it sets in its own `initialise`, called last.
         """
         depth = 1 / math.sqrt(2 * self.config.n_layers)
         for module in self.modules():
             if isinstance(module, nn.Linear):
-                nn.init.normal_(module.weight, std=1 / math.sqrt(3 * module.in_features))
+                nn.init.normal_(module.weight, std=1 / math.sqrt(module.in_features))
                 nn.init.zeros_(module.bias) if module.bias is not None else None
             elif isinstance(module, nn.Embedding):
                 nn.init.normal_(module.weight, std=0.02)
+        for stream in self.streams.values():
+            nn.init.normal_(cast(Stream, stream).positions.weight, std=1.0)
         for name, parameter in self.named_parameters():
             if name.endswith("out.weight"):
                 with torch.no_grad():

@@ -1,1 +1,36 @@
-"""Searches over many models."""
+"""Searches over many models: the space language, the trials, the ledger, the front, the report.
+
+Three lines do what the command line does::
+
+    from search import load_results, run_search
+    run_search("quickstart")
+    load_results("results/quickstart").pareto      # a pandas DataFrame
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from search.results import Results as Results
+    from search.results import load_results as load_results
+    from search.run import run_search as run_search
+    from search.space import Space as Space
+    from search.space import load_space as load_space
+
+__all__ = ["Results", "Space", "load_results", "load_space", "run_search"]
+
+_LAZY = {
+    "Results": "search.results",
+    "Space": "search.space",
+    "load_results": "search.results",
+    "load_space": "search.space",
+    "run_search": "search.run",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name in _LAZY:
+        return getattr(importlib.import_module(_LAZY[name]), name)
+    raise AttributeError(f"module 'search' has no attribute '{name}'")

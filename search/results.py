@@ -1,0 +1,121 @@
+"""A results folder, read: nothing in it is changed, so a copy or a read-only one will do."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from msarch.errors import UserError
+from search.front import pareto_front, select
+from search.ledger import read_objectives, read_records, trial_folder
+from search.records import TrialRecord
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True)
+class Results:
+    """One search.
+
+    Attributes:
+        folder: of the results.
+        records: every trial, by number.
+        objectives: what the search minimises.
+    """
+
+    folder: Path
+    records: list[TrialRecord]
+    objectives: tuple[str, ...]
+
+    @property
+    def trials(self) -> pd.DataFrame:
+        """One row a trial; columns, types and units as in `search.tables.COLUMNS`."""
+        from search.tables import trials_frame
+
+        return trials_frame(self.records)
+
+    @property
+    def curves(self) -> pd.DataFrame:
+        """One row a validation."""
+        from search.tables import curves_frame
+
+        return curves_frame(self.records)
+
+    @property
+    def pareto(self) -> pd.DataFrame:
+        """The rows of `trials` that stand on the front, the cheapest first."""
+        from search.tables import pareto_frame
+
+        return pareto_frame(self.records, self.objectives)
+
+    @property
+    def front(self) -> list[TrialRecord]:
+        """The trials on the front, the cheapest first."""
+        return pareto_front(self.records, self.objectives)
+
+    def trial(self, which: str | int = "best", max_memory: int | None = None) -> TrialRecord:
+        """The complete trial meant by "best", "knee" or a number, within `max_memory` bytes. Raises UserError."""
+        return select(self.records, str(which), max_memory, self.objectives)
+
+    def folder_of(self, record: TrialRecord) -> Path:
+        """Where a trial's configuration, curve and weights stand."""
+        return trial_folder(self.folder, record.number)
+
+    @cached_property
+    def environment(self) -> dict[str, Any]:
+        """What the search ran on; empty where environment.json is missing. Raises UserError where it is damaged."""
+        path = self.folder / "environment.json"
+        if not path.is_file():
+            return {}
+        try:
+            found = json.loads(path.read_text(encoding="utf-8"))
+        except ValueError as error:
+            raise UserError(f"is damaged ({error}); restore it from a copy, or delete it", file=str(path)) from None
+        if not isinstance(found, dict):
+            raise UserError("is damaged: no mapping; restore it from a copy, or delete it", file=str(path))
+        return found
+
+    @cached_property
+    def limits(self) -> dict[str, int]:
+        """The limits of the recorded space; none where space.yaml is missing. Raises UserError where damaged."""
+        from search.space import load_space
+
+        path = self.folder / "space.yaml"
+        return load_space(path).limits if path.is_file() else {}
+
+    def write_report(self, path: Path) -> None:
+        """One page with everything, readable without a network."""
+        from search.report import write_report
+
+        write_report(
+            path,
+            self.records,
+            title=self.folder.resolve().name,
+            objectives=self.objectives,
+            limits=self.limits,
+            environment=self.environment,
+            results=str(self.folder),
+        )
+
+    def write_plot(self, path: Path) -> None:
+        """The front as a picture, .png or .svg."""
+        from search.plots import write_plot
+
+        write_plot(path, self.records, self.objectives, self.limits, self.folder.resolve().name)
+
+
+def load_results(folder: str | Path) -> Results:
+    """Read a results folder. Raises UserError where it holds no search."""
+    path = Path(folder)
+    if not path.is_dir():
+        raise UserError(f"there is no results folder {path}{_others(path)}")
+    return Results(path, read_records(path), read_objectives(path))
+
+
+def _others(path: Path) -> str:
+    found = sorted(str(journal.parent) for journal in path.parent.glob("*/study.journal"))
+    return f"; there are: {', '.join(found)}" if found else ""
