@@ -57,13 +57,16 @@ def ray_session(folder: Path, *, address: str | None, cpus: int) -> Iterator[Pat
     """
     os.environ.update(QUIET)
     with ExitStack() as stack:
-        stack.enter_context(_output_to(folder / "ray.log"))
+        log = folder / "ray.log"
+        stack.enter_context(_descriptors_to(log))
         scratch = stack.enter_context(_scratch(folder))
-        import ray
+        from ray import is_initialized, shutdown, tune  # noqa: F401 - tune, so that all its loggers are there
 
-        if not ray.is_initialized():
-            stack.callback(ray.shutdown)
+        stack.enter_context(_loggers_to(log))
+        if not is_initialized():
+            stack.callback(shutdown)
             _init(address, cpus, scratch)
+        stack.enter_context(_loggers_to(log))  # once more: the start of Ray takes handlers away
         yield scratch
 
 
@@ -110,15 +113,11 @@ def _scratch(folder: Path) -> Iterator[Path]:
 
 
 @contextmanager
-def _output_to(log: Path) -> Iterator[None]:
-    """Send what is written to the descriptors 1 and 2, and Ray's loggers, to `log`."""
+def _descriptors_to(log: Path) -> Iterator[None]:
     with ExitStack() as stack:
         file = stack.enter_context(log.open("a", encoding="utf-8"))
         for name in ("stdout", "stderr"):
             stack.enter_context(_descriptor_to(name, file.fileno()))
-        from ray import tune  # noqa: F401 - sets up its loggers, so they are redirected after it
-
-        stack.enter_context(_loggers_to(log))
         yield
 
 
@@ -159,11 +158,13 @@ def _loggers_to(log: Path) -> Iterator[None]:
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     names = ["ray", *(name for name in logging.root.manager.loggerDict if name.startswith("ray."))]
     before = [(logger, logger.handlers[:], logger.propagate) for logger in map(logging.getLogger, names)]
+    last_resort, logging.lastResort = logging.lastResort, handler  # while Ray starts, its loggers have no handler
     for logger, _, _ in before:  # several of Ray's loggers bring handlers of their own
         logger.handlers, logger.propagate = ([handler], False) if logger.name == "ray" else ([], True)
     try:
         yield
     finally:
+        logging.lastResort = last_resort
         for logger, handlers, propagate in before:
             logger.handlers, logger.propagate = handlers, propagate
         handler.close()

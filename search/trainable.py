@@ -32,11 +32,13 @@ class TrialTrainable(tune.Trainable):
         return True
 
     def step(self) -> dict[str, Any]:
-        """The worker's report, as a JSON text since Ray flattens what is nested."""
+        """The worker's report, as a JSON text since Ray flattens what is nested.
+
+        It never says `done`: Ray would then end the trial without asking the scheduler, who has the last word.
+        """
         if self._worker is None:
             self._worker = self._start(self._job)
-        report = self._worker.step()
-        return {"report": json.dumps(report), "done": report["state"] != "running"}
+        return {"report": json.dumps(self._worker.step())}
 
     def _start(self, job: dict[str, Any]) -> Any:
         from search.worker import TrialWorker
