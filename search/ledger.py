@@ -79,15 +79,18 @@ def read_records(folder: Path) -> list[TrialRecord]:
     Raises:
         UserError: the folder holds no search, or its journal is damaged.
     """
-    return records_of(_read_study(folder))
+    study = _read_study(folder)
+    return records_of(study) if study is not None else []
 
 
 def read_objectives(folder: Path) -> tuple[str, ...]:
     """The names of what the search of a results folder minimises. Raises UserError as `read_records` does."""
-    return tuple(_read_study(folder).metric_names or ())
+    study = _read_study(folder)
+    return tuple(study.metric_names or ()) if study is not None else ()
 
 
-def _read_study(folder: Path) -> optuna.Study:
+def _read_study(folder: Path) -> optuna.Study | None:
+    """The search study; None where a search was killed before it had begun."""
     journal = folder.resolve() / JOURNAL
     if not journal.is_file():
         raise UserError(f"{folder} holds no search: there is no {JOURNAL} in it")
@@ -99,7 +102,9 @@ def _read_study(folder: Path) -> optuna.Study:
 
     with quiet_optuna():
         try:
-            return optuna.load_study(study_name=SEARCH, storage=JournalStorage(JournalFileBackend(str(journal))))
+            storage = JournalStorage(JournalFileBackend(str(journal)))
+            known = {study.study_name for study in storage.get_all_studies()}
+            return optuna.load_study(study_name=SEARCH, storage=storage) if SEARCH in known else None
         except (ValueError, KeyError, TypeError) as error:
             raise UserError(
                 f"is no journal of a search, or damaged ({error}); restore it from a copy", file=str(journal)

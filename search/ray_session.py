@@ -10,6 +10,7 @@ import io
 import logging
 import os
 import shutil
+import socket
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -55,6 +56,8 @@ def ray_session(folder: Path, *, address: str | None, cpus: int) -> Iterator[Pat
     Raises:
         UserError: there is no cluster at the address.
     """
+    if address is not None:
+        _check_address(address)
     os.environ.update(QUIET)
     with ExitStack() as stack:
         log = folder / "ray.log"
@@ -68,6 +71,19 @@ def ray_session(folder: Path, *, address: str | None, cpus: int) -> Iterator[Pat
             _init(address, cpus, scratch)
         stack.enter_context(_loggers_to(log))  # once more: the start of Ray takes handlers away
         yield scratch
+
+
+def _check_address(address: str) -> None:
+    """Raises UserError where nothing answers: Ray itself would try for minutes."""
+    host, _, port = address.removeprefix("ray://").rpartition(":")
+    if address == "auto":
+        return
+    if not host or not port.isdigit():
+        raise UserError(f"'{address}' is no address; write auto, or HOST:PORT", key="--ray-address")
+    try:
+        socket.create_connection((host, int(port)), timeout=10).close()
+    except OSError as error:
+        raise UserError(f"no Ray cluster at '{address}': {error.strerror or error}", key="--ray-address") from None
 
 
 def _init(address: str | None, cpus: int, scratch: Path) -> None:

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from msarch.errors import UserError
-from search.ledger import locked
+from search.ledger import JOURNAL, locked
 from search.opening import open_search
 from search.outputs import Outputs
 from search.proposals import prepare_from
@@ -96,6 +96,8 @@ def _search(
     space = source.with_content(tokens.content)
     with locked(folder):
         outputs = Outputs(space, folder, watcher)
+        if not (folder / JOURNAL).exists():
+            outputs.write_origin(tokens)  # first, so that no journal is ever without its space
         coordinator = open_search(
             space, folder, prepare=prepare, profile=profile_candidate, watcher=outputs, trials=trials
         )
@@ -109,7 +111,7 @@ def _search(
             from search.ray_session import ray_session
 
             control = Control(deadline=deadline)
-            cpus = max(concurrent or 0, _cores())
+            cpus = max(concurrent or 0, cores())
             with ray_session(folder, address=address, cpus=cpus) as scratch:
                 execute(coordinator, control, folder=folder, base=base, scratch=scratch, concurrent=concurrent)
             return control.interrupted
@@ -118,7 +120,8 @@ def _search(
             outputs.write_report()
 
 
-def _cores() -> int:
+def cores() -> int:
+    """Cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 

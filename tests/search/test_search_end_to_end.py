@@ -191,3 +191,26 @@ def _only_grown(place: Path, finished: dict[int, TrialRecord]) -> dict[int, Tria
     for number, record in finished.items():
         assert records[number] == record
     return {number: record for number, record in records.items() if record.state != "running"}
+
+
+@pytest.mark.faults
+def test_a_full_disk_is_one_line_and_loses_nothing_finished(tmp_path: Path) -> None:
+    """On a small file system: stops with one line; with more room the same call ends the search."""
+    place = _place(tmp_path)
+    out = place / "out"
+    out.mkdir()
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1800k", "none", str(out)], check=False).returncode:
+        pytest.skip("mounting a file system needs more rights")
+    try:
+        code, _, err = _end(_start(place))
+        assert code == 1 and err.startswith("error: ") and len(err.strip().splitlines()) == 1, err
+        assert "write" in err
+        finished = {record.number: record for record in read_records(out) if record.state != "running"}
+        subprocess.run(["mount", "-o", "remount,size=64m", str(out)], check=True)
+        assert _end(_start(place))[0] == 0
+        records = {record.number: record for record in read_records(out)}
+        assert {number: records[number] for number in finished} == finished
+        assert sum(record.state in ("complete", "pruned", "failed") for record in records.values()) == 10
+        assert finished
+    finally:
+        subprocess.run(["umount", str(out)], check=False)
