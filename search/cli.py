@@ -154,13 +154,18 @@ def main() -> None:
         sys.exit(_complain(str(error)))
     except TyperException as error:
         message = error.format_message() if hasattr(error, "format_message") else str(error)
-        sys.exit(_complain(f"{message.rstrip('.')}; see msarch {' '.join(sys.argv[1:2])} --help"))
+        known = sys.argv[1:2] if sys.argv[1:2] and sys.argv[1] in _commands() else []
+        sys.exit(_complain(f"{message.rstrip('.?')}; see {' '.join(['msarch', *known, '--help'])}"))
     except (KeyboardInterrupt, Abort):
         sys.exit(130)
     except BrokenPipeError:
         sys.stderr.close()  # whoever read our output has gone, as `head` does
         sys.exit(0)
     sys.exit(status or 0)
+
+
+def _commands() -> set[str]:
+    return {command.callback.__name__ for command in app.registered_commands if command.callback}
 
 
 def _complain(text: str) -> int:

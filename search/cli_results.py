@@ -12,11 +12,11 @@ from rich.table import Table
 from rich.text import Text
 
 from msarch.errors import UserError, unknown
-from search.front import within
-from search.front_table import FORMATS, format_front
 from search.records import TrialRecord
 from search.reproduce import Reproduction, compare, differences, open_corpus, train_again, with_corpus
 from search.results import Results, load_results
+from search.show.front import within
+from search.show.front_table import FORMATS, format_front
 
 
 def show_front(
@@ -28,15 +28,15 @@ def show_front(
     pictures: Sequence[Path | None],
     open_report: bool,
 ) -> None:
-    """Print the front; write the report and pictures where asked."""
+    """Write the report and pictures where asked, then print the front."""
     if fmt not in FORMATS:
         raise UserError(unknown("format", fmt, FORMATS), key="--format")
     results = load_results(folder)
     kept = within(results.records, max_memory)
+    for path in (html, *pictures):
+        if path is not None:
+            _write(results, path)
     print(format_front(kept, results.objectives, fmt).rstrip("\n"))
-    asked = [path for path in (html, *pictures) if path is not None]
-    for path in asked:
-        _write(results, path)
     if open_report:
         page = (html or folder / "report.html").resolve()
         if not page.is_file():
@@ -97,7 +97,7 @@ def _environment(results: Results) -> tuple[str, list[str]]:
     """The device to train on, as the search did where it can, and what else differs."""
     import torch
 
-    from search.environment import describe_environment
+    from search.engine.environment import describe_environment
 
     had_gpu = bool(results.environment.get("gpus"))
     device = "cuda" if had_gpu and torch.cuda.is_available() else "cpu"

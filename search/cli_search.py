@@ -10,10 +10,11 @@ from rich.table import Table
 from rich.text import Text
 
 from msarch.units import format_bytes, format_count, format_seconds
-from search.front_table import format_front
-from search.ledger import JOURNAL
+from search.language.limits_check import check_limits
+from search.language.space import Space, load_space
+from search.ledger.folder import JOURNAL
 from search.results import load_results
-from search.space import Space, load_space
+from search.show.front_table import format_front
 
 
 def launch_search(
@@ -27,8 +28,8 @@ def launch_search(
     ray_address: str | None,
 ) -> None:
     """Run a search with a display, then show its front and where its report is."""
-    from search.display import SearchDisplay
-    from search.run import run_search
+    from search.engine.run import run_search
+    from search.show.display import SearchDisplay
 
     space = load_space(source, overrides)
     folder = out or Path("results") / space.name
@@ -55,7 +56,7 @@ def launch_search(
 
 
 def _show_outcome(folder: Path) -> None:
-    from search.summary import summary_lines
+    from search.show.summary import summary_lines
 
     results = load_results(folder)
     print(format_front(results.records, results.objectives))
@@ -65,9 +66,10 @@ def _show_outcome(folder: Path) -> None:
 
 def dry_run_search(source: str, overrides: Sequence[str], *, trials: int | None, concurrent: int | None) -> None:
     """Tell how many candidates the limits admit, how many tokens they would read and about how long it takes."""
-    from search.plan import plan_search
+    from search.engine.plan import plan_search
 
     space = load_space(source, overrides)
+    check_limits(space)
     console = Console(highlight=False)
     with console.status("drawing candidates, profiling them, and timing a few training steps"):
         plan = plan_search(space, trials=trials, concurrent=concurrent)
@@ -93,7 +95,7 @@ def _size(space: Space) -> str:
 
 def list_spaces() -> None:
     """The spaces that ship, a line each."""
-    from search.space_files import shipped_spaces
+    from search.language.space_files import shipped_spaces
 
     table = Table("name", "what it is for")
     for name, purpose in shipped_spaces().items():
@@ -103,6 +105,6 @@ def list_spaces() -> None:
 
 def describe(source: str, overrides: Sequence[str], sample: int) -> None:
     """One space: its parameters, size, an example drawn in characters, what its limits admit."""
-    from search.describe import describe_space
+    from search.language.describe import describe_space
 
     Console(highlight=False).print(describe_space(load_space(source, overrides), sample))

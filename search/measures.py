@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from search.objectives import OBJECTIVES
+from search.language.objectives import OBJECTIVES
 from search.records import TrialRecord
 
 

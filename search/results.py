@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from msarch.errors import UserError
-from search.front import pareto_front, select
-from search.ledger import read_objectives, read_records, trial_folder
+from search.ledger.folder import read_objectives, read_records, trial_folder
 from search.records import TrialRecord
+from search.show.front import pareto_front, select
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -33,22 +33,22 @@ class Results:
 
     @property
     def trials(self) -> pd.DataFrame:
-        """One row a trial; columns, types and units as in `search.tables.COLUMNS`."""
-        from search.tables import trials_frame
+        """One row a trial; columns, types and units as in `search.show.tables.COLUMNS`."""
+        from search.show.tables import trials_frame
 
         return trials_frame(self.records)
 
     @property
     def curves(self) -> pd.DataFrame:
         """One row a validation."""
-        from search.tables import curves_frame
+        from search.show.tables import curves_frame
 
         return curves_frame(self.records)
 
     @property
     def pareto(self) -> pd.DataFrame:
         """The rows of `trials` that stand on the front, the cheapest first."""
-        from search.tables import pareto_frame
+        from search.show.tables import pareto_frame
 
         return pareto_frame(self.records, self.objectives)
 
@@ -82,14 +82,14 @@ class Results:
     @cached_property
     def limits(self) -> dict[str, int]:
         """The limits of the recorded space; none where space.yaml is missing. Raises UserError where damaged."""
-        from search.space import load_space
+        from search.language.space import load_space
 
         path = self.folder / "space.yaml"
         return load_space(path).limits if path.is_file() else {}
 
     def write_report(self, path: Path) -> None:
         """One page with everything, readable without a network."""
-        from search.report import write_report
+        from search.show.report import write_report
 
         write_report(
             path,
@@ -103,7 +103,7 @@ class Results:
 
     def write_plot(self, path: Path) -> None:
         """The front as a picture, .png or .svg."""
-        from search.plots import write_plot
+        from search.show.plots import write_plot
 
         write_plot(path, self.records, self.objectives, self.limits, self.folder.resolve().name)
 

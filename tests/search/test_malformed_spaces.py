@@ -13,11 +13,11 @@ import pytest
 import yaml
 
 from msarch import UserError
-from search.schema import LimitsSpec, SearchSettings, SpaceSpec
-from search.schema_corpus import CorpusSpec
-from search.schema_fields import Spec
-from search.schema_model import BRANCHES, ModelSpec, TrainingSpec, VariantSpec
-from search.space import Space, load_space
+from search.language.schema import LimitsSpec, SearchSettings, SpaceSpec
+from search.language.schema_corpus import CorpusSpec
+from search.language.schema_fields import Spec
+from search.language.schema_model import BRANCHES, ModelSpec, TrainingSpec, VariantSpec
+from search.language.space import Space, load_space
 
 SOUND: dict[str, Any] = {
     "corpus": {"train": "books/*.txt", "validation": "dev.txt", "tokenizer": {"bpe": 512}},

@@ -6,9 +6,9 @@ import optuna
 import pytest
 
 from msarch.variants import VARIANTS
-from search.limits_check import check_limits, exceeded
-from search.space import load_space
-from search.space_files import shipped_spaces
+from search.language.limits_check import check_limits, exceeded
+from search.language.space import load_space
+from search.language.space_files import shipped_spaces
 
 SPACES = sorted(shipped_spaces())
 

@@ -1,0 +1,1 @@
+"""Running a search: from an opened ledger to finished trials, through Ray."""

@@ -1,0 +1,155 @@
+"""A whole search, from a space to a results folder; the same call goes on where the last one ended.
+
+Nothing is printed here: whoever wants to see how it goes brings a watcher.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import shlex
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from msarch.errors import UserError
+from search.engine.opening import open_search
+from search.engine.outputs import Outputs
+from search.engine.proposals import prepare_from
+from search.engine.watcher import Silent, Watcher
+from search.language.limits_check import check_limits
+from search.language.space import Space, load_space
+from search.ledger.folder import JOURNAL, locked
+from search.propose.pruners import pruner_warning
+
+
+def run_search(
+    space: Space | str | Path,
+    out: Path | str | None = None,
+    *,
+    trials: int | None = None,
+    concurrent: int | None = None,
+    time_budget: int | None = None,
+    ray_address: str | None = None,
+    display: Watcher | None = None,
+    overrides: Sequence[str] = (),
+) -> Path:
+    """Search a space, and return the results folder.
+
+    A folder that holds this search already is gone on with: finished trials stay, running ones continue from
+    their checkpoints, more are added up to `trials`.
+
+    Args:
+        space: a space, the path of its file, or the name of one that ships.
+        out: the results folder; ``results/NAME`` by default.
+        trials: trained trials in all; the space's by default.
+        concurrent: trials at a time; by default the space's, else one a GPU, or one a core without.
+        time_budget: seconds after which the search stops. Trials that run then are left to be gone on with.
+        ray_address: of a Ray cluster ("auto", host:port); this machine alone by default.
+        display: is told how the search goes.
+        overrides: such as ``training.tokens=1M``, where `space` is a name or a path.
+
+    Raises:
+        UserError: space, folder, corpus or address are not right, or a file could not be written.
+        KeyboardInterrupt: Ctrl-C; everything is written, and the same call goes on.
+    """
+    began, watcher = time.monotonic(), display or Silent()
+    source = space if isinstance(space, Space) else load_space(space, overrides)
+    folder = Path(out) if out is not None else Path("results") / source.name
+    seconds = time_budget or source.search.time_budget
+    command = resume_command(str(space) if not isinstance(space, Space) else source.file, folder, overrides)
+    if warning := pruner_warning(source.search.pruner, source.objectives):
+        watcher.message(warning)
+    with _disk_errors_told(folder, command):
+        interrupted = _search(
+            source,
+            folder,
+            watcher,
+            trials=trials,
+            concurrent=concurrent or source.search.concurrent,
+            deadline=began + seconds if seconds else None,
+            address=ray_address,
+        )
+    if interrupted:
+        watcher.message(f"interrupted; go on with: {command}")
+        raise KeyboardInterrupt
+    return folder
+
+
+def _search(
+    source: Space,
+    folder: Path,
+    watcher: Watcher,
+    *,
+    trials: int | None,
+    concurrent: int | None,
+    deadline: float | None,
+    address: str | None,
+) -> bool:
+    from msarch.profile import profile_candidate
+    from msarch.tokens import check_length
+
+    base = Path.cwd()
+    if (folder / JOURNAL).exists():
+        with locked(folder):
+            pass  # a second search is refused at once, not after corpus and limits have been looked at
+    prepare = prepare_from(base)
+    if address is not None:
+        from search.engine.ray_session import check_address
+
+        check_address(address)
+    check_limits(source)
+    tokens = prepare(source.corpus)
+    check_length(tokens, source.largest_context, source.validation_tokens or source.smallest().training.targets())
+    space = source.with_content(tokens.content)
+    with locked(folder):
+        outputs = Outputs(space, folder, watcher)
+        if not (folder / JOURNAL).exists():
+            outputs.write_origin(tokens)  # first, so that no journal is ever without its space
+        coordinator = open_search(
+            space, folder, prepare=prepare, profile=profile_candidate, watcher=outputs, trials=trials
+        )
+        outputs.records = coordinator.records
+        outputs.write_origin(tokens)
+        try:
+            if coordinator.ended:
+                return False
+            from search.engine.executor import execute
+            from search.engine.ray_adapters import Control
+            from search.engine.ray_session import ray_session
+
+            control = Control(deadline=deadline)
+            cpus = max(concurrent or 0, cores())
+            with ray_session(folder, address=address, cpus=cpus) as scratch:
+                execute(coordinator, control, folder=folder, base=base, scratch=scratch, concurrent=concurrent)
+            return control.interrupted
+        finally:
+            outputs.write_tables()
+            outputs.write_report()
+
+
+def cores() -> int:
+    """Cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def resume_command(source: str, folder: Path, overrides: Sequence[str]) -> str:
+    """What a user types to go on."""
+    words = ["msarch", "search", source, "--out", str(folder)]
+    for override in overrides:
+        words += ["--set", override]
+    return shlex.join(words)
+
+
+@contextmanager
+def _disk_errors_told(folder: Path, command: str) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO):
+            raise
+        reason = os.strerror(error.errno).lower()
+        raise UserError(
+            f"cannot write to {folder}: {reason}; nothing finished is lost, go on later with: {command}"
+        ) from error

@@ -1,0 +1,1 @@
+"""What has happened, on disk: an Optuna journal, its lock, its repair, its two studies."""

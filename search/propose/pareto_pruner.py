@@ -1,0 +1,127 @@
+"""A pruner that keeps a Pareto front: a trial is judged only by trials that cost no more.
+
+Pruning on the loss alone deletes the cheap end of a front, whose models are worse than the dear ones at every
+rung and belong there all the same. And deep models start slow and win late, so that a fixed margin deletes
+the winners. Hence the rule, at each rung but the last:
+
+1. The *rivals* of a trial are the complete trials whose costs (all objectives known before training) are each
+   no higher. With none, it runs on; so the cheapest trial is never stopped.
+2. Its *gap* is its loss at this rung minus the lowest loss of a rival at this rung.
+3. It is stopped where the gap exceeds the *margin* of this rung, learnt from the complete trials: for each
+   that ended better than some of its rivals, or less than 0.05 nats worse, take how far it was behind those at
+   this rung, at most. The margin is the 90 % quantile of these figures (the largest, with fewer than ten), not
+   below 0, so that stopping one that would have come out ahead is rare; plus an allowance for how little has
+   been seen, 0.02 nats + half the interquartile range of losses at this rung / (figures + 1). Near misses
+   count since at first there are few overtakings to learn from, and they tell as much about slow starters.
+4. Nothing is stopped before 8 trials are complete.
+5. One would-be-stopped trial in ten, drawn from (seed, number), runs on as a *control*. Controls show how often
+   the rule is wrong, and put late bloomers back into what the margin is learnt from.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from optuna.pruners import BasePruner
+from optuna.trial import FrozenTrial, TrialState
+
+from search.propose.controls import costs_no_more
+from search.propose.samplers import derived_seed
+
+if TYPE_CHECKING:
+    from optuna import Study
+
+COSTS, NUMBER, LAST_STEP, CONTROL = "costs", "number", "last_step", "control"
+"""Attributes of a mirror trial: its costs, its number in the search, the step of its last rung, where it was spared."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """A complete trial as the pruner sees it: costs, loss at the rung in question, loss at the end."""
+
+    costs: tuple[float, ...]
+    loss: float
+    final: float
+
+
+class ParetoPruner(BasePruner):
+    """Stops a trial only where complete trials that cost no more were clearly better at the same rung.
+
+    Args:
+        seed: decides, with a trial's number, whether it is a control.
+        min_complete: complete trials before anything is stopped.
+        quantile: share of the overtaking trials that the margin covers.
+        floor: smallest margin, in nats.
+        slack: how much worse than a rival a trial may have ended to be learnt from, in nats.
+        control: share of would-be-stopped trials that run on.
+    """
+
+    def __init__(
+        self,
+        *,
+        seed: int = 0,
+        min_complete: int = 8,
+        quantile: float = 0.9,
+        floor: float = 0.02,
+        slack: float = 0.05,
+        control: float = 0.1,
+    ) -> None:
+        self.seed = seed
+        self.min_complete = min_complete
+        self.quantile = quantile
+        self.floor = floor
+        self.slack = slack
+        self.control = control
+
+    def prune(self, study: Study, trial: FrozenTrial) -> bool:
+        """Whether to stop `trial`, a trial of a mirror study, at its last reported step."""
+        step = trial.last_step
+        if step is None or step >= trial.user_attrs[LAST_STEP] or CONTROL in trial.user_attrs:
+            return False
+        complete = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
+        if len(complete) < self.min_complete or not self._is_behind(complete, trial, step):
+            return False
+        if self.is_control(trial.user_attrs[NUMBER]):
+            study._storage.set_trial_user_attr(trial._trial_id, CONTROL, step)
+            return False
+        return True
+
+    def is_control(self, number: int) -> bool:
+        """Whether the trial of that number runs on where the rule would stop it."""
+        return derived_seed(self.seed, number) / 2**32 < self.control
+
+    def _is_behind(self, complete: Sequence[FrozenTrial], trial: FrozenTrial, step: int) -> bool:
+        finished = [
+            Finished(tuple(other.user_attrs[COSTS]), other.intermediate_values[step], other.values[0])
+            for other in complete
+            if step in other.intermediate_values and other.values is not None
+        ]
+        rivals = [other.loss for other in finished if costs_no_more(other.costs, trial.user_attrs[COSTS])]
+        if not rivals:
+            return False
+        gap = trial.intermediate_values[step] - min(rivals)
+        return gap > self.margin(finished)
+
+    def margin(self, finished: Sequence[Finished]) -> float:
+        """How far behind its best rival a trial may be at a rung, in nats; learnt from complete trials."""
+        behind = deficits(finished, self.slack)
+        learnt = float(np.quantile(behind, self.quantile, method="higher")) if behind else 0.0
+        low, high = np.quantile([trial.loss for trial in finished], (0.25, 0.75))
+        return max(0.0, learnt) + self.floor + 0.5 * float(high - low) / (len(behind) + 1)
+
+
+def deficits(finished: Sequence[Finished], slack: float) -> list[float]:
+    """For each trial that ended better than a rival plus `slack`: how far it was behind those at the rung, at most."""
+    found = []
+    for late in finished:
+        gaps = [
+            late.loss - rival.loss
+            for rival in finished
+            if rival is not late and costs_no_more(rival.costs, late.costs) and late.final < rival.final + slack
+        ]
+        if gaps:
+            found.append(max(gaps))
+    return found

@@ -1,0 +1,1 @@
+"""What a search shows: fronts, tables, pictures, the report, the live display."""
