@@ -59,7 +59,10 @@ class Results:
 
     def trial(self, which: str | int = "best", max_memory: int | None = None) -> TrialRecord:
         """The complete trial meant by "best", "knee" or a number, within `max_memory` bytes. Raises UserError."""
-        return select(self.records, str(which), max_memory, self.objectives)
+        try:
+            return select(self.records, str(which), max_memory, self.objectives)
+        except UserError as error:
+            raise error.at(str(self.folder)) from None
 
     def folder_of(self, record: TrialRecord) -> Path:
         """Where a trial's configuration, curve and weights stand."""

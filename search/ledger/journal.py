@@ -34,19 +34,31 @@ def repair(journal: Path, *, study: str, last_attr: str) -> None:
         journal: path of the file; nothing happens where there is none.
         study: name of the study whose unfinished last proposal is cut off.
         last_attr: the trial attribute that is written last in a proposal.
+
+    Raises:
+        UserError: more is damaged than a crash can have left; nothing is cut.
     """
     for left_over in journal.parent.glob(f"{journal.name}.lock*"):  # the link, and ones half removed
         left_over.unlink(missing_ok=True)
     if not journal.exists():
         return
+    if not journal.is_file():
+        raise UserError("is no file; restore the journal from a copy", file=str(journal))
     content = journal.read_bytes()
-    whole = content.rfind(b"\n") + 1
-    while whole and not _is_json(content[content.rfind(b"\n", 0, whole - 1) + 1 : whole]):
-        whole = content.rfind(b"\n", 0, whole - 1) + 1
+    whole = _end_of_whole_lines(content)
     keep = _start_of_open_proposal(content[:whole], journal, study=study, last_attr=last_attr)
     keep = whole if keep is None else keep
     if keep < len(content):
         _cut(journal, content[keep:], keep)
+
+
+def _end_of_whole_lines(content: bytes) -> int:
+    """Where the last line that can be read ends: one line is cut at most, with or without its end."""
+    whole = content.rfind(b"\n") + 1
+    if whole and whole == len(content):
+        last = content.rfind(b"\n", 0, whole - 1) + 1
+        return whole if _is_json(content[last:whole]) else last
+    return whole
 
 
 def _cut(journal: Path, rest: bytes, keep: int) -> None:

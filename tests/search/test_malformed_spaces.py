@@ -228,7 +228,7 @@ def loaded_or_refused(path: Path) -> Space | UserError:
 
 def test_the_sound_space_is_sound(tmp_path: Path) -> None:
     (tmp_path / "space.yaml").write_text(yaml.safe_dump(SOUND))
-    assert load_space(tmp_path / "space.yaml").name == tmp_path.name
+    assert load_space(tmp_path / "space.yaml").name == "space"
 
 
 def test_every_break_of_every_key_is_told_in_one_line_with_its_key(tmp_path: Path) -> None:
