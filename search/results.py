@@ -90,12 +90,12 @@ class Results:
         path = self.folder / "space.yaml"
         return load_space(path).limits if path.is_file() else {}
 
-    def write_report(self, path: Path) -> None:
+    def write_report(self, path: str | Path) -> None:
         """One page with everything, readable without a network."""
         from search.show.report import write_report
 
         write_report(
-            path,
+            Path(path),
             self.records,
             title=self.folder.resolve().name,
             objectives=self.objectives,
@@ -104,11 +104,11 @@ class Results:
             results=str(self.folder),
         )
 
-    def write_plot(self, path: Path) -> None:
+    def write_plot(self, path: str | Path) -> None:
         """The front as a picture, .png or .svg."""
         from search.show.plots import write_plot
 
-        write_plot(path, self.records, self.objectives, self.limits, self.folder.resolve().name)
+        write_plot(Path(path), self.records, self.objectives, self.limits, self.folder.resolve().name)
 
 
 def load_results(folder: str | Path) -> Results:

@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Literal
 
 from msarch.errors import UserError
 from search.engine.opening import open_search
@@ -22,6 +23,8 @@ from search.language.limits_check import check_limits
 from search.language.space import Space, load_space
 from search.ledger.folder import JOURNAL, locked
 from search.propose.pruners import pruner_warning
+
+End = Literal["complete", "interrupted", "out of time"]
 
 
 def run_search(
@@ -58,11 +61,11 @@ def run_search(
     source = space if isinstance(space, Space) else load_space(space, overrides)
     folder = Path(out) if out is not None else Path("results") / source.name
     seconds = time_budget or source.search.time_budget
-    command = resume_command(str(space) if not isinstance(space, Space) else source.file, folder, overrides)
+    command = resume_command(str(space) if not isinstance(space, Space) else source.file, folder, overrides, trials)
     if warning := pruner_warning(source.search.pruner, source.objectives):
         watcher.message(warning)
     with _disk_errors_told(folder, command):
-        interrupted = _search(
+        end = _search(
             source,
             folder,
             watcher,
@@ -71,7 +74,9 @@ def run_search(
             deadline=began + seconds if seconds else None,
             address=ray_address,
         )
-    if interrupted:
+    if end == "out of time":
+        watcher.message(f"the time budget is spent; go on with: {command}")
+    if end == "interrupted":
         watcher.message(f"interrupted; go on with: {command}")
         raise KeyboardInterrupt
     return folder
@@ -86,7 +91,7 @@ def _search(
     concurrent: int | None,
     deadline: float | None,
     address: str | None,
-) -> bool:
+) -> End:
     from msarch.profile import profile_candidate
     from msarch.tokens import check_length
 
@@ -114,7 +119,7 @@ def _search(
         outputs.write_origin(tokens)
         try:
             if coordinator.ended:
-                return False
+                return "complete"
             from search.engine.executor import execute
             from search.engine.ray_adapters import Control
             from search.engine.ray_session import ray_session
@@ -123,7 +128,10 @@ def _search(
             cpus = max(concurrent or 0, cores())
             with ray_session(folder, address=address, cpus=cpus) as scratch:
                 execute(coordinator, control, folder=folder, base=base, scratch=scratch, concurrent=concurrent)
-            return control.interrupted
+            if control.interrupted:
+                return "interrupted"
+            left = not coordinator.ended or any(record.state == "running" for record in coordinator.records())
+            return "out of time" if left and control.out_of_time else "complete"
         finally:
             outputs.write_tables()
             outputs.write_report()
@@ -134,9 +142,11 @@ def cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def resume_command(source: str, folder: Path, overrides: Sequence[str]) -> str:
+def resume_command(source: str, folder: Path, overrides: Sequence[str], trials: int | None) -> str:
     """What a user types to go on."""
     words = ["msarch", "search", source, "--out", str(folder)]
+    if trials is not None:
+        words += ["--trials", str(trials)]
     for override in overrides:
         words += ["--set", override]
     return shlex.join(words)

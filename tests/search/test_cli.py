@@ -75,6 +75,15 @@ def test_the_same_command_again_trains_nothing_and_a_larger_number_extends(place
     assert more.returncode == 0 and len(re.findall("^trial .* started", more.stdout, re.MULTILINE)) == 1
 
 
+def test_a_time_budget_stops_a_search_that_the_same_command_goes_on_with(tmp_path: Path) -> None:
+    fill(tmp_path)
+    slow = ("search", "space.yaml", "--set", "training.tokens=2M", "--trials", "2")
+    stopped = msarch(*slow, "--time-budget", "15s", cwd=tmp_path)
+    assert stopped.returncode == 0, stopped.stderr
+    assert "2 of 2 trials done" not in stopped.stdout and "msarch search space.yaml" in stopped.stdout
+    assert not list(tmp_path.glob("results/space/trials/*/model.safetensors"))
+
+
 def test_a_changed_space_is_refused_with_what_changed(place: Path) -> None:
     refused = msarch("search", "space.yaml", "--set", "training.tokens=9k", cwd=place)
     assert refused.returncode == 2
