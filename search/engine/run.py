@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Literal
 
 from msarch.errors import UserError
+from search.engine.coordinator import Coordinator
 from search.engine.opening import open_search
 from search.engine.outputs import Outputs
 from search.engine.proposals import prepare_from
@@ -130,11 +131,15 @@ def _search(
                 execute(coordinator, control, folder=folder, base=base, scratch=scratch, concurrent=concurrent)
             if control.interrupted:
                 return "interrupted"
-            left = not coordinator.ended or any(record.state == "running" for record in coordinator.records())
-            return "out of time" if left and control.out_of_time else "complete"
+            return "out of time" if control.out_of_time and _is_left(coordinator) else "complete"
         finally:
             outputs.write_tables()
             outputs.write_report()
+
+
+def _is_left(coordinator: Coordinator) -> bool:
+    """Whether trials are still to be started or to be ended."""
+    return not coordinator.ended or any(record.state == "running" for record in coordinator.records())
 
 
 def cores() -> int:

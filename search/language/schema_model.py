@@ -30,7 +30,7 @@ _EXAMPLES = {
     "validation_tokens": "validation_tokens: 20k",
 }
 
-_SHOWN = {"n_heads": "required, unless d_head is given", "validation_tokens": "1.2 % of the smallest budget"}
+_SHOWN = {"n_heads": "required, unless d_head is given", "validation_tokens": "0.8 % of the smallest budget"}
 
 CONSTANT = ("rungs", "validation_tokens")
 """What must be the same for every candidate, or they would not be judged alike."""

@@ -113,7 +113,7 @@ branches: `{{variant: top_down, layers: "4@4 2@1", d_model: 64, learning_rate: 3
 What it leaves out is drawn by the sampler.
 
 ## What a search keeps equal
-All candidates share the seed of their weights, the order of the data and the target tokens of validation (1.2 % of
+All candidates share the seed of their weights, the order of the data and the target tokens of validation (0.8 % of
 the smallest budget, unless `validation_tokens` says otherwise). A space that varies the tokenizer is judged by
 `bits_per_byte`, since perplexity compares within one vocabulary only.
 """
