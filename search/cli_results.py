@@ -51,7 +51,7 @@ def _write(results: Results, path: Path) -> None:
         else:
             results.write_plot(path)
     except OSError as error:
-        raise UserError(f"cannot write {path}: {error.strerror or error}") from None
+        raise UserError(f"cannot write {path}: {error.strerror or error}; name another place, see --help") from None
     Console(stderr=True, highlight=False).print(Text(f"wrote {path}"))
 
 

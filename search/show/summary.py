@@ -16,7 +16,9 @@ def summary_lines(results: Results) -> list[str]:
     lines = [", ".join(f"{number} {state}" for state, number in counts.most_common())]
     wrong, controls = false_prunes(results.records, results.objectives)
     if controls:
-        lines.append(f"pruner: of {controls} trials that ran on as controls it would have wrongly stopped {wrong}")
+        lines.append(
+            f"pruner: of {controls} would-be-pruned that ran on as controls it would have wrongly stopped {wrong}"
+        )
     if results.front:
         corner = reference_point(results.records, results.objectives, results.limits)
         volume = hypervolume(results.records, results.objectives, reference=corner)
