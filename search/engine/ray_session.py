@@ -56,7 +56,7 @@ def ray_session(folder: Path, *, address: str | None, cpus: int) -> Iterator[Pat
     Raises:
         UserError: there is no cluster at the address.
     """
-    os.environ.update(QUIET)
+    prepare_environment(address)
     with ExitStack() as stack:
         log = folder / "ray.log"
         stack.enter_context(_descriptors_to(log))
@@ -69,6 +69,14 @@ def ray_session(folder: Path, *, address: str | None, cpus: int) -> Iterator[Pat
             _init(address, cpus, scratch)
         stack.enter_context(_loggers_to(log))  # once more: the start of Ray takes handlers away
         yield scratch
+
+
+def prepare_environment(address: str | None) -> None:
+    """Set what Ray reads when it is imported; to be called before anything imports it."""
+    os.environ.update(QUIET)
+    if address is not None and (Path.home() / ".ray" / "auth_token").is_file():
+        # A head node asks for this token by default, but who joins it has to be told to show it.
+        os.environ.setdefault("RAY_AUTH_MODE", "token")
 
 
 def check_address(address: str) -> None:

@@ -121,9 +121,11 @@ def _search(
         try:
             if coordinator.ended:
                 return "complete"
+            from search.engine.ray_session import prepare_environment, ray_session
+
+            prepare_environment(address)
             from search.engine.executor import execute
             from search.engine.ray_adapters import Control
-            from search.engine.ray_session import ray_session
 
             control = Control(deadline=deadline)
             cpus = max(concurrent or 0, cores())
