@@ -99,9 +99,11 @@ class TrainingConfig:
     Attributes:
         batch_size: sequences in a step.
         tokens: the budget, in training tokens; steps = tokens / (batch_size * context), rounded up.
-        learning_rate: the peak, reached after warm-up and followed by a cosine.
+        learning_rate: the peak, reached after warm-up.
+        schedule: "cosine", or "wsd": constant after warm-up, then linear decay over the last fifth, so that a run
+            can be continued to a larger budget from a checkpoint before its decay.
         warmup: share of the steps in which the learning rate rises linearly from 0.
-        final_learning_rate: where the cosine ends, as a share of the peak.
+        final_learning_rate: where the schedule ends, as a share of the peak.
         weight_decay: AdamW's decoupled decay, on matrices only.
         betas: AdamW's moment decays.
         clip: largest norm of the gradient; 0 switches clipping off.
@@ -118,6 +120,7 @@ class TrainingConfig:
     batch_size: int
     tokens: int = 1_000_000
     learning_rate: float = 3e-3
+    schedule: Literal["cosine", "wsd"] = "cosine"
     warmup: float = 0.05
     final_learning_rate: float = 0.1
     weight_decay: float = 0.1
@@ -161,6 +164,7 @@ class TrainingConfig:
 
 
 CHOICES: dict[str, tuple[str, ...]] = {
+    "schedule": ("cosine", "wsd"),
     "attention": ("fused", "unfused"),
     "loss": ("chunked", "full"),
     "dtype": ("float32", "bfloat16"),

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import math
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors import SafetensorError
@@ -21,7 +22,7 @@ from msarch.causality import check_causality
 from msarch.checkpoint import FILE, load_training_state, read_tensors, training_state, write_tensors
 from msarch.evaluation import Evaluation, evaluate
 from msarch.model import build_model
-from msarch.schedule import learning_rate
+from msarch.schedule import decay_begin, learning_rate
 from msarch.step import make_optimizer, training_step
 from msarch.tokens import TokenSet
 
@@ -152,6 +153,9 @@ class Trainer:
         """Write a checkpoint into `folder`, in one piece. Raises OSError."""
         progress = {
             "candidate": self.candidate.digest(),
+            "lineage": self._lineage(),
+            "tokens": self.candidate.training.tokens,
+            "steps": self.steps,
             "step": self.step,
             "seconds": self._seconds,
             "curve": [asdict(point) for point in self.curve],
@@ -159,19 +163,36 @@ class Trainer:
         write_tensors(folder / FILE, training_state(self.model, self.optimizer), progress)
 
     def restore(self, folder: Path) -> bool:
-        """Go on from the checkpoint in `folder`; False where there is none of this candidate."""
+        """Go on from the checkpoint in `folder`; False where there is none of this candidate.
+
+        A wsd run also goes on from one of the same candidate with a smaller budget, made before its decay. The
+        two share all but the length of their warm-up. Rungs that already lie behind are validated at once.
+        """
         if not (folder / FILE).exists():
             return False
         try:
             state, progress = read_tensors(folder / FILE)
         except (SafetensorError, ValueError):
             return False  # cut short by a full disk or a damaged one: training starts again
-        if progress.get("candidate") != self.candidate.digest():
+        if progress.get("candidate") != self.candidate.digest() and not self._continues(progress):
             return False
         load_training_state(self.model, self.optimizer, {name: t.to(self.device) for name, t in state.items()})
         self.step, self._seconds = progress["step"], progress["seconds"]
-        self.curve = [Validation(**point) for point in progress["curve"]]
+        # Validations stand at shares of the budget: of a smaller one, those of this one are still to come.
+        self.curve = [Validation(**point) for point in progress["curve"] if not self._continues(progress)]
         return True
+
+    def _continues(self, progress: dict[str, Any]) -> bool:
+        """Whether a checkpoint is of this candidate with a smaller budget, from before its decay."""
+        return (
+            self.candidate.training.schedule == "wsd"
+            and progress.get("lineage") == self._lineage()
+            and progress["tokens"] < self.candidate.training.tokens
+            and progress["step"] <= decay_begin(progress["steps"])
+        )
+
+    def _lineage(self) -> str:
+        return replace(self.candidate, training=replace(self.candidate.training, tokens=1)).digest()
 
     def save_weights(self, path: Path) -> None:
         """Write the model's parameters alone, with its candidate beside them. Raises OSError."""

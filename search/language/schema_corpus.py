@@ -90,7 +90,11 @@ class CorpusSpec(Spec):
         kind="word", example="column: text", default="text", shown="text",
     )  # fmt: skip
     huggingface: leaf(text) = key(  # type: ignore[valid-type]
-        "A Hugging Face data set, by name.", kind="word", example="huggingface: Salesforce/wikitext", default="", shown="none"
+        "A Hugging Face data set, by name.",
+        kind="word",
+        example="huggingface: Salesforce/wikitext",
+        default="",
+        shown="none",
     )
     config: leaf(text) = key(  # type: ignore[valid-type]
         "The configuration of that data set, where it has several.",

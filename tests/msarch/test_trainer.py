@@ -163,6 +163,33 @@ def test_the_learning_rate_rises_then_follows_a_cosine() -> None:
     assert rates[55] == pytest.approx(0.55, abs=0.01) and rates[-1] == pytest.approx(0.1, abs=0.01)
 
 
+def test_a_wsd_schedule_is_constant_and_decays_over_the_last_fifth() -> None:
+    training = TrainingConfig(batch_size=1, learning_rate=1.0, warmup=0.1, final_learning_rate=0.1, schedule="wsd")
+    rates = [learning_rate(training, step, 100) for step in range(100)]
+    assert rates[0] == 0.1 and set(rates[9:81]) == {1.0}
+    assert rates[90] == pytest.approx(0.55) and rates[-1] == pytest.approx(0.145)
+
+
+def test_a_wsd_run_is_continued_to_a_larger_budget_from_before_its_decay(tmp_path: Path) -> None:
+    tokens = token_set(tmp_path)
+    small_budget, large_budget = (
+        candidate(schedule="wsd", tokens=48 * 4 * steps, warmup=0.0, rungs=(0.25, 0.5, 1.0)) for steps in (40, 80)
+    )
+    first = Trainer(small_budget, tokens)
+    for rung in range(3):
+        first.advance()
+        first.save(tmp_path / str(rung))
+    longer = Trainer(large_budget, tokens)
+    assert longer.restore(tmp_path / "1") and longer.step == 20 and longer.curve == []
+    trained(longer)
+    assert torch.equal(weights(longer), weights(trained(Trainer(large_budget, tokens))))
+    assert not Trainer(large_budget, tokens).restore(tmp_path / "2"), "its learning rate has decayed"
+    other = candidate(schedule="wsd", tokens=48 * 4 * 80, warmup=0.0, rungs=(0.25, 0.5, 1.0), learning_rate=1e-2)
+    assert not Trainer(other, tokens).restore(tmp_path / "1")
+    cosine = Trainer(candidate(tokens=48 * 4 * 80, warmup=0.0, rungs=(0.25, 0.5, 1.0)), tokens)
+    assert not cosine.restore(tmp_path / "1")
+
+
 def test_the_same_bits_in_another_process(tmp_path: Path) -> None:
     here = trained(Trainer(candidate(), token_set(tmp_path)))
     program = (

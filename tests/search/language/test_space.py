@@ -63,7 +63,7 @@ def test_candidates_lie_within_the_space_and_warn_of_nothing(space: Space) -> No
     for _, candidate in pairs:
         assert candidate.seed == 3 and candidate.model.vocab_size == 2048 == candidate.corpus.tokenizer.vocab_size
         assert candidate.model.d_head == 32
-        assert candidate.training.validation_tokens == 24_000
+        assert candidate.training.validation_tokens == 16_000
 
 
 def test_names_carry_branch_and_stage(space: Space) -> None:
