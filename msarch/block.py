@@ -27,19 +27,24 @@ class FeedForward(nn.Module):
 
 
 class Block(nn.Module):
-    """``h + Attention(LN h)``, then ``h + FFN(LN h)`` (pre-norm, trainable at 30 layers without tricks)."""
+    """``h + Attention(LN h)``, then ``h + FFN(LN h)`` (pre-norm, trainable at 30 layers without tricks).
 
-    def __init__(self, d_model: int, d_ff: int, attention: nn.Module) -> None:
+    With `dropout`, that share of what each branch adds is dropped in training.
+    """
+
+    def __init__(self, d_model: int, d_ff: int, attention: nn.Module, dropout: float = 0.0) -> None:
         super().__init__()
         self.attention_norm = nn.LayerNorm(d_model)
         self.attention = attention
         self.feed_forward_norm = nn.LayerNorm(d_model)
         self.feed_forward = FeedForward(d_model, d_ff)
+        # Dropout of nothing would still copy its input: no module at all where there is none.
+        self.drop = nn.Dropout(dropout) if dropout else nn.Identity()
 
     def forward(self, x_BND: Tensor) -> Tensor:
         """(B, N, D) -> (B, N, D)."""
-        x_BND = x_BND + self.attention(self.attention_norm(x_BND))
-        out: Tensor = x_BND + self.feed_forward(self.feed_forward_norm(x_BND))
+        x_BND = x_BND + self.drop(self.attention(self.attention_norm(x_BND)))
+        out: Tensor = x_BND + self.drop(self.feed_forward(self.feed_forward_norm(x_BND)))
         return out
 
 
@@ -69,6 +74,6 @@ class Stack(nn.Module):
         return x_BND
 
 
-def causal_stack(layers: int, d_model: int, n_heads: int, d_ff: int) -> Stack:
+def causal_stack(layers: int, d_model: int, n_heads: int, d_ff: int, dropout: float = 0.0) -> Stack:
     """`layers` blocks of causal self-attention."""
-    return Stack([Block(d_model, d_ff, SelfAttention(d_model, n_heads)) for _ in range(layers)])
+    return Stack([Block(d_model, d_ff, SelfAttention(d_model, n_heads), dropout) for _ in range(layers)])

@@ -39,15 +39,17 @@ def completed(length: int, factor: int, device: torch.device) -> Tensor:
 class Aggregation(nn.Module):
     """Every token reads all coarse states that are complete by then, of all scales at once."""
 
-    def __init__(self, d_model: int, n_heads: int, d_ff: int, factors: Sequence[int]) -> None:
+    def __init__(self, config: ModelConfig, factors: Sequence[int]) -> None:
         super().__init__()
+        d_model = config.d_model
         self.factors = tuple(factors)
         self.null = nn.Parameter(torch.zeros(d_model))
         self.query_norm = nn.LayerNorm(d_model)
         self.memory_norms = nn.ModuleList(nn.LayerNorm(d_model) for _ in factors)
-        self.attention = CrossAttention(d_model, n_heads)
+        self.attention = CrossAttention(d_model, config.n_heads)
         self.feed_forward_norm = nn.LayerNorm(d_model)
-        self.feed_forward = FeedForward(d_model, d_ff)
+        self.feed_forward = FeedForward(d_model, config.d_ff)
+        self.drop = nn.Dropout(config.dropout) if config.dropout else nn.Identity()
 
     def initialise(self) -> None:
         """The null state starts near zero."""
@@ -63,8 +65,8 @@ class Aggregation(nn.Module):
         states = torch.cat([norm(x_BND) for norm, x_BND in zip(self.memory_norms, coarse, strict=True)], dim=1)
         memory_BMD = prepend(self.null, states)
         visible_TM = self.visible(fine_BTD.shape[1], fine_BTD.device)
-        fine_BTD = fine_BTD + self.attention(self.query_norm(fine_BTD), memory_BMD, visible_TM)
-        out: Tensor = fine_BTD + self.feed_forward(self.feed_forward_norm(fine_BTD))
+        fine_BTD = fine_BTD + self.drop(self.attention(self.query_norm(fine_BTD), memory_BMD, visible_TM))
+        out: Tensor = fine_BTD + self.drop(self.feed_forward(self.feed_forward_norm(fine_BTD)))
         return out
 
     def keys(self, length: int) -> int:
@@ -84,11 +86,7 @@ class BottomUp(LanguageModel):
         for stage in up:
             self.add_scale(stage.factor, self.new_stack(stage.layers))
         self.pool_factors = tuple(coarser.factor // finer.factor for finer, coarser in pairwise(up))
-        self.aggregation = (
-            Aggregation(config.d_model, config.n_heads, config.d_ff, [stage.factor for stage in self.coarse])
-            if self.coarse
-            else None
-        )
+        self.aggregation = Aggregation(config, [stage.factor for stage in self.coarse]) if self.coarse else None
         self.post = self.new_stack(self.after)
 
     def features(self, tokens_BT: Tensor) -> Tensor:

@@ -46,6 +46,9 @@ def training_state(model: nn.Module, optimizer: torch.optim.Optimizer) -> dict[s
     for index, parameter in enumerate(_parameters(optimizer)):
         for name, value in optimizer.state[parameter].items():
             state[f"optimizer.{index}.{name}"] = value
+    state["random.cpu"] = torch.get_rng_state()
+    if torch.cuda.is_available():
+        state["random.cuda"] = torch.cuda.get_rng_state()
     return state
 
 
@@ -56,6 +59,9 @@ def load_training_state(model: nn.Module, optimizer: torch.optim.Optimizer, stat
         prefix = f"optimizer.{index}."
         found = {name.removeprefix(prefix): v for name, v in state.items() if name.startswith(prefix)}
         optimizer.state[parameter] = found
+    torch.set_rng_state(state["random.cpu"].cpu())
+    if "random.cuda" in state and torch.cuda.is_available():
+        torch.cuda.set_rng_state(state["random.cuda"].cpu())
 
 
 def _parameters(optimizer: torch.optim.Optimizer) -> list[Tensor]:

@@ -26,6 +26,8 @@ class ModelConfig:
         n_heads: attention heads; divides `d_model`.
         vocab_size: tokens in the vocabulary.
         context: the longest sequence, in tokens.
+        dropout: share of each residual branch's output that is dropped in training. Attention weights are never
+            dropped: that would force the kernel that keeps all scores.
         retina_factors: shortening factors of a retina's keys, finest first: (1, 4, 16).
         retina_windows: how many units of each scale but the coarsest a token keeps: (64, 16).
     """
@@ -36,6 +38,7 @@ class ModelConfig:
     n_heads: int
     vocab_size: int
     context: int
+    dropout: float = 0.0
     retina_factors: tuple[int, ...] = ()
     retina_windows: tuple[int, ...] = ()
 
@@ -43,6 +46,7 @@ class ModelConfig:
         variant = variant_named(self.variant)
         for name in ("d_model", "n_heads", "vocab_size", "context"):
             _require_positive(name, getattr(self, name))
+        _require_number("dropout", self.dropout, low=0.0, high=0.9)
         if self.d_model % self.n_heads:
             raise UserError(
                 f"{self.n_heads} heads do not divide d_model {self.d_model}; choose one of {_divisors(self.d_model)}",

@@ -87,7 +87,8 @@ class LanguageModel(nn.Module, ABC):
 
     def new_stack(self, layers: int) -> Stack:
         """A stack of causal blocks."""
-        return causal_stack(layers, self.config.d_model, self.config.n_heads, self.config.d_ff)
+        config = self.config
+        return causal_stack(layers, config.d_model, config.n_heads, config.d_ff, config.dropout)
 
     def add_scale(self, factor: int, stack: Stack) -> None:
         """Give the scale of that factor its entrance and its blocks."""

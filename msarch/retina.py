@@ -80,7 +80,7 @@ class Retina(LanguageModel):
     def _block(self) -> Block:
         config = self.config
         attention = RetinaAttention(config.d_model, config.n_heads, config.retina_factors, config.retina_windows)
-        return Block(config.d_model, config.d_ff, attention)
+        return Block(config.d_model, config.d_ff, attention, config.dropout)
 
     def features(self, tokens_BT: Tensor) -> Tensor:
         """(B, T) -> (B, T, D)."""

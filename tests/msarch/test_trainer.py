@@ -14,46 +14,14 @@ import numpy as np
 import pytest
 import torch
 from small_models import CONFIGS, label, small
+from small_runs import candidate, token_set, trained, weights
 
 from msarch import Candidate, ModelConfig, TrainingConfig
 from msarch.causality import CausalityError
 from msarch.checkpoint import FILE, read_tensors
 from msarch.resample import CausalUpsample
 from msarch.schedule import learning_rate
-from msarch.tokens import TokenSet
 from msarch.trainer import NonFiniteLoss, Trainer
-
-
-def token_set(tmp_path: Path, vocab_size: int = 61) -> TokenSet:
-    """A language with something to learn: each token mostly follows from the one before."""
-    generator = np.random.default_rng(0)
-    steps = np.where(generator.random(40_000) < 0.8, 7, generator.integers(0, vocab_size, 40_000))
-    tokens = (steps.cumsum() % vocab_size).astype(np.uint16)
-    return TokenSet(
-        train=tokens[:36_000],
-        validation=tokens[36_000:38_000],
-        test=tokens[38_000:],
-        vocab_size=vocab_size,
-        fingerprint="test",
-        content="test",
-        token_bytes=np.full(vocab_size, 2, dtype=np.int64),
-        folder=tmp_path,
-    )
-
-
-def candidate(model: ModelConfig | None = None, **training: object) -> Candidate:
-    values = {"batch_size": 4, "tokens": 48 * 4 * 40, "validation_tokens": 500, **training}
-    return Candidate(model=model or small("top_down", "1@4 1@1"), training=TrainingConfig(**values))  # type: ignore[arg-type]
-
-
-def trained(trainer: Trainer) -> Trainer:
-    while not trainer.finished:
-        trainer.advance()
-    return trainer
-
-
-def weights(trainer: Trainer) -> torch.Tensor:
-    return torch.nn.utils.parameters_to_vector(trainer.model.parameters())
 
 
 @pytest.mark.parametrize("config", CONFIGS[::3], ids=label)
@@ -194,10 +162,10 @@ def test_the_same_bits_in_another_process(tmp_path: Path) -> None:
     here = trained(Trainer(candidate(), token_set(tmp_path)))
     program = (
         "import sys, json; sys.path[:0] = json.loads(sys.argv[1])\n"
-        "from pathlib import Path; from test_trainer import *\n"
+        "from pathlib import Path; from small_runs import *\n"
         "trainer = trained(Trainer(candidate(), token_set(Path('.'))))\n"
         "print(json.dumps([point.loss for point in trainer.curve]))"
     )
-    paths = json.dumps([str(Path(__file__).parent), *sys.path])
+    paths = json.dumps(sys.path)
     done = subprocess.run([sys.executable, "-c", program, paths], capture_output=True, text=True, check=True)
     assert json.loads(done.stdout) == [point.loss for point in here.curve]
