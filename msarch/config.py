@@ -20,7 +20,7 @@ class ModelConfig:
     """One architecture, fully specified.
 
     Attributes:
-        variant: a registered architecture: vanilla, top_down, bottom_up, retina.
+        variant: a registered architecture: vanilla, top_down, bottom_up, retina, hourglass.
         layers: the layer allocation, ``LAYERS@FACTOR ...`` in the order of computation.
         d_model: width of every state, at all scales alike. The feed-forward width is 4 times that.
         n_heads: attention heads; divides `d_model`.

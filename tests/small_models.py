@@ -31,6 +31,12 @@ CONFIGS = [
     small("retina", "3@1", **windows(3, 1)),
     small("retina", "2@1", **windows(5)),
     small("retina", "2@1", retina_factors=(1, 3, 6, 12), retina_windows=(4, 2, 1)),
+    small("hourglass", "3@1"),
+    small("hourglass", "1@1 2@3 1@1"),
+    small("hourglass", "0@1 2@4 1@1"),
+    small("hourglass", "2@1 1@5 0@1"),
+    small("hourglass", "1@1 1@2 2@4 1@2 1@1"),
+    small("hourglass", "1@1 0@3 1@6 1@12 0@6 1@3 1@1"),
 ]
 
 
