@@ -62,6 +62,7 @@ VARIANTS: dict[str, Variant] = {
         model="msarch.hourglass:Hourglass",
         example="1@1 2@4 1@1",
         summary="fine layers, shortened to coarser scales and back, each added to the finer stream it came from",
+        options=frozenset({"shortening", "upsampling"}),
     ),
 }
 

@@ -36,10 +36,14 @@ CONFIGS = [
     small("hourglass", "0@1 2@4 1@1"),
     small("hourglass", "2@1 1@5 0@1"),
     small("hourglass", "1@1 1@2 2@4 1@2 1@1"),
+    small("hourglass", "1@1 1@4 1@1", shortening="linear", upsampling="linear"),
+    small("hourglass", "1@1 1@2 1@6 0@2 1@1", shortening="attention", upsampling="attention"),
     small("hourglass", "1@1 0@3 1@6 1@12 0@6 1@3 1@1"),
 ]
 
 
 def label(config: ModelConfig) -> str:
     extra = f" {config.retina_factors}{config.retina_windows}" if config.retina_factors else ""
+    ways = (config.shortening, config.upsampling)
+    extra += f" {' '.join(ways)}" if ways != ("average", "repeat") else ""
     return f"{config.variant} {config.layers}{extra}"

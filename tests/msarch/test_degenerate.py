@@ -65,8 +65,8 @@ def test_hourglass_whose_coarse_stream_returns_nothing_is_its_fine_layers(layers
     coarse = randomised_copy(build_model(small("hourglass", layers)))
     rejoin = coarse.get_submodule("rejoin.1")
     assert isinstance(rejoin, Rejoin)
-    torch.nn.init.zeros_(rejoin.out.weight)
-    torch.nn.init.zeros_(rejoin.out.bias)
+    torch.nn.init.zeros_(rejoin.project.weight)
+    torch.nn.init.zeros_(rejoin.project.bias)
     fine = build_model(small("vanilla", "3@1")).double()
     moved = {name.replace("post.1.blocks.0", "stacks.1.blocks.2"): value for name, value in coarse.state_dict().items()}
     assert not fine.load_state_dict(moved, strict=False).missing_keys

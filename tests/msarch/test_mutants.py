@@ -94,6 +94,11 @@ def mutate_retina(model: LanguageModel, mutant: type[RetinaAttention]) -> Langua
 TOP_DOWN = [small("top_down", "1@4 1@1"), small("top_down", "1@16 1@4 1@1")]
 BOTTOM_UP = [small("bottom_up", "1@1 1@4 1@1"), small("bottom_up", "0@1 1@4 1@16 1@1")]
 HOURGLASS = [small("hourglass", "1@1 1@4 1@1"), small("hourglass", "0@1 1@4 1@16 1@4 1@1")]
+LEARNED = [
+    small("hourglass", "1@1 1@4 1@1", shortening=shortening, upsampling=upsampling)
+    for shortening in ("linear", "attention")
+    for upsampling in ("linear", "attention")
+]
 RETINA = small("retina", "2@1", **windows(8, 2))
 
 
@@ -108,6 +113,22 @@ def test_the_good_start_of_a_top_down_model_would_hide_the_naive_repeat() -> Non
     leaky = mutate_upsampling(build_model(TOP_DOWN[0]), NaiveRepeat).double()
     assert not influence(leaky, 12, range(12)).tril(diagonal=-1).any()
     assert influence(randomised_copy(leaky), 12, range(12)).tril(diagonal=-1).any()
+
+
+class ShiftedRejoin(Rejoin):
+    shift = 0
+
+    def visible(self, length: int, device: torch.device) -> Tensor:
+        return shift_blocks(super().visible(length, device), self.shift, null=1)
+
+
+def test_attention_back_from_a_running_block_is_caught() -> None:
+    model = build_model(small("hourglass", "1@1 1@4 1@1", upsampling="attention"))
+    check_causality(model)
+    rejoin = model.get_submodule("rejoin.1")
+    rejoin.__class__ = type("Mutant", (ShiftedRejoin,), {"shift": 1})
+    with pytest.raises(CausalityError, match="sees ahead"):
+        check_causality(model)
 
 
 @pytest.mark.parametrize("config", BOTTOM_UP)
@@ -162,7 +183,7 @@ def coarse_block_is_used(model: LanguageModel, factor: int) -> bool:
     return bool(differs[-1])
 
 
-@pytest.mark.parametrize("config", [*TOP_DOWN, *BOTTOM_UP, *HOURGLASS])
+@pytest.mark.parametrize("config", [*TOP_DOWN, *BOTTOM_UP, *HOURGLASS, *LEARNED])
 def test_a_completed_block_reaches_the_output_at_its_last_token(config: ModelConfig) -> None:
     for factor in config.scales:
         if factor > 1:
