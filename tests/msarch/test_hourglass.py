@@ -10,6 +10,7 @@ from torch.nn.functional import pad
 from msarch import UserError, build_model
 from msarch.causality import check_causality
 from msarch.resample import CausalUpsample, average_pool
+from msarch.resampling import LinearUpsample
 
 
 @pytest.mark.parametrize("factor", [2, 3, 5])
@@ -60,3 +61,26 @@ def test_the_papers_ablation_without_fine_layers_is_causal() -> None:
 def test_states_in_the_cache_are_those_of_each_layer_at_its_scale() -> None:
     model = build_model(small("hourglass", "1@1 2@2 3@4 1@2 2@1"))
     assert model.cached_states(43) == 3 * 43 + 3 * 21 + 3 * 10
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"shortening": "mean"}, "unknown shortening 'mean'"),
+        ({"upsampling": "attn"}, "did you mean 'attention'"),
+    ],
+)
+def test_an_unknown_way_between_scales_is_refused(options: dict[str, object], message: str) -> None:
+    with pytest.raises(UserError, match=message):
+        small("hourglass", "1@1 1@4 1@1", **options)
+
+
+def test_other_variants_have_no_such_options() -> None:
+    with pytest.raises(UserError, match="shortening has no effect on top_down"):
+        small("top_down", "1@4 1@1", shortening="linear")
+
+
+def test_linear_up_sampling_gives_each_position_its_own_part() -> None:
+    parts = torch.arange(12.0).view(1, 2, 6)  # the null state and one block, k = 3, D = 2
+    up = LinearUpsample(3)(parts, 5)[0]
+    assert up[:, 0].tolist() == [2, 4, 6, 8, 10]  # two positions before the first block is complete, then its three
