@@ -83,6 +83,20 @@ def fine_to_coarse_and_back(stages: tuple[Stage, ...]) -> tuple[Stage, ...]:
     return (Stage(before, 1), *up, Stage(after, 1))
 
 
+def there_and_back(stages: tuple[Stage, ...]) -> tuple[Stage, ...]:
+    """``2@1 1@2 4@4 1@2 2@1``: down to the coarsest scale and back through the same factors (hourglass).
+
+    The factors mirror; the layers before and after need not be as many, as in the ablations of the paper.
+    """
+    coarsest = max(stage.factor for stage in stages)
+    turn = next(index for index, stage in enumerate(stages) if stage.factor == coarsest)
+    before, after = _by_factor(stages[:turn]), _by_factor(stages[turn:])
+    finer = sorted({stage.factor for stage in stages} - {coarsest})
+    down = tuple(Stage(before.get(factor, 0), factor) for factor in finer)
+    up = tuple(Stage(after.get(factor, 0), factor) for factor in reversed(finer))
+    return (*down, Stage(after[coarsest], coarsest), *up)
+
+
 def _by_factor(stages: tuple[Stage, ...]) -> dict[int, int]:
     layers: dict[int, int] = {}
     for stage in stages:
@@ -101,8 +115,11 @@ def check_layers(stages: tuple[Stage, ...], order: Order, variant: str) -> None:
         raise UserError(
             f"'{written}' is not in the order of computation of {variant}; did you mean '{format_layers(meant)}'?"
         )
+    layers = _by_factor(stages)
     for stage in stages:
-        if stage.layers == 0 and stage.factor > 1:
+        if layers[stage.factor] == 0 and stage.factor > 1:
             raise UserError(f"'{written}': {stage} runs no layer at factor {stage.factor}; leave that stage out")
-    if not any(stage.layers for stage in stages if stage.factor == 1):
+    # The Hourglass paper measures models without any fine layer, whose fine stream still carries each token.
+    may_lack_fine_layers = order is there_and_back and len(stages) > 1
+    if not layers[1] and not may_lack_fine_layers:
         raise UserError(f"'{written}': at least one layer must run at factor 1, or tokens of a block never mix")

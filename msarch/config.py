@@ -20,7 +20,7 @@ class ModelConfig:
     """One architecture, fully specified.
 
     Attributes:
-        variant: a registered architecture: vanilla, top_down, bottom_up, retina.
+        variant: a registered architecture: vanilla, top_down, bottom_up, retina, hourglass.
         layers: the layer allocation, ``LAYERS@FACTOR ...`` in the order of computation.
         d_model: width of every state, at all scales alike. The feed-forward width is 4 times that.
         n_heads: attention heads; divides `d_model`.
@@ -30,6 +30,10 @@ class ModelConfig:
             dropped: that would force the kernel that keeps all scores.
         retina_factors: shortening factors of a retina's keys, finest first: (1, 4, 16).
         retina_windows: how many units of each scale but the coarsest a token keeps: (64, 16).
+        shortening: how an hourglass makes a coarse state from its block: "average", "linear" (its states side by
+            side, projected) or "attention" (the mean reads the block).
+        upsampling: how an hourglass brings it back: "repeat", "linear" (a projection for each position) or
+            "attention" (the same, then each position reads all completed coarse states).
     """
 
     variant: str
@@ -41,6 +45,8 @@ class ModelConfig:
     dropout: float = 0.0
     retina_factors: tuple[int, ...] = ()
     retina_windows: tuple[int, ...] = ()
+    shortening: Literal["average", "linear", "attention"] = "average"
+    upsampling: Literal["repeat", "linear", "attention"] = "repeat"
 
     def __post_init__(self) -> None:
         variant = variant_named(self.variant)
@@ -67,6 +73,7 @@ class ModelConfig:
         for option in fields(self):
             if option.name in optional - variant.options and getattr(self, option.name) != option.default:
                 raise UserError(f"{option.name} has no effect on {self.variant}; leave it out", key=option.name)
+        _check_choices(self, MODEL_CHOICES)
         if "retina_factors" in variant.options:
             _check_retina(self.retina_factors, self.retina_windows)
 
@@ -150,9 +157,7 @@ class TrainingConfig:
         for beta in self.betas:
             if not 0 <= beta < 1:
                 raise UserError(f"each beta is at least 0 and below 1, got {beta}", key="betas")
-        for name, legal in CHOICES.items():
-            if getattr(self, name) not in legal:
-                raise UserError(unknown(name, getattr(self, name), legal), key=name)
+        _check_choices(self, CHOICES)
         if not self.rungs or self.rungs[-1] != 1.0 or list(self.rungs) != sorted({*self.rungs}) or self.rungs[0] <= 0:
             raise UserError(f"rungs rise from above 0 and end at 1, got {list(self.rungs)}", key="rungs")
         if isinstance(self.validation_tokens, bool) or self.validation_tokens < 0:
@@ -167,6 +172,10 @@ class TrainingConfig:
         return self.validation_tokens or max(256, round(0.008 * self.tokens))
 
 
+MODEL_CHOICES: dict[str, tuple[str, ...]] = {
+    "shortening": ("average", "linear", "attention"),
+    "upsampling": ("repeat", "linear", "attention"),
+}
 CHOICES: dict[str, tuple[str, ...]] = {
     "schedule": ("cosine", "wsd"),
     "attention": ("fused", "unfused"),
@@ -175,6 +184,12 @@ CHOICES: dict[str, tuple[str, ...]] = {
     "optimizer": ("adamw",),
     "checkpointing": ("none", "block"),
 }
+
+
+def _check_choices(config: object, choices: dict[str, tuple[str, ...]]) -> None:
+    for name, legal in choices.items():
+        if getattr(config, name) not in legal:
+            raise UserError(unknown(name, getattr(config, name), legal), key=name)
 
 
 def _require_positive(name: str, value: object) -> None:

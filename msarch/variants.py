@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from msarch.allocation import Order, coarse_to_fine, fine_to_coarse_and_back, one_stack
+from msarch.allocation import Order, coarse_to_fine, fine_to_coarse_and_back, one_stack, there_and_back
 from msarch.errors import UserError, unknown
 
 
@@ -56,6 +56,13 @@ VARIANTS: dict[str, Variant] = {
         example="4@1",
         summary="one stack whose keys are fine for the near past and pooled for the far past",
         options=frozenset({"retina_factors", "retina_windows"}),
+    ),
+    "hourglass": Variant(
+        order=there_and_back,
+        model="msarch.hourglass:Hourglass",
+        example="1@1 2@4 1@1",
+        summary="fine layers, shortened to coarser scales and back, each added to the finer stream it came from",
+        options=frozenset({"shortening", "upsampling"}),
     ),
 }
 

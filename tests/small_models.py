@@ -31,9 +31,19 @@ CONFIGS = [
     small("retina", "3@1", **windows(3, 1)),
     small("retina", "2@1", **windows(5)),
     small("retina", "2@1", retina_factors=(1, 3, 6, 12), retina_windows=(4, 2, 1)),
+    small("hourglass", "3@1"),
+    small("hourglass", "1@1 2@3 1@1"),
+    small("hourglass", "0@1 2@4 1@1"),
+    small("hourglass", "2@1 1@5 0@1"),
+    small("hourglass", "1@1 1@2 2@4 1@2 1@1"),
+    small("hourglass", "1@1 1@4 1@1", shortening="linear", upsampling="linear"),
+    small("hourglass", "1@1 1@2 1@6 0@2 1@1", shortening="attention", upsampling="attention"),
+    small("hourglass", "1@1 0@3 1@6 1@12 0@6 1@3 1@1"),
 ]
 
 
 def label(config: ModelConfig) -> str:
     extra = f" {config.retina_factors}{config.retina_windows}" if config.retina_factors else ""
+    ways = (config.shortening, config.upsampling)
+    extra += f" {' '.join(ways)}" if ways != ("average", "repeat") else ""
     return f"{config.variant} {config.layers}{extra}"

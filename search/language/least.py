@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-CHEAP = ("fused", "chunked", "block", "bfloat16")
+CHEAP = ("fused", "chunked", "block", "bfloat16", "average", "repeat")
 """Of words, those that take less memory than their alternatives."""
 
 

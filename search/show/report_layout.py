@@ -8,6 +8,7 @@ from html import escape
 from typing import Any
 
 from msarch.units import format_count
+from msarch.variants import VARIANTS
 from search.language.objectives import OBJECTIVES
 from search.measures import perplexity
 from search.records import TrialRecord
@@ -28,6 +29,8 @@ def hover(record: TrialRecord) -> str:
     if model.retina_factors:
         windows = " ".join(map(str, model.retina_windows))
         lines.append(f"factors {' '.join(map(str, model.retina_factors))}, windows {windows}")
+    if "shortening" in VARIANTS[model.variant].options:
+        lines.append(f"shortening {model.shortening}, upsampling {model.upsampling}")
     if record.loss is not None:
         figures = [format_figure(record, key) for key in ("perplexity", "bits_per_byte")]
         lines.append(f"perplexity {figures[0]}, bits per byte {figures[1]}")

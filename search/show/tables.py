@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from msarch.variants import VARIANTS
 from search.aside import written_aside
 from search.language.objectives import DEFAULT_OBJECTIVES
 from search.measures import measure, perplexity
@@ -57,6 +58,8 @@ COLUMNS: dict[str, Column] = {
     "error": Column("string", "", "why a trial failed"),
     "retina_factors": Column("string", "", "shortening factors of a retina's keys, finest first"),
     "retina_windows": Column("string", "units", "units of each scale but the coarsest that a token keeps"),
+    "shortening": Column("string", "", "how an hourglass makes coarse states"),
+    "upsampling": Column("string", "", "how an hourglass brings them back"),
 }
 """The columns of trials.csv and pareto.csv, in their order."""
 
@@ -75,6 +78,7 @@ CURVE_COLUMNS: dict[str, Column] = {
 def trial_row(record: TrialRecord) -> dict[str, Any]:
     """One row of trials.csv; an absent figure is None."""
     model, training = record.candidate.model, record.candidate.training
+    read = VARIANTS[model.variant].options
     given = {
         "trial": record.number,
         "state": record.state,
@@ -87,6 +91,7 @@ def trial_row(record: TrialRecord) -> dict[str, Any]:
         "error": record.error or None,
         "retina_factors": " ".join(map(str, model.retina_factors)) or None,
         "retina_windows": " ".join(map(str, model.retina_windows)) or None,
+        **{name: getattr(model, name) if name in read else None for name in ("shortening", "upsampling")},
         **{name: getattr(model, name) for name in ("variant", "layers", "d_model", "n_heads", "context")},
     }
     return {name: given[name] if name in given else _typed(measure(record, name), name) for name in COLUMNS}

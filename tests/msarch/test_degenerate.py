@@ -8,11 +8,13 @@ from small_models import small
 
 from msarch import ModelConfig, build_model
 from msarch.causality import randomised_copy
+from msarch.hourglass import Rejoin
 from msarch.top_down import Condition
 
 ONE_SCALE = [
     small("top_down", "3@1"),
     small("bottom_up", "3@1"),
+    small("hourglass", "3@1"),
     small("retina", "3@1", retina_factors=(1,), retina_windows=()),
     small("retina", "3@1", retina_factors=(1, 4, 16), retina_windows=(48, 1)),
 ]
@@ -54,5 +56,19 @@ def test_top_down_with_the_coarse_half_of_w_at_zero_is_its_fine_stack() -> None:
     torch.nn.init.zeros_(condition.coarse.weight)
     fine = build_model(small("vanilla", "1@1")).double()
     fine.load_state_dict(coarse.state_dict(), strict=False)
+    tokens = torch.randint(61, (3, 47))
+    assert torch.equal(coarse(tokens), fine(tokens))
+
+
+@pytest.mark.parametrize("layers", ["2@1 2@4 1@1", "2@1 1@2 1@4 1@2 1@1"])
+def test_hourglass_whose_coarse_stream_returns_nothing_is_its_fine_layers(layers: str) -> None:
+    coarse = randomised_copy(build_model(small("hourglass", layers)))
+    rejoin = coarse.get_submodule("rejoin.1")
+    assert isinstance(rejoin, Rejoin)
+    torch.nn.init.zeros_(rejoin.project.weight)
+    torch.nn.init.zeros_(rejoin.project.bias)
+    fine = build_model(small("vanilla", "3@1")).double()
+    moved = {name.replace("post.1.blocks.0", "stacks.1.blocks.2"): value for name, value in coarse.state_dict().items()}
+    assert not fine.load_state_dict(moved, strict=False).missing_keys
     tokens = torch.randint(61, (3, 47))
     assert torch.equal(coarse(tokens), fine(tokens))

@@ -18,6 +18,7 @@ DROPPING = [
     small("top_down", "1@4 1@1", dropout=0.2),
     small("bottom_up", "1@1 1@4 1@1", dropout=0.2),
     small("retina", "2@1", dropout=0.2, **windows(8, 2)),
+    small("hourglass", "1@1 1@4 1@1", dropout=0.2),
 ]
 
 

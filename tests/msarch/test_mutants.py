@@ -11,6 +11,7 @@ from msarch import ModelConfig, build_model
 from msarch.attention import positions_of
 from msarch.bottom_up import Aggregation, BottomUp
 from msarch.causality import CausalityError, check_causality, influence, randomised_copy
+from msarch.hourglass import Hourglass, Rejoin
 from msarch.language_model import LanguageModel
 from msarch.resample import CausalUpsample
 from msarch.retina import RetinaAttention, cover
@@ -42,11 +43,12 @@ def shift_blocks(visible_TM: Tensor, tokens: int, *, null: int) -> Tensor:
     return shifted
 
 
-def mutate_top_down(model: LanguageModel, mutant: type[CausalUpsample]) -> LanguageModel:
-    assert isinstance(model, TopDown)
-    for condition in model.conditions.values():
-        assert isinstance(condition, Condition)
-        condition.upsample = mutant(condition.upsample.factor)
+def mutate_upsampling(model: LanguageModel, mutant: type[CausalUpsample]) -> LanguageModel:
+    assert isinstance(model, TopDown | Hourglass)
+    meetings = [module for module in model.modules() if isinstance(module, Condition | Rejoin)]
+    assert len(meetings) == len(model.config.scales) - 1
+    for meeting in meetings:
+        meeting.upsample = mutant(meeting.upsample.factor)
     return model
 
 
@@ -91,20 +93,42 @@ def mutate_retina(model: LanguageModel, mutant: type[RetinaAttention]) -> Langua
 
 TOP_DOWN = [small("top_down", "1@4 1@1"), small("top_down", "1@16 1@4 1@1")]
 BOTTOM_UP = [small("bottom_up", "1@1 1@4 1@1"), small("bottom_up", "0@1 1@4 1@16 1@1")]
+HOURGLASS = [small("hourglass", "1@1 1@4 1@1"), small("hourglass", "0@1 1@4 1@16 1@4 1@1")]
+LEARNED = [
+    small("hourglass", "1@1 1@4 1@1", shortening=shortening, upsampling=upsampling)
+    for shortening in ("linear", "attention")
+    for upsampling in ("linear", "attention")
+]
 RETINA = small("retina", "2@1", **windows(8, 2))
 
 
-@pytest.mark.parametrize("config", TOP_DOWN)
+@pytest.mark.parametrize("config", [*TOP_DOWN, *HOURGLASS])
 def test_a_naive_repeat_is_caught(config: ModelConfig) -> None:
     with pytest.raises(CausalityError, match="sees ahead"):
-        check_causality(mutate_top_down(build_model(config), NaiveRepeat))
+        check_causality(mutate_upsampling(build_model(config), NaiveRepeat))
 
 
 def test_the_good_start_of_a_top_down_model_would_hide_the_naive_repeat() -> None:
     """Why the check draws every parameter: at initialisation the coarse half of W is zero."""
-    leaky = mutate_top_down(build_model(TOP_DOWN[0]), NaiveRepeat).double()
+    leaky = mutate_upsampling(build_model(TOP_DOWN[0]), NaiveRepeat).double()
     assert not influence(leaky, 12, range(12)).tril(diagonal=-1).any()
     assert influence(randomised_copy(leaky), 12, range(12)).tril(diagonal=-1).any()
+
+
+class ShiftedRejoin(Rejoin):
+    shift = 0
+
+    def visible(self, length: int, device: torch.device) -> Tensor:
+        return shift_blocks(super().visible(length, device), self.shift, null=1)
+
+
+def test_attention_back_from_a_running_block_is_caught() -> None:
+    model = build_model(small("hourglass", "1@1 1@4 1@1", upsampling="attention"))
+    check_causality(model)
+    rejoin = model.get_submodule("rejoin.1")
+    rejoin.__class__ = type("Mutant", (ShiftedRejoin,), {"shift": 1})
+    with pytest.raises(CausalityError, match="sees ahead"):
+        check_causality(model)
 
 
 @pytest.mark.parametrize("config", BOTTOM_UP)
@@ -159,18 +183,18 @@ def coarse_block_is_used(model: LanguageModel, factor: int) -> bool:
     return bool(differs[-1])
 
 
-@pytest.mark.parametrize("config", [*TOP_DOWN, *BOTTOM_UP])
+@pytest.mark.parametrize("config", [*TOP_DOWN, *BOTTOM_UP, *HOURGLASS, *LEARNED])
 def test_a_completed_block_reaches_the_output_at_its_last_token(config: ModelConfig) -> None:
     for factor in config.scales:
         if factor > 1:
             assert coarse_block_is_used(build_model(config), factor)
 
 
-@pytest.mark.parametrize("config", TOP_DOWN)
+@pytest.mark.parametrize("config", [*TOP_DOWN, *HOURGLASS])
 def test_a_whole_block_shift_is_caught(config: ModelConfig) -> None:
-    model = mutate_top_down(build_model(config), WholeBlockShift)
+    model = mutate_upsampling(build_model(config), WholeBlockShift)
     check_causality(model)  # it is legal: only the information test can tell
-    assert not coarse_block_is_used(model, config.scales[-2])
+    assert not coarse_block_is_used(model, sorted(config.scales)[1])
 
 
 @pytest.mark.parametrize("config", BOTTOM_UP)

@@ -19,6 +19,8 @@ from search.language.allocation_range import parse_allocation, parse_alternative
         ("top_down", "1..6@16 1..4@4 2@1", 24),
         ("bottom_up", "0..2@1 1..6@4 1..4@16 1..4@1", 3 * 6 * 4 * 4),
         ("retina", "4@1", 1),
+        ("hourglass", "0..2@1 1..6@4 0..2@1", 3 * 6 * 3),
+        ("hourglass", "1..2@1 1..2@2 2@4 0..2@2 1@1", 2 * 2 * 3),
     ],
 )
 def test_every_allocation_within_can_be_built(variant: str, text: str, combinations: int) -> None:
@@ -46,6 +48,10 @@ def test_a_factors_second_stage_has_a_name_of_its_own() -> None:
     ]
     assert allocation.accept("0@1 3@4 2@1", prefix) == dict(zip(allocation.names(prefix), (0, 3, 2), strict=True))
     assert allocation.accept("3@1 3@4 2@1", prefix) is None
+    nested = parse_allocation("1@1 1..2@2 1..4@4 0..2@2 1@1", "hourglass")
+    names = nested.names(f"hourglass/{nested.factors}")
+    assert names[1::2] == ["hourglass/1-2-4-2-1/layers@2", "hourglass/1-2-4-2-1/layers@2.post"]
+    assert nested.accept("1@1 2@2 3@4 0@2 1@1", "p") == {"p/layers@2": 2, "p/layers@4": 3, "p/layers@2.post": 0}
 
 
 @pytest.mark.parametrize(
@@ -54,6 +60,9 @@ def test_a_factors_second_stage_has_a_name_of_its_own() -> None:
         ("top_down", "1..4@1 1..4@4 1..6@16", "did you mean '1..6@16 1..4@4 1..4@1'?"),
         ("top_down", "1..2@4 1..3@4 1@1", "did you mean '2..5@4 1@1'?"),
         ("bottom_up", "1..6@16 1..6@4 1..4@1", "did you mean '0@1 1..6@4 1..6@16 1..4@1'?"),
+        ("hourglass", "1..4@4 0..2@1", "did you mean '0@1 1..4@4 0..2@1'?"),
+        ("hourglass", "1..2@1 1@2 1..4@4 2@1", "did you mean '1..2@1 1@2 1..4@4 0@2 2@1'?"),
+        ("hourglass", "1@1 0..1@2 1@4 0@2 1@1", "admits '1@1 0@2 1@4 0@2 1@1'"),
         ("vanilla", "1..2@4 1@1", "did you mean '2..3@1'?"),
         ("top_down", "1@6 1@4 1@1", "1, 4, 6: 6 is no multiple of 4"),
         ("top_down", "1@4", "add a stage '@1'"),

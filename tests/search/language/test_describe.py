@@ -56,6 +56,14 @@ def test_a_drawing_shows_each_stage_as_wide_as_its_sequence() -> None:
     assert lines[2].count("█") == 32 and lines[2].endswith("2 layers on 128 states")
 
 
+def test_a_drawing_of_an_hourglass_narrows_and_widens_again() -> None:
+    layers = "2@1 1@2 4@4 0@2 1@1"
+    model = ModelConfig(variant="hourglass", layers=layers, d_model=64, n_heads=4, vocab_size=1024, context=128)
+    lines = draw_candidate(Candidate(model=model, training=TrainingConfig(batch_size=1))).splitlines()[1:]
+    assert [line.count("█") for line in lines] == [32, 16, 8, 0, 32]
+    assert lines[2].endswith("4 layers on 32 states") and lines[3].endswith("0 layers on 64 states")
+
+
 def test_a_limit_that_nothing_can_meet_is_told_with_the_smallest_figure() -> None:
     with pytest.raises(UserError) as raised:
         check_limits(load_space("quickstart", ["limits.memory=1MiB"]))
