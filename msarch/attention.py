@@ -42,7 +42,7 @@ def attend(q_BHNK: Tensor, k_BHMK: Tensor, v_BHMK: Tensor, visible_NM: Tensor | 
 
 def split_heads(x_BND: Tensor, n_heads: int) -> Tensor:
     """(B, N, D) -> (B, H, N, K)."""
-    return x_BND.unflatten(-1, (n_heads, x_BND.shape[-1] // n_heads)).transpose(1, 2)
+    return x_BND.view(*x_BND.shape[:-1], n_heads, x_BND.shape[-1] // n_heads).transpose(1, 2)
 
 
 def merge_heads(x_BHNK: Tensor) -> Tensor:

@@ -65,7 +65,9 @@ class Cover:
     def keys(self, tokens: NDArray[np.int64]) -> NDArray[np.int64]:
         """How many keys each of `tokens` reads."""
         between = zip(self.factors, pairwise(self.bounds(tokens)), strict=True)
-        return np.sum([(stop - start) // factor for factor, (stop, start) in between], axis=0)
+        read = [(stop - start) // factor for factor, (stop, start) in between]
+        keys: NDArray[np.int64] = np.stack(read).sum(axis=0)
+        return keys
 
     def blocks(self, queries: range) -> list[range]:
         """The blocks of each scale, coarsest first, that any query reads; bounds never fall, so the ends tell."""
@@ -102,9 +104,10 @@ class Cover:
             queries = range(first, min(first + self.chunk, length))
             blocks = self.blocks(queries)
             visible = self.visible(queries, blocks)
-            keys = visible.shape[1]
-            if np.array_equal(visible, later[:, -keys:]):
-                yield Chunk(queries, blocks, later_mask[:, -keys:])
+            oldest = later.shape[1] - visible.shape[1]
+            # Kernels for GPUs read masks from addresses that are multiples of eight elements.
+            if oldest >= 0 and oldest % 8 == 0 and np.array_equal(visible, later[:, oldest:]):
+                yield Chunk(queries, blocks, later_mask[:, oldest:])
                 continue
             later = visible
             later_mask = torch.tensor(np.where(visible, 0.0, -np.inf), dtype=like.dtype, device=like.device)
@@ -118,7 +121,7 @@ def cut(keys_BHMK: Tensor, ranges: Sequence[range]) -> list[list[Tensor]]:
     fill a gradient of full length with zeros.
     """
     edges = sorted({0, keys_BHMK.shape[2]} | {end for r in ranges for end in (r.start, r.stop)})
-    parts = keys_BHMK.split([stop - start for start, stop in pairwise(edges)], dim=2) if len(edges) > 1 else ()
+    parts = torch.split(keys_BHMK, [stop - start for start, stop in pairwise(edges)], dim=2) if len(edges) > 1 else ()
     return [[part for start, part in zip(edges, parts, strict=False) if r.start <= start < r.stop] for r in ranges]
 
 
@@ -135,7 +138,7 @@ class RetinaAttention(nn.Module):
         """(B, T, D) -> (B, T, D)."""
         q, k, v = self.qkv(x_BTD).chunk(3, dim=-1)
         chunks = self.cover.chunks(x_BTD.shape[1], q)
-        queries = split_heads(q, self.n_heads).split([len(chunk.queries) for chunk in chunks], dim=2)
+        queries = torch.split(split_heads(q, self.n_heads), self.cover.chunk, dim=2)
         keys, values = (self._parts(part, chunks) for part in (k, v))
         outputs = []
         for chunk, q_BHNK, k_parts, v_parts in zip(chunks, queries, keys, values, strict=True):
