@@ -1,15 +1,15 @@
 """Copies that the backward pass puts together again instead of keeping them.
 
 Attention keeps its keys and values for the backward pass. Where these are copies of parts of tensors that are kept
-anyway, keeping the parts' places is enough: a hook on what autograd saves swaps the copy for its parts, and joins
-them again when the backward pass asks.
+anyway, keeping how they are joined is enough: a hook on what autograd saves swaps the copy for its recipe, and
+follows it when the backward pass asks.
 
 Inside `torch.utils.checkpoint` the hooks of the checkpoint come first, and nothing is kept either way.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 
@@ -18,52 +18,47 @@ from torch import Tensor
 from torch.autograd.graph import saved_tensors_hooks
 
 
-def join(parts: Sequence[Tensor]) -> Tensor:
-    """Parts (B, H, M_i, K) one after another, as a copy: (B, H, sum M_i, K)."""
-    return torch.cat(list(parts), dim=2)
-
-
 @dataclass(frozen=True)
 class _Recipe:
-    """A tensor by its parts and its place in them, once joined."""
+    """How to make a copy again, and which view of it was to be kept."""
 
-    parts: list[Tensor]
+    make: Callable[[], Tensor]
     size: torch.Size
     stride: tuple[int, ...]
     offset: int
 
 
 class Rebuilt:
-    """Knows the joined copies in use, and what autograd is to keep in their place."""
+    """Knows the copies in use, and what autograd is to keep in their place."""
 
     def __init__(self) -> None:
-        self._parts: dict[int, list[Tensor]] = {}
+        self._makers: dict[int, Callable[[], Tensor]] = {}
 
     def hooks(self) -> AbstractContextManager[object]:
-        """What runs inside keeps recipes in place of joined copies; without it, copies are kept."""
+        """What runs inside keeps recipes in place of copies; without it, copies are kept."""
         return saved_tensors_hooks(self._pack, self._unpack)
 
     @contextmanager
-    def joined(self, *joints: Sequence[Tensor]) -> Iterator[list[Tensor]]:
-        """Each sequence of parts joined, to be used inside; afterwards only a recipe knows of the copy."""
-        copies = [join(parts) for parts in joints]
-        for copy, parts in zip(copies, joints, strict=True):
-            # Detached: a recipe that held on to the graph would keep the graph alive, which holds the recipe.
-            self._parts[copy.untyped_storage()._cdata] = [part.detach() for part in parts]
+    def replaced(self, *copies: tuple[Tensor, Callable[[], Tensor]]) -> Iterator[None]:
+        """Inside, autograd keeps of each copy only how to make it again.
+
+        What makes it must hold detached tensors alone: the graph would keep it, and it the graph.
+        """
+        self._makers = {copy.untyped_storage()._cdata: make for copy, make in copies}
         try:
-            yield copies
+            yield
         finally:
-            self._parts.clear()
+            self._makers = {}
 
     def _pack(self, tensor: Tensor) -> Tensor | _Recipe:
         # By storage: the unfused kernel keeps views of other shapes.
-        parts = self._parts.get(tensor.untyped_storage()._cdata)
-        if parts is None:
+        make = self._makers.get(tensor.untyped_storage()._cdata)
+        if make is None:
             return tensor
-        return _Recipe(parts, tensor.size(), tensor.stride(), int(tensor.storage_offset()))
+        return _Recipe(make, tensor.size(), tensor.stride(), int(tensor.storage_offset()))
 
     @staticmethod
     def _unpack(kept: Tensor | _Recipe) -> Tensor:
         if isinstance(kept, Tensor):
             return kept
-        return join(kept.parts).as_strided(kept.size, kept.stride, kept.offset)
+        return kept.make().as_strided(kept.size, kept.stride, kept.offset)

@@ -19,7 +19,7 @@ Shapes: B batch, T tokens, N queries of a chunk, M keys of a chunk, D d_model, H
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -118,11 +118,31 @@ def cut(keys_BHMK: Tensor, ranges: Sequence[range]) -> list[list[Tensor]]:
     """For each range of keys the views that make it up.
 
     Cut at the ends of all ranges at once: the backward pass of a split is one concatenation, while each slice would
-    fill a gradient of full length with zeros.
+    fill a gradient of full length with zeros. Ranges that all begin at 0 would be cut into too many: slices.
     """
+    if all(r.start == 0 for r in ranges):
+        return [[keys_BHMK[:, :, : r.stop]] for r in ranges]
     edges = sorted({0, keys_BHMK.shape[2]} | {end for r in ranges for end in (r.start, r.stop)})
-    parts = torch.split(keys_BHMK, [stop - start for start, stop in pairwise(edges)], dim=2) if len(edges) > 1 else ()
+    parts = torch.split(keys_BHMK, [stop - start for start, stop in pairwise(edges)], dim=2)
     return [[part for start, part in zip(edges, parts, strict=False) if r.start <= start < r.stop] for r in ranges]
+
+
+class PooledKeys:
+    """The keys (or values) of one layer at all scales, coarsest first, from which each chunk joins its own."""
+
+    def __init__(self, x_BTD: Tensor, n_heads: int, factors: Sequence[int], chunks: Sequence[Chunk]) -> None:
+        scales = [split_heads(average_pool(x_BTD, factor), n_heads) for factor in reversed(factors)]
+        self._detached = [scale.detach() for scale in scales]
+        self._parts = [cut(keys, [chunk.blocks[s] for chunk in chunks]) for s, keys in enumerate(scales)]
+
+    def join(self, number: int) -> Tensor:
+        """All that chunk reads, (B, H, M, K), a copy."""
+        return torch.cat([part for scale in self._parts for part in scale[number]], dim=2)
+
+    def join_again(self, blocks: Sequence[range]) -> Callable[[], Tensor]:
+        """Makes the same copy without a gradient, and holds on to nothing but the scales."""
+        scales = self._detached
+        return lambda: torch.cat([k[:, :, r.start : r.stop] for k, r in zip(scales, blocks, strict=True)], dim=2)
 
 
 class RetinaAttention(nn.Module):
@@ -139,22 +159,16 @@ class RetinaAttention(nn.Module):
         q, k, v = self.qkv(x_BTD).chunk(3, dim=-1)
         chunks = self.cover.chunks(x_BTD.shape[1], q)
         queries = torch.split(split_heads(q, self.n_heads), self.cover.chunk, dim=2)
-        keys, values = (self._parts(part, chunks) for part in (k, v))
+        keys, values = (PooledKeys(part, self.n_heads, self.cover.factors, chunks) for part in (k, v))
         outputs = []
-        for chunk, q_BHNK, k_parts, v_parts in zip(chunks, queries, keys, values, strict=True):
-            with self.rebuilt.joined(k_parts, v_parts) as (k_BHMK, v_BHMK):
+        for number, (chunk, q_BHNK) in enumerate(zip(chunks, queries, strict=True)):
+            k_BHMK, v_BHMK = keys.join(number), values.join(number)
+            k_again, v_again = keys.join_again(chunk.blocks), values.join_again(chunk.blocks)
+            with self.rebuilt.replaced((k_BHMK, k_again), (v_BHMK, v_again)):
                 heads = attend(q_BHNK, k_BHMK, v_BHMK, chunk.mask)
             # Projected before they are joined: attention keeps these very outputs, a joined copy would come on top.
             outputs.append(self.out(merge_heads(heads)))
         return torch.cat(outputs, dim=1)
-
-    def _parts(self, x_BTD: Tensor, chunks: Sequence[Chunk]) -> list[list[Tensor]]:
-        """For each chunk the parts of its keys (or values), all scales, coarsest first."""
-        scales = []
-        for scale, factor in enumerate(reversed(self.cover.factors)):
-            pooled_BHMK = split_heads(average_pool(x_BTD, factor), self.n_heads)
-            scales.append(cut(pooled_BHMK, [chunk.blocks[scale] for chunk in chunks]))
-        return [[part for parts in of_scales for part in parts] for of_scales in zip(*scales, strict=True)]
 
 
 class Retina(LanguageModel):

@@ -107,10 +107,11 @@ def test_no_output_of_a_chunk_sees_ahead_and_all_see_the_whole_past() -> None:
 
 def test_cut_parts_join_to_their_ranges() -> None:
     keys = torch.arange(20.0).view(1, 1, 20, 1)
-    ranges = [range(0, 5), range(3, 9), range(9, 9), range(8, 18)]
-    for found, wanted in zip(cut(keys, ranges), ranges, strict=True):
-        assert [key for part in found for key in part.flatten().tolist()] == list(wanted)
-    assert cut(keys[:, :, :0], [range(0, 0)]) == [[]]
+    overlapping = [range(0, 5), range(3, 9), range(9, 9), range(8, 18)]
+    from_the_start = [range(0, 0), range(0, 7), range(0, 20)]
+    for ranges in (overlapping, from_the_start, [range(3, 8)]):
+        for found, wanted in zip(cut(keys, ranges), ranges, strict=True):
+            assert [key for part in found for key in part.flatten().tolist()] == list(wanted)
 
 
 def long(variant: str, context: int) -> ModelConfig:
