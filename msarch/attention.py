@@ -30,8 +30,10 @@ def attention_kernel(name: str) -> Iterator[None]:
 def attend(q_BHNK: Tensor, k_BHMK: Tensor, v_BHMK: Tensor, visible_NM: Tensor | None = None) -> Tensor:
     """Scaled dot-product attention, (B, H, N, K).
 
-    `visible_NM` is true where query n may read key m; without it queries and keys are the same positions
-    and the mask is causal. It is passed with four dimensions: with fewer the CPU falls back to unfused.
+    `visible_NM` is true where query n may read key m, or 0 there and -inf elsewhere in the type of the queries;
+    without it queries and keys are the same positions and the mask is causal. Torch makes the second form of the
+    first at each call and keeps it for the backward pass. It is passed with four dimensions: with fewer the CPU
+    falls back to unfused.
     """
     if visible_NM is None:
         return scaled_dot_product_attention(q_BHNK, k_BHMK, v_BHMK, is_causal=True)
@@ -40,7 +42,7 @@ def attend(q_BHNK: Tensor, k_BHMK: Tensor, v_BHMK: Tensor, visible_NM: Tensor | 
 
 def split_heads(x_BND: Tensor, n_heads: int) -> Tensor:
     """(B, N, D) -> (B, H, N, K)."""
-    return x_BND.view(*x_BND.shape[:-1], n_heads, -1).transpose(1, 2)
+    return x_BND.view(*x_BND.shape[:-1], n_heads, x_BND.shape[-1] // n_heads).transpose(1, 2)
 
 
 def merge_heads(x_BHNK: Tensor) -> Tensor:

@@ -9,65 +9,166 @@ gaps or overlaps, by aligned blocks:
     scale s holds the blocks [j f_s, (j+1) f_s) with b_s(t) <= j f_s < b_{s-1}(t)
 
 Keys and values are pooled in each layer from that layer's own states, after their projection (the mean of a
-projection is the projection of the mean). This is the masked form: exact and simple, with a (T x sum T/f) mask.
+projection is the projection of the mean).
 
-Shapes: B batch, T tokens, M keys of all scales, D d_model.
+It runs in chunks of about 256 queries. The blocks of a scale that any query of a chunk reads stand side by side, so a
+chunk's keys are one slice of each scale, joined, and its mask is small: no (T x T) mask or score is ever made.
+
+Shapes: B batch, T tokens, N queries of a chunk, M keys of a chunk, D d_model, H heads, K width of a head, S scales.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from itertools import pairwise
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from msarch.attention import attend, merge_heads, positions_of, split_heads
+from msarch.attention import attend, merge_heads, split_heads
 from msarch.block import Block, Stack
 from msarch.config import ModelConfig
 from msarch.language_model import LanguageModel
+from msarch.rebuilt import Rebuilt
 from msarch.resample import average_pool
 
-
-def cover_bounds(tokens: Tensor, factors: Sequence[int], windows: Sequence[int]) -> list[Tensor]:
-    """b_{-1}(t) >= b_0(t) >= ... >= b_{S-1}(t) = 0 for each t in `tokens`: where each scale's keys begin."""
-    bounds = [tokens + 1]
-    for (finer, coarser), window in zip(pairwise(factors), windows, strict=True):
-        bounds.append(coarser * ((bounds[-1] - window * finer).clamp(min=0) // coarser))
-    return [*bounds, torch.zeros_like(tokens)]
+CHUNK = 256
 
 
-def cover(length: int, factors: Sequence[int], windows: Sequence[int], device: torch.device) -> Tensor:
-    """(T, M), true where query t reads block j of scale s; scales stand one after another, finest first."""
-    bounds = cover_bounds(positions_of(length, device), factors, windows)
-    masks = []
-    for scale, factor in enumerate(factors):
-        start = positions_of(length // factor, device) * factor
-        masks.append((bounds[scale + 1][:, None] <= start) & (start < bounds[scale][:, None]))
-    return torch.cat(masks, dim=1)
+@dataclass(frozen=True)
+class Chunk:
+    """Queries that run together, the blocks of each scale that any of them reads, coarsest first, and their mask."""
+
+    queries: range
+    blocks: list[range]
+    mask: Tensor  # (N, M), 0 where a query reads a key, -inf elsewhere
+
+
+class Cover:
+    """Which blocks of which scale stand for the past of a token; one for all layers of a model."""
+
+    def __init__(self, factors: Sequence[int], windows: Sequence[int], chunk: int = CHUNK) -> None:
+        self.factors, self.windows = tuple(factors), tuple(windows)
+        self.chunk = max(1, chunk // factors[-1]) * factors[-1]
+        self._cached: tuple[object, list[Chunk]] = (None, [])
+
+    def bounds(self, tokens: NDArray[np.int64]) -> list[NDArray[np.int64]]:
+        """b_{-1}(t) >= b_0(t) >= ... >= b_{S-1}(t) = 0 for each t in `tokens`: where each scale's keys begin."""
+        bounds = [tokens + 1]
+        for (finer, coarser), window in zip(pairwise(self.factors), self.windows, strict=True):
+            bounds.append(coarser * (np.maximum(0, bounds[-1] - window * finer) // coarser))
+        return [*bounds, np.zeros_like(tokens)]
+
+    def keys(self, tokens: NDArray[np.int64]) -> NDArray[np.int64]:
+        """How many keys each of `tokens` reads."""
+        between = zip(self.factors, pairwise(self.bounds(tokens)), strict=True)
+        read = [(stop - start) // factor for factor, (stop, start) in between]
+        keys: NDArray[np.int64] = np.stack(read).sum(axis=0)
+        return keys
+
+    def blocks(self, queries: range) -> list[range]:
+        """The blocks of each scale, coarsest first, that any query reads; bounds never fall, so the ends tell."""
+        bounds = self.bounds(np.array([queries[0], queries[-1]]))
+        between = zip(self.factors, pairwise(bounds), strict=True)
+        return [range(start[0] // factor, stop[1] // factor) for factor, (stop, start) in between][::-1]
+
+    def visible(self, queries: range, blocks: list[range]) -> NDArray[np.bool_]:
+        """(N, M), true where a query reads a block; `blocks` of each scale one after another, coarsest first."""
+        bounds = self.bounds(np.array(queries))
+        masks = []
+        for factor, (stop, start), scale in zip(self.factors, pairwise(bounds), blocks[::-1], strict=True):
+            token = np.array(scale, dtype=np.int64) * factor
+            masks.append((start[:, None] <= token) & (token < stop[:, None]))
+        return np.concatenate(masks[::-1], axis=1)
+
+    def chunks(self, length: int, like: Tensor) -> list[Chunk]:
+        """All tokens in chunks, the masks of the type and on the device of `like`; the last answer is kept.
+
+        The masks are the layers' common ones, made once: attention keeps its mask for the backward pass, and
+        of a mask in bool a copy in floats for each layer.
+        """
+        key = (length, self.chunk, like.dtype, like.device)
+        if self._cached[0] != key:
+            # Validation may run in inference mode, whose tensors no training step could keep.
+            with torch.inference_mode(False):
+                self._cached = (key, list(self._chunks(length, like))[::-1])
+        return self._cached[1]
+
+    def _chunks(self, length: int, like: Tensor) -> Iterator[Chunk]:
+        """Last one first: from where on all windows are full, an earlier mask is the later one less its oldest keys."""
+        later, later_mask = np.zeros((0, 0), dtype=np.bool_), torch.empty(0)
+        for first in reversed(range(0, length, self.chunk)):
+            queries = range(first, min(first + self.chunk, length))
+            blocks = self.blocks(queries)
+            visible = self.visible(queries, blocks)
+            oldest = later.shape[1] - visible.shape[1]
+            # Kernels for GPUs read masks from addresses that are multiples of eight elements.
+            if oldest >= 0 and oldest % 8 == 0 and np.array_equal(visible, later[:, oldest:]):
+                yield Chunk(queries, blocks, later_mask[:, oldest:])
+                continue
+            later = visible
+            later_mask = torch.tensor(np.where(visible, 0.0, -np.inf), dtype=like.dtype, device=like.device)
+            yield Chunk(queries, blocks, later_mask)
+
+
+def cut(keys_BHMK: Tensor, ranges: Sequence[range]) -> list[list[Tensor]]:
+    """For each range of keys the views that make it up.
+
+    Cut at the ends of all ranges at once: the backward pass of a split is one concatenation, while each slice would
+    fill a gradient of full length with zeros. Ranges that all begin at 0 would be cut into too many: slices.
+    """
+    if all(r.start == 0 for r in ranges):
+        return [[keys_BHMK[:, :, : r.stop]] for r in ranges]
+    edges = sorted({0, keys_BHMK.shape[2]} | {end for r in ranges for end in (r.start, r.stop)})
+    parts = torch.split(keys_BHMK, [stop - start for start, stop in pairwise(edges)], dim=2)
+    return [[part for start, part in zip(edges, parts, strict=False) if r.start <= start < r.stop] for r in ranges]
+
+
+class PooledKeys:
+    """The keys (or values) of one layer at all scales, coarsest first, from which each chunk joins its own."""
+
+    def __init__(self, x_BTD: Tensor, n_heads: int, factors: Sequence[int], chunks: Sequence[Chunk]) -> None:
+        scales = [split_heads(average_pool(x_BTD, factor), n_heads) for factor in reversed(factors)]
+        self._detached = [scale.detach() for scale in scales]
+        self._parts = [cut(keys, [chunk.blocks[s] for chunk in chunks]) for s, keys in enumerate(scales)]
+
+    def join(self, number: int) -> Tensor:
+        """All that chunk reads, (B, H, M, K), a copy."""
+        return torch.cat([part for scale in self._parts for part in scale[number]], dim=2)
+
+    def join_again(self, blocks: Sequence[range]) -> Callable[[], Tensor]:
+        """Makes the same copy without a gradient, and holds on to nothing but the scales."""
+        scales = self._detached
+        return lambda: torch.cat([k[:, :, r.start : r.stop] for k, r in zip(scales, blocks, strict=True)], dim=2)
 
 
 class RetinaAttention(nn.Module):
     """Attention whose keys and values are pooled more the further away they are."""
 
-    def __init__(self, d_model: int, n_heads: int, factors: Sequence[int], windows: Sequence[int]) -> None:
+    def __init__(self, d_model: int, n_heads: int, cover: Cover, rebuilt: Rebuilt) -> None:
         super().__init__()
-        self.n_heads, self.factors, self.windows = n_heads, tuple(factors), tuple(windows)
+        self.n_heads, self.cover, self.rebuilt = n_heads, cover, rebuilt
         self.qkv = nn.Linear(d_model, 3 * d_model)
         self.out = nn.Linear(d_model, d_model)
-
-    def visible(self, length: int, device: torch.device) -> Tensor:
-        """(T, M), see `cover`."""
-        return cover(length, self.factors, self.windows, device)
 
     def forward(self, x_BTD: Tensor) -> Tensor:
         """(B, T, D) -> (B, T, D)."""
         q, k, v = self.qkv(x_BTD).chunk(3, dim=-1)
-        k_BMD, v_BMD = (torch.cat([average_pool(part, factor) for factor in self.factors], dim=1) for part in (k, v))
-        q_heads, k_heads, v_heads = (split_heads(part, self.n_heads) for part in (q, k_BMD, v_BMD))
-        visible_TM = self.visible(x_BTD.shape[1], x_BTD.device)
-        out: Tensor = self.out(merge_heads(attend(q_heads, k_heads, v_heads, visible_TM)))
-        return out
+        chunks = self.cover.chunks(x_BTD.shape[1], q)
+        queries = torch.split(split_heads(q, self.n_heads), self.cover.chunk, dim=2)
+        keys, values = (PooledKeys(part, self.n_heads, self.cover.factors, chunks) for part in (k, v))
+        outputs = []
+        for number, (chunk, q_BHNK) in enumerate(zip(chunks, queries, strict=True)):
+            k_BHMK, v_BHMK = keys.join(number), values.join(number)
+            k_again, v_again = keys.join_again(chunk.blocks), values.join_again(chunk.blocks)
+            with self.rebuilt.replaced((k_BHMK, k_again), (v_BHMK, v_again)):
+                heads = attend(q_BHNK, k_BHMK, v_BHMK, chunk.mask)
+            # Projected before they are joined: attention keeps these very outputs, a joined copy would come on top.
+            outputs.append(self.out(merge_heads(heads)))
+        return torch.cat(outputs, dim=1)
 
 
 class Retina(LanguageModel):
@@ -75,29 +176,25 @@ class Retina(LanguageModel):
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__(config)
+        self.cover, self.rebuilt = Cover(config.retina_factors, config.retina_windows), Rebuilt()
         self.add_scale(1, Stack([self._block() for _ in range(config.n_layers)]))
 
     def _block(self) -> Block:
         config = self.config
-        attention = RetinaAttention(config.d_model, config.n_heads, config.retina_factors, config.retina_windows)
+        attention = RetinaAttention(config.d_model, config.n_heads, self.cover, self.rebuilt)
         return Block(config.d_model, config.d_ff, attention, config.dropout)
 
     def features(self, tokens_BT: Tensor) -> Tensor:
         """(B, T) -> (B, T, D)."""
-        out: Tensor = self.final_norm(self.run_scale(1, self.embed(tokens_BT)))
+        with self.rebuilt.hooks():
+            states = self.run_scale(1, self.embed(tokens_BT))
+        out: Tensor = self.final_norm(states)
         return out
 
     def attended_pairs(self, length: int) -> int:
         """Every layer attends to the cover of each token's past."""
-        return self.config.n_layers * sum(self._keys(token) for token in range(length))
+        return self.config.n_layers * int(self.cover.keys(np.arange(length)).sum())
 
     def cached_states(self, length: int) -> int:
         """The largest cover that any token up to there has, in every layer."""
-        return self.config.n_layers * max(self._keys(token) for token in range(length))
-
-    def _keys(self, token: int) -> int:
-        factors, bound, keys = self.config.retina_factors, token + 1, 0
-        for (finer, coarser), window in zip(pairwise(factors), self.config.retina_windows, strict=True):
-            lower = coarser * (max(0, bound - window * finer) // coarser)
-            keys, bound = keys + (bound - lower) // finer, lower
-        return keys + bound // factors[-1]
+        return self.config.n_layers * int(self.cover.keys(np.arange(length)).max())

@@ -144,7 +144,10 @@ def test_attended_pairs_are_those_that_attention_really_computes(
 
     def counting(q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, seen: torch.Tensor | None = None) -> torch.Tensor:
         nonlocal pairs
-        pairs += attention.causal_pairs(q.shape[2]) if seen is None else q.shape[0] * int(seen.sum())
+        if seen is None:
+            pairs += attention.causal_pairs(q.shape[2])
+        else:
+            pairs += q.shape[0] * int((seen if seen.dtype == torch.bool else seen == 0).sum())
         return real(q, k, v, seen)
 
     for module in (attention, msarch.retina):

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
+import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
 from small_models import small, windows
 from torch import Tensor
 
 from msarch import ModelConfig, build_model
-from msarch.attention import positions_of
 from msarch.bottom_up import Aggregation, BottomUp
 from msarch.causality import CausalityError, check_causality, influence, randomised_copy
 from msarch.hourglass import Hourglass, Rejoin
 from msarch.language_model import LanguageModel
 from msarch.resample import CausalUpsample
-from msarch.retina import RetinaAttention, cover
+from msarch.retina import Chunk, Cover, Retina
 from msarch.top_down import Condition, TopDown
 
 
@@ -65,29 +68,44 @@ def mutate_bottom_up(model: LanguageModel, shift: int) -> LanguageModel:
     return model
 
 
-class LeakyRetina(RetinaAttention):
+class LeakyCover(Cover):
     """Reads the running block of the coarsest scale besides its legal keys."""
 
-    def visible(self, length: int, device: torch.device) -> Tensor:
-        mask = cover(length, self.factors, self.windows, device)
-        blocks = length // self.factors[-1]
-        running = positions_of(length, device)[:, None] // self.factors[-1] == positions_of(blocks, device)
-        mask[:, mask.shape[1] - blocks :] |= running
+    length = 0
+
+    def _chunks(self, length: int, like: Tensor) -> Iterator[Chunk]:
+        self.length = length
+        return super()._chunks(length, like)
+
+    def blocks(self, queries: range) -> list[range]:
+        return [range(self.length // self.factors[-1]), *super().blocks(queries)[1:]]
+
+    def visible(self, queries: range, blocks: list[range]) -> NDArray[np.bool_]:
+        mask = super().visible(queries, blocks)
+        running = np.array(queries)[:, None] // self.factors[-1] == np.array(blocks[0])
+        mask[:, : len(blocks[0])] |= running
         return mask
 
 
-class LateRetina(RetinaAttention):
+class LateCover(Cover):
     """Reads what the query before it should read."""
 
-    def visible(self, length: int, device: torch.device) -> Tensor:
-        mask = cover(length, self.factors, self.windows, device)
-        return torch.cat([mask[:1], mask[:-1]])
+    def bounds(self, tokens: NDArray[np.int64]) -> list[NDArray[np.int64]]:
+        return super().bounds(np.maximum(tokens - 1, 0))
 
 
-def mutate_retina(model: LanguageModel, mutant: type[RetinaAttention]) -> LanguageModel:
-    for module in model.modules():
-        if isinstance(module, RetinaAttention):
-            module.__class__ = mutant
+class ShortCover(Cover):
+    """Its chunks leave out the oldest fine key that their first query reads."""
+
+    def blocks(self, queries: range) -> list[range]:
+        *coarser, finest = super().blocks(queries)
+        return [*coarser, finest[1:]]
+
+
+def mutate_retina(model: LanguageModel, mutant: type[Cover], chunk: int) -> LanguageModel:
+    assert isinstance(model, Retina)
+    model.cover.chunk = chunk
+    model.cover.__class__ = mutant
     return model
 
 
@@ -137,27 +155,37 @@ def test_an_aggregation_that_reads_running_blocks_is_caught(config: ModelConfig)
         check_causality(mutate_bottom_up(build_model(config), 1))
 
 
-def test_a_retina_that_reads_the_running_block_is_caught() -> None:
+@pytest.mark.parametrize("chunk", [16, 256])
+def test_a_retina_that_reads_the_running_block_is_caught(chunk: int) -> None:
+    check_causality(mutate_retina(build_model(RETINA), Cover, chunk))
     with pytest.raises(CausalityError, match="sees ahead"):
-        check_causality(mutate_retina(build_model(RETINA), LeakyRetina))
+        check_causality(mutate_retina(build_model(RETINA), LeakyCover, chunk))
 
 
-def covers_the_past_exactly(attention: RetinaAttention, length: int) -> bool:
-    """Do the keys of each query stand for the tokens 0..t, each of them once?"""
-    mask = attention.visible(length, torch.device("cpu")).int()
-    tokens_of_key = torch.cat(
-        [torch.eye(length // f, dtype=torch.int32).repeat_interleave(f, dim=1) for f in attention.factors]
-    )
-    return torch.equal(mask @ tokens_of_key, torch.ones(length, length, dtype=torch.int32).tril())
+def covers_the_past_exactly(cover: Cover, length: int) -> bool:
+    """Do the keys of each query, as the chunks have them, stand for the tokens 0..t, each of them once?"""
+    covered = torch.zeros(length, length)
+    for chunk in cover.chunks(length, torch.empty(0)):
+        tokens_of_key = [
+            torch.eye(length // factor)[scale.start : scale.stop].repeat_interleave(factor, dim=1)
+            for factor, scale in zip(reversed(cover.factors), chunk.blocks, strict=True)
+        ]
+        covered[chunk.queries.start : chunk.queries.stop] = (chunk.mask == 0).float() @ torch.cat(tokens_of_key)
+    return torch.equal(covered, torch.ones(length, length).tril())
 
 
+@pytest.mark.parametrize("chunk", [16, 64, 256])
 @pytest.mark.parametrize(("factors", "sizes"), [((1, 4, 16), (8, 2)), ((1, 4, 16), (3, 1)), ((1, 3, 6, 12), (4, 2, 1))])
-def test_the_keys_of_a_retina_stand_for_every_past_token_once(factors: tuple[int, ...], sizes: tuple[int, ...]) -> None:
-    assert covers_the_past_exactly(RetinaAttention(16, 2, factors, sizes), 10 * factors[-1])
+def test_the_keys_of_a_retina_stand_for_every_past_token_once(
+    factors: tuple[int, ...], sizes: tuple[int, ...], chunk: int
+) -> None:
+    assert covers_the_past_exactly(Cover(factors, sizes, chunk), 20 * factors[-1])
 
 
-def test_a_retina_one_token_late_is_caught() -> None:
-    assert not covers_the_past_exactly(LateRetina(16, 2, (1, 4, 16), (8, 2)), 160)
+@pytest.mark.parametrize("mutant", [LeakyCover, LateCover, ShortCover])
+@pytest.mark.parametrize("chunk", [16, 256])
+def test_a_retina_with_other_keys_than_its_past_is_caught(mutant: type[Cover], chunk: int) -> None:
+    assert not covers_the_past_exactly(mutant((1, 4, 16), (8, 2), chunk), 320)
 
 
 def coarse_block_is_used(model: LanguageModel, factor: int) -> bool:

@@ -30,6 +30,7 @@ SOUND: dict[str, Any] = {
             "top_down": {"layers": ["1..4@4 1..2@1", "1..2@16 1..4@4 1..2@1"], "d_model": {"values": [32, 64]}},
             "bottom_up": {"layers": "0..1@1 1..4@4 1..2@1"},
             "retina": {"layers": "1..4@1", "retina_factors": "1 4 16", "retina_windows": ["16 4", "8 2"]},
+            "hourglass": {"layers": "1@1 1..4@4 1@1"},
         },
     },
     "training": {"tokens": "100k", "batch_size": 4, "learning_rate": {"min": 1e-3, "max": 1e-2, "log": True}},

@@ -1,0 +1,91 @@
+"""What does a retina gain over a vanilla model of the same size as the context grows, and where nothing?
+
+    python -m benchmarks.retina_scaling
+    python -m benchmarks.retina_scaling --quick
+
+One training step (forward, backward, clipping, AdamW) of both models at each context, taken in turn within one
+run, so that a busy neighbour slows both; the time is the median. Memory is the profiler's prediction. One thread
+unless told otherwise. A few minutes in full.
+"""
+
+from __future__ import annotations
+
+import argparse
+import platform
+import statistics
+import time
+from collections.abc import Callable, Iterator
+from typing import Literal
+
+import torch
+from rich.console import Console
+from rich.progress import track
+from rich.table import Table
+
+from msarch import ModelConfig, TrainingConfig, build_model
+from msarch.profile import profile_training_step
+from msarch.step import make_optimizer, training_step
+from msarch.units import format_bytes
+
+LENGTHS = (512, 1024, 2048, 4096, 8192)
+FACTORS, WINDOWS = (1, 4, 16), (64, 16)
+KERNELS: tuple[Literal["fused", "unfused"], ...] = ("fused", "unfused")
+
+
+def main() -> None:
+    """Measure and print one table."""
+    parser = argparse.ArgumentParser(description="A retina's step time and memory against vanilla's, by context.")
+    parser.add_argument("--quick", action="store_true", help="contexts up to 2048, 3 steps each")
+    parser.add_argument("--steps", type=int, default=7, help="steps timed at each context (default 7)")
+    parser.add_argument("--layers", type=int, default=2, help="layers of both models (default 2)")
+    parser.add_argument("--d-model", type=int, default=128, help="width of both models (default 128)")
+    parser.add_argument("--threads", type=int, default=1, help="threads torch runs on (default 1)")
+    arguments = parser.parse_args()
+    torch.set_num_threads(arguments.threads)
+    lengths, steps = (LENGTHS[:3], 3) if arguments.quick else (LENGTHS, arguments.steps)
+    table = Table("tokens", "attention", "vanilla", "retina", "ratio", "vanilla", "retina", "ratio")
+    table.title = "seconds a step, then peak memory; ratio: retina / vanilla"
+    for context, attention in track([(t, a) for t in lengths for a in KERNELS], "measuring", transient=True):
+        configs = [config(name, context, arguments.layers, arguments.d_model) for name in ("vanilla", "retina")]
+        training = TrainingConfig(batch_size=1, attention=attention)
+        vanilla, retina = in_turn([step_of(each, training) for each in configs], steps)
+        held, kept = (profile_training_step(each, training).peak_bytes for each in configs)
+        times = (f"{vanilla:.3f}", f"{retina:.3f}", f"{retina / vanilla:.2f}")
+        table.add_row(str(context), attention, *times, format_bytes(held), format_bytes(kept), f"{kept / held:.2f}")
+    console = Console()
+    console.print(table)
+    console.print(
+        f"d={arguments.d_model}, {arguments.layers} layers, batch 1, vocabulary 1024, factors {FACTORS}, windows "
+        f"{WINDOWS}; median of {steps} steps in turn; {platform.machine()}, "
+        f"{torch.get_num_threads()} thread(s), torch {torch.__version__}"
+    )
+
+
+def config(variant: str, context: int, layers: int, d_model: int) -> ModelConfig:
+    """One of the two models, alike but for their keys."""
+    common = {"layers": f"{layers}@1", "d_model": d_model, "n_heads": 4, "vocab_size": 1024, "context": context}
+    retina = {"retina_factors": FACTORS, "retina_windows": WINDOWS} if variant == "retina" else {}
+    return ModelConfig(variant=variant, **common, **retina)  # type: ignore[arg-type]
+
+
+def step_of(config: ModelConfig, training: TrainingConfig) -> Callable[[], object]:
+    """A training step of a new model, on random tokens."""
+    model = build_model(config)
+    optimizer = make_optimizer(model, training)
+    inputs, targets = torch.randint(config.vocab_size, (2, 1, config.context))
+    return lambda: training_step(model, optimizer, inputs, targets, training)
+
+
+def in_turn(steps: list[Callable[[], object]], rounds: int) -> Iterator[float]:
+    """The median seconds of each, run one after another in every round, after one that does not count."""
+    seconds: list[list[float]] = [[] for _ in steps]
+    for _ in range(rounds + 1):
+        for step, taken in zip(steps, seconds, strict=True):
+            begin = time.perf_counter()
+            step()
+            taken.append(time.perf_counter() - begin)
+    return (statistics.median(taken[1:]) for taken in seconds)
+
+
+if __name__ == "__main__":
+    main()
