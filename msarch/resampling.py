@@ -89,7 +89,8 @@ class LinearUpsample(CausalUpsample):
 
     def forward(self, null_and_coarse: Tensor, length: int) -> Tensor:
         """(B, 1 + M, k D), the null state first -> (B, length, D)."""
-        return null_and_coarse.unflatten(-1, (self.factor, -1)).flatten(1, 2)[:, 1 : length + 1]
+        batch, states, wide = null_and_coarse.shape
+        return null_and_coarse.reshape(batch, states * self.factor, wide // self.factor)[:, 1 : length + 1]
 
 
 def shortener(config: ModelConfig, factor: int) -> nn.Module:
