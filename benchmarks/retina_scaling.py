@@ -36,7 +36,7 @@ def main() -> None:
     """Measure and print one table."""
     parser = argparse.ArgumentParser(description="A retina's step time and memory against vanilla's, by context.")
     parser.add_argument("--quick", action="store_true", help="contexts up to 2048, 3 steps each")
-    parser.add_argument("--steps", type=int, default=7, help="steps timed at each context (default 7)")
+    parser.add_argument("--steps", type=int, default=5, help="steps timed at each context (default 5)")
     parser.add_argument("--layers", type=int, default=2, help="layers of both models (default 2)")
     parser.add_argument("--d-model", type=int, default=128, help="width of both models (default 128)")
     parser.add_argument("--threads", type=int, default=1, help="threads torch runs on (default 1)")
