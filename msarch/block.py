@@ -26,6 +26,11 @@ class FeedForward(nn.Module):
         return out
 
 
+def residual_dropout(share: float) -> nn.Module:
+    """Drops that share of a residual branch in training; nothing at all, not even a copy, where the share is 0."""
+    return nn.Dropout(share) if share else nn.Identity()
+
+
 class Block(nn.Module):
     """``h + Attention(LN h)``, then ``h + FFN(LN h)`` (pre-norm, trainable at 30 layers without tricks).
 
@@ -38,8 +43,7 @@ class Block(nn.Module):
         self.attention = attention
         self.feed_forward_norm = nn.LayerNorm(d_model)
         self.feed_forward = FeedForward(d_model, d_ff)
-        # Dropout of nothing would still copy its input: no module at all where there is none.
-        self.drop = nn.Dropout(dropout) if dropout else nn.Identity()
+        self.drop = residual_dropout(dropout)
 
     def forward(self, x_BND: Tensor) -> Tensor:
         """(B, N, D) -> (B, N, D)."""

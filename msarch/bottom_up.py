@@ -22,18 +22,11 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
-from msarch.attention import CrossAttention, causal_pairs, positions_of
-from msarch.block import FeedForward
+from msarch.attention import CrossAttention, causal_pairs
+from msarch.block import FeedForward, residual_dropout
 from msarch.config import ModelConfig
 from msarch.language_model import LanguageModel
-from msarch.resample import average_pool, prepend
-
-
-def completed(length: int, factor: int, device: torch.device) -> Tensor:
-    """(T, T // factor), true where block j is complete at token t: (j + 1) f <= t + 1."""
-    tokens = positions_of(length, device)
-    blocks = positions_of(length // factor, device)
-    return (blocks + 1) * factor <= tokens[:, None] + 1
+from msarch.resample import average_pool, completed, prepend
 
 
 class Aggregation(nn.Module):
@@ -49,7 +42,7 @@ class Aggregation(nn.Module):
         self.attention = CrossAttention(d_model, config.n_heads)
         self.feed_forward_norm = nn.LayerNorm(d_model)
         self.feed_forward = FeedForward(d_model, config.d_ff)
-        self.drop = nn.Dropout(config.dropout) if config.dropout else nn.Identity()
+        self.drop = residual_dropout(config.dropout)
 
     def initialise(self) -> None:
         """The null state starts near zero."""

@@ -30,11 +30,10 @@ import torch
 from torch import Tensor, nn
 
 from msarch.attention import causal_pairs
-from msarch.bottom_up import completed
 from msarch.config import ModelConfig
 from msarch.language_model import LanguageModel
 from msarch.learned_resampling import LinearUpsample, Reading, shortener
-from msarch.resample import CausalUpsample, prepend
+from msarch.resample import CausalUpsample, completed, prepend
 
 
 class Rejoin(nn.Module):

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from msarch.attention import CrossAttention
-from msarch.block import FeedForward
+from msarch.block import FeedForward, residual_dropout
 from msarch.config import ModelConfig
 from msarch.resample import CausalUpsample, average_pool
 
@@ -28,7 +28,7 @@ class Reading(nn.Module):
         self.attention = CrossAttention(config.d_model, config.n_heads)
         self.feed_forward_norm = nn.LayerNorm(config.d_model)
         self.feed_forward = FeedForward(config.d_model, config.d_ff)
-        self.drop = nn.Dropout(config.dropout) if config.dropout else nn.Identity()
+        self.drop = residual_dropout(config.dropout)
 
     def forward(self, x_BND: Tensor, memory_BMD: Tensor, visible_NM: Tensor) -> Tensor:
         """(B, N, D), (B, M, D) and the mask (N, M) -> (B, N, D)."""

@@ -12,6 +12,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from msarch.attention import positions_of
+
 
 def average_pool(x_BND: Tensor, factor: int) -> Tensor:
     """Mean of each complete block of `factor` positions: (B, N, D) -> (B, N // factor, D)."""
@@ -20,6 +22,13 @@ def average_pool(x_BND: Tensor, factor: int) -> Tensor:
     blocks = x_BND.shape[1] // factor
     complete = x_BND[:, : blocks * factor]
     return complete.reshape(complete.shape[0], blocks, factor, complete.shape[-1]).mean(dim=2)
+
+
+def completed(length: int, factor: int, device: torch.device) -> Tensor:
+    """(T, T // factor), true where block j is complete at token t: (j + 1) f <= t + 1."""
+    tokens = positions_of(length, device)
+    blocks = positions_of(length // factor, device)
+    return (blocks + 1) * factor <= tokens[:, None] + 1
 
 
 class CausalUpsample(nn.Module):
