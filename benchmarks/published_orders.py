@@ -1,0 +1,158 @@
+"""Do multi-scale models beat vanilla ones of no less memory, as the papers report, at a scale that a laptop trains?
+
+    python -m benchmarks.published_orders NOVELS --order top_down
+    python -m benchmarks.published_orders NOVELS --order hourglass
+
+`NOVELS` holds train/*.txt and validation/*.txt: long English prose of some 27 MB. Every model reads the same tokens in
+the same order and is judged on the same validation tokens; a seed changes its initialisation and the order. A run
+takes about ten minutes on one core. Finished ones are kept in `--runs` and not made again, so that the command goes
+on where it was stopped. Several learning rates may be given: each model is then shown at its own best.
+
+top_down    `4@16 4@4 2@1` against vanilla `4@1` (Subramanian et al. 2020, arXiv 2005.00581: better
+            perplexity at less memory)
+hourglass   `2@1 4@4 2@1` against vanilla `6@1` (Nawrot et al. 2021, arXiv 2110.13711, table 1: 1.143 bits per
+            character in 4.41 GB against 1.182 in 4.53)
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import platform
+import time
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pandas as pd
+import torch
+from rich.console import Console
+from rich.table import Table
+
+from msarch import Candidate, CorpusConfig, ModelConfig, TokenizerConfig, TrainingConfig, profile_training_step
+from msarch.tokens import TokenSet, prepare_tokens
+from msarch.trainer import Trainer
+from msarch.units import format_bytes
+
+ORDERS: dict[str, tuple[tuple[str, str], ...]] = {
+    "top_down": (("vanilla", "4@1"), ("top_down", "4@16 4@4 2@1")),
+    "hourglass": (("vanilla", "6@1"), ("hourglass", "2@1 4@4 2@1")),
+}
+TARGETS = 200_000
+COLUMNS = ["variant", "layers", "learning_rate", "seed", "loss", "perplexity", "bits_per_byte", "tokens_per_second"]
+
+
+@dataclass(frozen=True)
+class Run:
+    """One training, as the table of runs names it."""
+
+    variant: str
+    layers: str
+    learning_rate: float
+    seed: int
+
+
+def main() -> None:
+    """Train what is missing and print one table."""
+    parser = argparse.ArgumentParser(description="Published orders of multi-scale and vanilla models, in small.")
+    parser.add_argument("novels", type=Path, help="a folder with train/*.txt and validation/*.txt")
+    parser.add_argument("--order", choices=sorted(ORDERS), required=True)
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--tokens", type=int, default=6_000_000, help="training tokens of each run (default 6 million)")
+    parser.add_argument("--learning-rate", type=float, nargs="+", default=[2e-3])
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--runs", type=Path, help="CSV of finished runs (default results/ORDER-TOKENS.csv)")
+    arguments = parser.parse_args()
+    if not list((arguments.novels / "train").glob("*.txt")):
+        parser.error(f"{arguments.novels}/train has no .txt files; give a folder with train/*.txt and validation/*.txt")
+    file = arguments.runs or Path("results") / f"{arguments.order}-{arguments.tokens}.csv"
+    console = Console()
+    tokens = read(arguments.novels)
+    done = pd.read_csv(file) if file.exists() else pd.DataFrame(columns=COLUMNS)
+    asked = [
+        Run(*model, rate, seed)
+        for seed, rate, model in itertools.product(
+            range(arguments.seeds), arguments.learning_rate, ORDERS[arguments.order]
+        )
+    ]
+    known = set(done[["variant", "layers", "learning_rate", "seed"]].itertuples(index=False, name=None))
+    for run in asked:
+        if (run.variant, run.layers, run.learning_rate, run.seed) in known:
+            continue
+        console.print(f"training {run.variant} {run.layers}, learning rate {run.learning_rate:g}, seed {run.seed}")
+        row = train(run, tokens, arguments.tokens, arguments.threads)
+        done = pd.concat([done, row], ignore_index=True) if len(done) else row
+        file.parent.mkdir(parents=True, exist_ok=True)
+        done.to_csv(file, index=False)
+    console.print(table(done, asked, tokens, arguments.tokens))
+    console.print(
+        f"{arguments.tokens:,} tokens each, d=96, context 256, batch 8, BPE of 2,048; loss on {TARGETS:,} validation "
+        f"tokens; {platform.machine()}, {arguments.threads} thread(s), torch {torch.__version__}"
+    )
+
+
+def read(novels: Path) -> TokenSet:
+    """The novels in tokens of a BPE trained on their training part."""
+    return prepare_tokens(
+        CorpusConfig(
+            source="files",
+            train=(str(novels / "train/*.txt"),),
+            validation=(str(novels / "validation/*.txt"),),
+            tokenizer=TokenizerConfig(kind="bpe", vocab_size=2048),
+        )
+    )
+
+
+def candidate(run: Run, vocab_size: int, budget: int) -> Candidate:
+    """The configuration of one run."""
+    return Candidate(
+        model=ModelConfig(
+            variant=run.variant, layers=run.layers, d_model=96, n_heads=3, vocab_size=vocab_size, context=256
+        ),
+        training=TrainingConfig(batch_size=8, tokens=budget, learning_rate=run.learning_rate),
+        seed=run.seed,
+    )
+
+
+def train(run: Run, tokens: TokenSet, budget: int, threads: int) -> pd.DataFrame:
+    """One run to its end, as a row."""
+    trainer = Trainer(candidate(run, tokens.vocab_size, budget), tokens, threads=threads)
+    began = time.perf_counter()
+    while not trainer.finished:
+        trainer.advance()
+    seconds = time.perf_counter() - began
+    found = trainer.evaluate("validation", TARGETS)
+    speed = trainer.step * trainer.tokens_per_step / seconds
+    figures = [found.loss, found.perplexity, found.bits_per_byte, speed]
+    return pd.DataFrame([[run.variant, run.layers, run.learning_rate, run.seed, *figures]], columns=COLUMNS)
+
+
+def table(done: pd.DataFrame, asked: list[Run], tokens: TokenSet, budget: int) -> Table:
+    """A line a model and learning rate: mean and range of perplexity over the seeds, memory and speed."""
+    out = Table("model", "learning rate", "seeds", "perplexity", "lowest to highest", "bits per byte")
+    for name in ("fused", "unfused", "fused, checkpointed", "tokens/s"):
+        out.add_column(name, justify="right")
+    for (variant, layers, rate), runs in done.groupby(["variant", "layers", "learning_rate"], sort=False):
+        if not any((run.variant, run.layers, run.learning_rate) == (variant, layers, rate) for run in asked):
+            continue
+        one = candidate(Run(variant, layers, rate, 0), tokens.vocab_size, budget)
+        conditions = ({}, {"attention": "unfused"}, {"checkpointing": "block"})
+        memory = [
+            profile_training_step(one.model, replace(one.training, **each)).peak_bytes  # type: ignore[arg-type]
+            for each in conditions
+        ]
+        perplexity = runs.perplexity
+        out.add_row(
+            f"{variant} {layers}",
+            f"{rate:g}",
+            str(len(runs)),
+            f"{perplexity.mean():.2f}",
+            f"{perplexity.min():.2f} to {perplexity.max():.2f}",
+            f"{runs.bits_per_byte.mean():.4f}",
+            *(format_bytes(each) for each in memory),
+            f"{runs.tokens_per_second.median():,.0f}",
+        )
+    return out
+
+
+if __name__ == "__main__":
+    main()
