@@ -65,7 +65,7 @@ def main() -> None:
     if not list((arguments.novels / "train").glob("*.txt")):
         parser.error(f"{arguments.novels}/train has no .txt files; give a folder with train/*.txt and validation/*.txt")
     file = arguments.runs or Path("results") / f"{arguments.order}-{arguments.tokens}.csv"
-    console = Console()
+    console = Console(width=130)
     tokens = read(arguments.novels)
     done = pd.read_csv(file) if file.exists() else pd.DataFrame(columns=COLUMNS)
     asked = [
@@ -128,30 +128,30 @@ def train(run: Run, tokens: TokenSet, budget: int, threads: int) -> pd.DataFrame
 
 def table(done: pd.DataFrame, asked: list[Run], tokens: TokenSet, budget: int) -> Table:
     """A line a model and learning rate: mean and range of perplexity over the seeds, memory and speed."""
-    out = Table("model", "learning rate", "seeds", "perplexity", "lowest to highest", "bits per byte")
-    for name in ("fused", "unfused", "fused, checkpointed", "tokens/s"):
-        out.add_column(name, justify="right")
-    for (variant, layers, rate), runs in done.groupby(["variant", "layers", "learning_rate"], sort=False):
-        if not any((run.variant, run.layers, run.learning_rate) == (variant, layers, rate) for run in asked):
-            continue
-        one = candidate(Run(variant, layers, rate, 0), tokens.vocab_size, budget)
-        conditions = ({}, {"attention": "unfused"}, {"checkpointing": "block"})
-        memory = [
-            profile_training_step(one.model, replace(one.training, **each)).peak_bytes  # type: ignore[arg-type]
-            for each in conditions
-        ]
-        perplexity = runs.perplexity
+    out = Table("model", "rate", "seeds", "perplexity", "lowest, highest", "bits/byte", "fused", "unfused", "block")
+    out.add_column("tokens/s", justify="right")
+    out.title = "perplexity: mean over seeds; memory: fused, unfused, fused with checkpointing: block"
+    for model in dict.fromkeys(replace(run, seed=0) for run in asked):
+        same = (done.variant == model.variant) & (done.layers == model.layers)
+        runs = done[same & (done.learning_rate == model.learning_rate)]
         out.add_row(
-            f"{variant} {layers}",
-            f"{rate:g}",
+            f"{model.variant} {model.layers}",
+            f"{model.learning_rate:g}",
             str(len(runs)),
-            f"{perplexity.mean():.2f}",
-            f"{perplexity.min():.2f} to {perplexity.max():.2f}",
+            f"{runs.perplexity.mean():.2f}",
+            f"{runs.perplexity.min():.2f}, {runs.perplexity.max():.2f}",
             f"{runs.bits_per_byte.mean():.4f}",
-            *(format_bytes(each) for each in memory),
+            *memory(candidate(model, tokens.vocab_size, budget)),
             f"{runs.tokens_per_second.median():,.0f}",
         )
     return out
+
+
+def memory(one: Candidate) -> list[str]:
+    """Predicted peaks: fused, unfused, fused with block checkpointing."""
+    training = one.training
+    ways = (training, replace(training, attention="unfused"), replace(training, checkpointing="block"))
+    return [format_bytes(profile_training_step(one.model, each).peak_bytes) for each in ways]
 
 
 if __name__ == "__main__":

@@ -5,11 +5,14 @@ Shapes: B batch, N positions at this scale, D d_model.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from torch import Tensor, nn
 from torch.nn.functional import gelu
 from torch.utils.checkpoint import checkpoint
 
 from msarch.attention import SelfAttention
+from msarch.positions import Positions
 
 
 class FeedForward(nn.Module):
@@ -52,16 +55,27 @@ class Block(nn.Module):
         return out
 
 
-class Stack(nn.Module):
-    """Blocks one after another at one scale.
+class Recomputable(nn.Module):
+    """Runs layers that, with `checkpointing`, keep only their inputs and are computed again in the backward pass."""
 
-    With `checkpointing`, each block keeps only its input and is computed again in the backward pass.
-    """
+    def __init__(self) -> None:
+        super().__init__()
+        self.checkpointing = False
+
+    def run(self, layer: Callable[..., Tensor], *inputs: Tensor) -> Tensor:
+        """``layer(*inputs)``, recomputed in the backward pass where asked."""
+        if self.checkpointing and any(x.requires_grad for x in inputs):
+            out: Tensor = checkpoint(layer, *inputs, use_reentrant=False)
+            return out
+        return layer(*inputs)
+
+
+class Stack(Recomputable):
+    """Blocks one after another at one scale, each recomputed on its own where that is asked."""
 
     def __init__(self, blocks: list[Block]) -> None:
         super().__init__()
         self.blocks = nn.ModuleList(blocks)
-        self.checkpointing = False
 
     def __len__(self) -> int:
         return len(self.blocks)
@@ -71,13 +85,12 @@ class Stack(nn.Module):
         if x_BND.shape[1] == 0:
             return x_BND
         for block in self.blocks:
-            if self.checkpointing and x_BND.requires_grad:
-                x_BND = checkpoint(block, x_BND, use_reentrant=False)
-            else:
-                x_BND = block(x_BND)
+            x_BND = self.run(block, x_BND)
         return x_BND
 
 
-def causal_stack(layers: int, d_model: int, n_heads: int, d_ff: int, dropout: float = 0.0) -> Stack:
+def causal_stack(
+    layers: int, d_model: int, n_heads: int, d_ff: int, positions: Positions, dropout: float = 0.0
+) -> Stack:
     """`layers` blocks of causal self-attention."""
-    return Stack([Block(d_model, d_ff, SelfAttention(d_model, n_heads), dropout) for _ in range(layers)])
+    return Stack([Block(d_model, d_ff, SelfAttention(d_model, n_heads, positions), dropout) for _ in range(layers)])

@@ -28,6 +28,19 @@ class ModelConfig:
         context: the longest sequence, in tokens.
         dropout: share of each residual branch's output that is dropped in training. Attention weights are never
             dropped: that would force the kernel that keeps all scores.
+        positions: how attention learns of order: "learned" (a vector for each state of a scale), "rotary", "alibi" or
+            "none". A coarse state stands at its block's last token.
+        parametrization: "standard", or "mup" (arXiv 2203.03466), in which the best learning rate is the same for
+            every width: matrices learn at learning_rate * base_width / d_model, and logits are scaled by that ratio.
+            Keep d_head fixed, so that heads grow with the width.
+        base_width: the d_model at which the learning rate is meant, in "mup".
+        pool: how top_down and bottom_up make a coarse state from its block: "average"; "conv" (a strided
+            convolution); "attention" (the mean reads its block, as in Hourglass); "query_only" (the first layer of a
+            scale has pooled queries alone, and reads all that is finer up to its block's end, as in
+            Funnel-Transformer). The first two are the paper's "convolutions or pooling".
+        combine: how a finer stream of top_down meets the coarser one: "concat" and a projection, or "add".
+        aggregation: what a token of bottom_up reads: "all" completed coarse states of all scales, or the "aligned"
+            ones, the last of each scale.
         retina_factors: shortening factors of a retina's keys, finest first: (1, 4, 16).
         retina_windows: how many units of each scale but the coarsest a token keeps: (64, 16).
         shortening: how an hourglass makes a coarse state from its block: "average", "linear" (its states side by
@@ -43,6 +56,12 @@ class ModelConfig:
     vocab_size: int
     context: int
     dropout: float = 0.0
+    positions: Literal["learned", "rotary", "alibi", "none"] = "learned"
+    parametrization: Literal["standard", "mup"] = "standard"
+    base_width: int = 64
+    pool: Literal["average", "conv", "attention", "query_only"] = "average"
+    combine: Literal["concat", "add"] = "concat"
+    aggregation: Literal["all", "aligned"] = "all"
     retina_factors: tuple[int, ...] = ()
     retina_windows: tuple[int, ...] = ()
     shortening: Literal["average", "linear", "attention"] = "average"
@@ -50,7 +69,7 @@ class ModelConfig:
 
     def __post_init__(self) -> None:
         variant = variant_named(self.variant)
-        for name in ("d_model", "n_heads", "vocab_size", "context"):
+        for name in ("d_model", "n_heads", "vocab_size", "context", "base_width"):
             _require_positive(name, getattr(self, name))
         _require_number("dropout", self.dropout, low=0.0, high=0.9)
         if self.d_model % self.n_heads:
@@ -74,6 +93,10 @@ class ModelConfig:
             if option.name in optional - variant.options and getattr(self, option.name) != option.default:
                 raise UserError(f"{option.name} has no effect on {self.variant}; leave it out", key=option.name)
         _check_choices(self, MODEL_CHOICES)
+        if self.parametrization == "standard" and self.base_width != 64:
+            raise UserError("base_width has no effect on the standard parametrization; leave it out", key="base_width")
+        if self.positions == "rotary" and self.d_head % 2:
+            raise UserError(f"rotary turns pairs, and heads of width {self.d_head} are odd", key="positions")
         if "retina_factors" in variant.options:
             _check_retina(self.retina_factors, self.retina_windows)
 
@@ -96,6 +119,11 @@ class ModelConfig:
     def d_head(self) -> int:
         """Width of one attention head."""
         return self.d_model // self.n_heads
+
+    @property
+    def width_ratio(self) -> float:
+        """m of muP: how many times as wide as its base this model is; 1 in the standard parametrization."""
+        return self.d_model / self.base_width if self.parametrization == "mup" else 1.0
 
     @property
     def d_ff(self) -> int:
@@ -173,6 +201,11 @@ class TrainingConfig:
 
 
 MODEL_CHOICES: dict[str, tuple[str, ...]] = {
+    "positions": ("learned", "rotary", "alibi", "none"),
+    "parametrization": ("standard", "mup"),
+    "pool": ("average", "conv", "attention", "query_only"),
+    "combine": ("concat", "add"),
+    "aggregation": ("all", "aligned"),
     "shortening": ("average", "linear", "attention"),
     "upsampling": ("repeat", "linear", "attention"),
 }

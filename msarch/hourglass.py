@@ -32,8 +32,10 @@ from torch import Tensor, nn
 from msarch.attention import causal_pairs
 from msarch.config import ModelConfig
 from msarch.language_model import LanguageModel
-from msarch.learned_resampling import LinearUpsample, Reading, shortener
-from msarch.resample import CausalUpsample, completed, prepend
+from msarch.pooling import make_pool, pools_in
+from msarch.positions import last_tokens, null_first
+from msarch.reading import Reading
+from msarch.resample import CausalUpsample, LinearUpsample, prepend
 
 
 class Rejoin(nn.Module):
@@ -47,8 +49,10 @@ class Rejoin(nn.Module):
     (the paper's best). The mask is ours, the loosest that is causal.
     """
 
-    def __init__(self, config: ModelConfig, factor: int) -> None:
+    def __init__(self, config: ModelConfig, finer: int, coarser: int) -> None:
         super().__init__()
+        self.finer, self.coarser = finer, coarser
+        factor = coarser // finer
         repeat = config.upsampling == "repeat"
         self.null = nn.Parameter(torch.zeros(config.d_model))
         self.norm = nn.LayerNorm(config.d_model)
@@ -60,10 +64,9 @@ class Rejoin(nn.Module):
         """The null state starts near zero."""
         nn.init.normal_(self.null, std=0.02)
 
-    def visible(self, length: int, device: torch.device) -> Tensor:
-        """(N, 1 + M): the null state always, a coarse state once its block is complete."""
-        null = torch.ones(length, 1, dtype=torch.bool, device=device)
-        return torch.cat([null, completed(length, self.upsample.factor, device)], dim=1)
+    def places(self, length: int, states: int, device: torch.device) -> tuple[Tensor, Tensor]:
+        """(N,) and (1 + M,): where the fine states stand, and from where on each coarse one may be read."""
+        return last_tokens(length, self.finer, device), null_first(last_tokens(states, self.coarser, device))
 
     def forward(self, fine_BND: Tensor, coarse_BMD: Tensor) -> Tensor:
         """(B, N, D) and (B, M, D) -> (B, N, D)."""
@@ -72,7 +75,7 @@ class Rejoin(nn.Module):
         out: Tensor = fine_BND + self.upsample(self.project(self.norm(coarse)), length)
         # A stream too short for a single state has nobody to read.
         if self.reading is not None and length:
-            out = self.reading(out, coarse, self.visible(length, fine_BND.device))
+            out = self.reading(out, coarse, *self.places(length, coarse_BMD.shape[1], fine_BND.device))
         return out
 
 
@@ -84,13 +87,18 @@ class Hourglass(LanguageModel):
         self.factors = tuple(sorted(config.scales))
         turn = len(self.factors)
         for stage in config.stages[:turn]:
-            self.add_scale(stage.factor, self.new_stack(stage.layers))
-        self.post = nn.ModuleDict({str(stage.factor): self.new_stack(stage.layers) for stage in config.stages[turn:]})
+            self.add_scale(stage.factor, self.new_stack(stage.layers, stage.factor))
+        self.post = nn.ModuleDict(
+            {str(stage.factor): self.new_stack(stage.layers, stage.factor) for stage in config.stages[turn:]}
+        )
         self.rejoin = nn.ModuleDict(
-            {str(finer): Rejoin(config, coarser // finer) for finer, coarser in pairwise(self.factors)}
+            {str(finer): Rejoin(config, finer, coarser) for finer, coarser in pairwise(self.factors)}
         )
         self.shorten = nn.ModuleDict(
-            {str(finer): shortener(config, coarser // finer) for finer, coarser in pairwise(self.factors)}
+            {
+                str(finer): make_pool(config.shortening, config, finer, coarser)
+                for finer, coarser in pairwise(self.factors)
+            }
         )
 
     def features(self, tokens_BT: Tensor) -> Tensor:
@@ -111,12 +119,11 @@ class Hourglass(LanguageModel):
     def attended_pairs(self, length: int) -> int:
         """Each scale attends to its own past, before and after; attention between scales comes on top."""
         pairs = sum(stage.layers * causal_pairs(length // stage.factor) for stage in self.config.stages)
-        for finer, coarser in pairwise(self.factors):
-            fine, factor = length // finer, coarser // finer
-            if self.config.shortening == "attention":
-                pairs += fine // factor * factor
+        for pool in pools_in(self.shorten):
+            fine = length // pool.finer
+            pairs += pool.attended_pairs(fine)
             if self.config.upsampling == "attention":
-                pairs += fine + sum((position + 1) // factor for position in range(fine))
+                pairs += fine + sum((position + 1) // pool.factor for position in range(fine))
         return pairs
 
     def cached_states(self, length: int) -> int:

@@ -15,6 +15,7 @@ from torch.nn.functional import linear
 
 from msarch.block import Stack, causal_stack
 from msarch.config import ModelConfig
+from msarch.positions import Positions
 
 
 @runtime_checkable
@@ -26,21 +27,42 @@ class InitialisesItself(Protocol):
 
 
 class Stream(nn.Module):
-    """The entrance of a scale: a layer norm and learned absolute positions, one for each state.
+    """The entrance of a scale: a layer norm and, where positions are learned, a vector for each state.
 
     Every stream is normalised before it meets another, in every variant alike: token embeddings start two
     orders of magnitude below what leaves a stack of blocks, which would drown them for the whole of a
     small budget. This is our own addition to the papers.
     """
 
-    def __init__(self, d_model: int, positions: int) -> None:
+    def __init__(self, d_model: int, positions: int | None) -> None:
         super().__init__()
         self.norm = nn.LayerNorm(d_model)
-        self.positions = nn.Embedding(positions, d_model)
+        self.positions = None if positions is None else nn.Embedding(positions, d_model)
 
     def place(self, x_BND: Tensor) -> Tensor:
-        """Add position n to state n: (B, N, D) -> (B, N, D)."""
-        return x_BND + self.positions.weight[: x_BND.shape[1]]
+        """Add position n to state n, where positions are learned: (B, N, D) -> (B, N, D).
+
+        What leaves has the parameters' type: a residual stream is not kept in the half precision of autocast.
+        """
+        x_BND = x_BND.to(self.norm.weight.dtype)
+        return x_BND if self.positions is None else x_BND + self.positions.weight[: x_BND.shape[1]]
+
+    def forward(self, x_BND: Tensor) -> Tensor:
+        """Norm, then positions: (B, N, D) -> (B, N, D)."""
+        return self.place(self.norm(x_BND))
+
+
+class ReadoutNorm(nn.LayerNorm):
+    """The norm before the readout, times a constant: 1/m in muP, where logits would else grow with the width."""
+
+    def __init__(self, d_model: int, multiplier: float) -> None:
+        super().__init__(d_model)
+        self.multiplier = multiplier
+
+    def forward(self, x_BND: Tensor) -> Tensor:
+        """(B, N, D) -> (B, N, D)."""
+        normed = super().forward(x_BND)
+        return normed if self.multiplier == 1 else normed * self.multiplier
 
 
 class LanguageModel(nn.Module, ABC):
@@ -55,7 +77,8 @@ class LanguageModel(nn.Module, ABC):
         self.embedding = nn.Embedding(config.vocab_size, config.d_model)
         self.streams = nn.ModuleDict()
         self.stacks = nn.ModuleDict()
-        self.final_norm = nn.LayerNorm(config.d_model)
+        self.final_norm = ReadoutNorm(config.d_model, 1 / config.width_ratio)
+        self._positions: dict[int, Positions] = {}
 
     @abstractmethod
     def features(self, tokens_BT: Tensor) -> Tensor:
@@ -85,24 +108,35 @@ class LanguageModel(nn.Module, ABC):
         embedded: Tensor = self.embedding(tokens_BT)
         return embedded
 
-    def new_stack(self, layers: int) -> Stack:
-        """A stack of causal blocks."""
+    def positions_at(self, factor: int) -> Positions:
+        """Where the states of the scale of that factor stand, for all attention within it."""
+        if factor not in self._positions:
+            self._positions[factor] = Positions(self.config.positions, self.config.n_heads, factor)
+        return self._positions[factor]
+
+    def new_stack(self, layers: int, factor: int = 1) -> Stack:
+        """A stack of causal blocks at the scale of that factor."""
         config = self.config
-        return causal_stack(layers, config.d_model, config.n_heads, config.d_ff, config.dropout)
+        positions = self.positions_at(factor)
+        return causal_stack(layers, config.d_model, config.n_heads, config.d_ff, positions, config.dropout)
 
     def add_scale(self, factor: int, stack: Stack) -> None:
         """Give the scale of that factor its entrance and its blocks."""
-        self.streams[str(factor)] = Stream(self.config.d_model, self.config.context // factor)
+        learned = self.config.positions == "learned"
+        self.streams[str(factor)] = Stream(self.config.d_model, self.config.context // factor if learned else None)
         self.stacks[str(factor)] = stack
 
     def stream_at(self, factor: int) -> Stream:
         """The entrance of the scale of that factor."""
         return cast(Stream, self.streams[str(factor)])
 
+    def layers_at(self, factor: int) -> int:
+        """Blocks in the stack of the scale of that factor."""
+        return len(cast(Stack, self.stacks[str(factor)]))
+
     def run_scale(self, factor: int, x_BND: Tensor) -> Tensor:
         """Norm, positions and blocks of one scale: (B, N, D) -> (B, N, D)."""
-        stream = self.stream_at(factor)
-        states: Tensor = self.stacks[str(factor)](stream.place(stream.norm(x_BND)))
+        states: Tensor = self.stacks[str(factor)](self.stream_at(factor)(x_BND))
         return states
 
     def initialise(self) -> None:
@@ -121,7 +155,9 @@ class LanguageModel(nn.Module, ABC):
             elif isinstance(module, nn.Embedding):
                 nn.init.normal_(module.weight, std=0.02)
         for stream in self.streams.values():
-            nn.init.normal_(cast(Stream, stream).positions.weight, std=1.0)
+            positions = cast(Stream, stream).positions
+            if positions is not None:
+                nn.init.normal_(positions.weight, std=1.0)
         for name, parameter in self.named_parameters():
             if name.endswith("out.weight"):
                 with torch.no_grad():

@@ -12,8 +12,6 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from msarch.attention import positions_of
-
 
 def average_pool(x_BND: Tensor, factor: int) -> Tensor:
     """Mean of each complete block of `factor` positions: (B, N, D) -> (B, N // factor, D)."""
@@ -22,13 +20,6 @@ def average_pool(x_BND: Tensor, factor: int) -> Tensor:
     blocks = x_BND.shape[1] // factor
     complete = x_BND[:, : blocks * factor]
     return complete.reshape(complete.shape[0], blocks, factor, complete.shape[-1]).mean(dim=2)
-
-
-def completed(length: int, factor: int, device: torch.device) -> Tensor:
-    """(T, T // factor), true where block j is complete at token t: (j + 1) f <= t + 1."""
-    tokens = positions_of(length, device)
-    blocks = positions_of(length // factor, device)
-    return (blocks + 1) * factor <= tokens[:, None] + 1
 
 
 class CausalUpsample(nn.Module):
@@ -46,6 +37,16 @@ class CausalUpsample(nn.Module):
         """(B, 1 + M, D), the null state first -> (B, length, D)."""
         repeated = null_and_coarse.unsqueeze(2).expand(-1, -1, self.factor, -1).flatten(1, 2)
         return repeated[:, 1 : length + 1]
+
+
+class LinearUpsample(CausalUpsample):
+    """Each coarse state, k D wide, gives every position that reads it a part of its own (Hourglass, section 2.3)."""
+
+    def forward(self, null_and_coarse: Tensor, length: int) -> Tensor:
+        """(B, 1 + M, k D), the null state first -> (B, length, D)."""
+        batch, states, width = null_and_coarse.shape
+        parts = null_and_coarse.reshape(batch, states * self.factor, width // self.factor)
+        return parts[:, 1 : length + 1]
 
 
 def prepend(vector_D: Tensor, x_BND: Tensor) -> Tensor:

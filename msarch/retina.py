@@ -28,10 +28,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from msarch.attention import attend, merge_heads, split_heads
+from msarch.attention import attend, merge_heads, split_heads, split_qkv
 from msarch.block import Block, Stack
 from msarch.config import ModelConfig
 from msarch.language_model import LanguageModel
+from msarch.positions import Positions, distance_bias
 from msarch.rebuilt import Rebuilt
 from msarch.resample import average_pool
 
@@ -44,14 +45,17 @@ class Chunk:
 
     queries: range
     blocks: list[range]
-    mask: Tensor  # (N, M), 0 where a query reads a key, -inf elsewhere
+    mask: Tensor  # (N, M) or (H, N, M), what is added to the score where a query reads a key, -inf elsewhere
 
 
 class Cover:
     """Which blocks of which scale stand for the past of a token; one for all layers of a model."""
 
-    def __init__(self, factors: Sequence[int], windows: Sequence[int], chunk: int = CHUNK) -> None:
-        self.factors, self.windows = tuple(factors), tuple(windows)
+    def __init__(
+        self, factors: Sequence[int], windows: Sequence[int], chunk: int = CHUNK, *, bias_heads: int = 0
+    ) -> None:
+        """With `bias_heads`, masks hold ALiBi's bias for so many heads."""
+        self.factors, self.windows, self.bias_heads = tuple(factors), tuple(windows), bias_heads
         self.chunk = max(1, chunk // factors[-1]) * factors[-1]
         self._cached: tuple[object, list[Chunk]] = (None, [])
 
@@ -98,7 +102,10 @@ class Cover:
         return self._cached[1]
 
     def _chunks(self, length: int, like: Tensor) -> Iterator[Chunk]:
-        """Last one first: from where on all windows are full, an earlier mask is the later one less its oldest keys."""
+        """Last one first: from where on all windows are full, an earlier mask is the later one less its oldest keys.
+
+        So are the distances in it: both chunks begin at a multiple of the coarsest factor.
+        """
         later, later_mask = np.zeros((0, 0), dtype=np.bool_), torch.empty(0)
         for first in reversed(range(0, length, self.chunk)):
             queries = range(first, min(first + self.chunk, length))
@@ -107,11 +114,21 @@ class Cover:
             oldest = later.shape[1] - visible.shape[1]
             # Kernels for GPUs read masks from addresses that are multiples of eight elements.
             if oldest >= 0 and oldest % 8 == 0 and np.array_equal(visible, later[:, oldest:]):
-                yield Chunk(queries, blocks, later_mask[:, oldest:])
+                yield Chunk(queries, blocks, later_mask[..., oldest:])
                 continue
-            later = visible
-            later_mask = torch.tensor(np.where(visible, 0.0, -np.inf), dtype=like.dtype, device=like.device)
+            later, later_mask = visible, self.mask(queries, blocks, visible, like)
             yield Chunk(queries, blocks, later_mask)
+
+    def mask(self, queries: range, blocks: list[range], visible: NDArray[np.bool_], like: Tensor) -> Tensor:
+        """(N, M), or (H, N, M) with a bias for each head, of the type and on the device of `like`."""
+        if not self.bias_heads:
+            return torch.tensor(np.where(visible, 0.0, -np.inf), dtype=like.dtype, device=like.device)
+        at_N = torch.arange(queries.start, queries.stop, device=like.device)
+        places = [
+            np.array(scale) * factor + factor - 1 for factor, scale in zip(self.factors, blocks[::-1], strict=True)
+        ]
+        at_M = torch.tensor(np.concatenate(places[::-1]), device=like.device)
+        return distance_bias(at_N, at_M, torch.tensor(visible, device=like.device), self.bias_heads, like)
 
 
 def cut(keys_BHMK: Tensor, ranges: Sequence[range]) -> list[list[Tensor]]:
@@ -130,8 +147,8 @@ def cut(keys_BHMK: Tensor, ranges: Sequence[range]) -> list[list[Tensor]]:
 class PooledKeys:
     """The keys (or values) of one layer at all scales, coarsest first, from which each chunk joins its own."""
 
-    def __init__(self, x_BTD: Tensor, n_heads: int, factors: Sequence[int], chunks: Sequence[Chunk]) -> None:
-        scales = [split_heads(average_pool(x_BTD, factor), n_heads) for factor in reversed(factors)]
+    def __init__(self, scales: Sequence[Tensor], chunks: Sequence[Chunk]) -> None:
+        """`scales`: (B, H, T // f, K) for each, coarsest first."""
         self._detached = [scale.detach() for scale in scales]
         self._parts = [cut(keys, [chunk.blocks[s] for chunk in chunks]) for s, keys in enumerate(scales)]
 
@@ -146,20 +163,27 @@ class PooledKeys:
 
 
 class RetinaAttention(nn.Module):
-    """Attention whose keys and values are pooled more the further away they are."""
+    """Attention whose keys and values are pooled more the further away they are.
 
-    def __init__(self, d_model: int, n_heads: int, cover: Cover, rebuilt: Rebuilt) -> None:
+    Keys are turned (rotary positions) after they are pooled, each by its block's last token.
+    """
+
+    def __init__(self, d_model: int, cover: Cover, positions: Sequence[Positions], rebuilt: Rebuilt) -> None:
+        """`positions` of the scales, coarsest first."""
         super().__init__()
-        self.n_heads, self.cover, self.rebuilt = n_heads, cover, rebuilt
+        self.positions, self.cover, self.rebuilt = tuple(positions), cover, rebuilt
+        self.n_heads = self.positions[0].n_heads
         self.qkv = nn.Linear(d_model, 3 * d_model)
         self.out = nn.Linear(d_model, d_model)
 
     def forward(self, x_BTD: Tensor) -> Tensor:
         """(B, T, D) -> (B, T, D)."""
-        q, k, v = self.qkv(x_BTD).chunk(3, dim=-1)
+        q, k, v = split_qkv(self.qkv(x_BTD), self.positions[-1])
         chunks = self.cover.chunks(x_BTD.shape[1], q)
-        queries = torch.split(split_heads(q, self.n_heads), self.cover.chunk, dim=2)
-        keys, values = (PooledKeys(part, self.n_heads, self.cover.factors, chunks) for part in (k, v))
+        turned = self.positions[-1].turned(split_heads(q, self.n_heads))
+        queries = torch.split(turned, self.cover.chunk, dim=2)
+        keys = PooledKeys([at.turned(each) for at, each in zip(self.positions, self._pooled(k), strict=True)], chunks)
+        values = PooledKeys(self._pooled(v), chunks)
         outputs = []
         for number, (chunk, q_BHNK) in enumerate(zip(chunks, queries, strict=True)):
             k_BHMK, v_BHMK = keys.join(number), values.join(number)
@@ -170,18 +194,25 @@ class RetinaAttention(nn.Module):
             outputs.append(self.out(merge_heads(heads)))
         return torch.cat(outputs, dim=1)
 
+    def _pooled(self, x_BTD: Tensor) -> list[Tensor]:
+        """Keys or values of every scale, coarsest first: (B, H, T // f, K) each."""
+        return [split_heads(average_pool(x_BTD, at.factor), self.n_heads) for at in self.positions]
+
 
 class Retina(LanguageModel):
     """One stack; a first window that reaches over the whole context makes it exactly the vanilla model."""
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__(config)
-        self.cover, self.rebuilt = Cover(config.retina_factors, config.retina_windows), Rebuilt()
+        bias_heads = config.n_heads if config.positions == "alibi" else 0
+        self.cover = Cover(config.retina_factors, config.retina_windows, bias_heads=bias_heads)
+        self.rebuilt = Rebuilt()
         self.add_scale(1, Stack([self._block() for _ in range(config.n_layers)]))
 
     def _block(self) -> Block:
         config = self.config
-        attention = RetinaAttention(config.d_model, config.n_heads, self.cover, self.rebuilt)
+        positions = [self.positions_at(factor) for factor in reversed(config.retina_factors)]
+        attention = RetinaAttention(config.d_model, self.cover, positions, self.rebuilt)
         return Block(config.d_model, config.d_ff, attention, config.dropout)
 
     def features(self, tokens_BT: Tensor) -> Tensor:

@@ -7,12 +7,13 @@ gradient clipping, the optimizer. The trainer runs it on real tensors, the profi
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from msarch.attention import attention_kernel
-from msarch.block import Stack
+from msarch.block import Recomputable
 from msarch.config import TrainingConfig
 from msarch.language_model import LanguageModel
 from msarch.loss import chunked_loss, full_loss
@@ -21,16 +22,35 @@ LOSSES: dict[str, Callable[[Tensor, Tensor, Tensor], Tensor]] = {"full": full_lo
 
 
 def make_optimizer(model: LanguageModel, training: TrainingConfig) -> torch.optim.AdamW:
-    """Fused AdamW; weight decay acts on matrices, not on norms and biases."""
+    """Fused AdamW; weight decay acts on matrices, not on norms and biases.
+
+    In muP (arXiv 2203.03466, table 8, for Adam) the matrices between states learn 1/m as fast, where m is the width
+    ratio, and decay m times as much, so that their decay a step is that of the base width. Each group holds its share
+    of the learning rate as `lr_share`, which a schedule multiplies with.
+    """
     for module in model.modules():
-        if isinstance(module, Stack):
+        if isinstance(module, Recomputable):
             module.checkpointing = training.checkpointing == "block"
-    parameters = list(model.parameters())
-    groups = [
-        {"params": [p for p in parameters if p.ndim >= 2], "weight_decay": training.weight_decay},
-        {"params": [p for p in parameters if p.ndim < 2], "weight_decay": 0.0},
+    between = {id(module.weight) for module in model.modules() if isinstance(module, nn.Linear)}
+    hidden: list[Tensor] = []
+    rest: list[Tensor] = []
+    for parameter in model.parameters():
+        (hidden if id(parameter) in between else rest).append(parameter)
+    ratio = model.config.width_ratio
+    groups: list[dict[str, Any]] = [
+        {"params": hidden, "weight_decay": training.weight_decay * ratio, "lr_share": 1 / ratio},
+        {"params": [p for p in rest if p.ndim >= 2], "weight_decay": training.weight_decay, "lr_share": 1.0},
+        {"params": [p for p in rest if p.ndim < 2], "weight_decay": 0.0, "lr_share": 1.0},
     ]
-    return torch.optim.AdamW(groups, lr=training.learning_rate, betas=training.betas, fused=True)
+    for group in groups:
+        group["lr"] = training.learning_rate * group["lr_share"]
+    return torch.optim.AdamW(groups, betas=training.betas, fused=True)
+
+
+def set_learning_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
+    """Give each group its share of `rate`."""
+    for group in optimizer.param_groups:
+        group["lr"] = rate * group["lr_share"]
 
 
 def batch_loss(

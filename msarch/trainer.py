@@ -23,7 +23,7 @@ from msarch.checkpoint import FILE, load_training_state, read_tensors, training_
 from msarch.evaluation import Evaluation, evaluate
 from msarch.model import build_model
 from msarch.schedule import decay_begin, learning_rate
-from msarch.step import make_optimizer, training_step
+from msarch.step import make_optimizer, set_learning_rate, training_step
 from msarch.tokens import TokenSet
 
 # Reading a loss waits for the device: finite or not is asked for a few steps at a time.
@@ -126,8 +126,7 @@ class Trainer:
 
     def _update(self) -> None:
         training, model = self.candidate.training, self.candidate.model
-        for group in self.optimizer.param_groups:
-            group["lr"] = learning_rate(training, self.step, self.steps)
+        set_learning_rate(self.optimizer, learning_rate(training, self.step, self.steps))
         batch = training_batch(
             self.tokens.train,
             seed=self.candidate.seed,

@@ -43,12 +43,14 @@ VARIANTS: dict[str, Variant] = {
         model="msarch.top_down:TopDown",
         example="2@4 2@1",
         summary="coarse scales first; each finer one is conditioned on the last completed coarse state",
+        options=frozenset({"pool", "combine"}),
     ),
     "bottom_up": Variant(
         order=fine_to_coarse_and_back,
         model="msarch.bottom_up:BottomUp",
         example="1@1 2@4 1@1",
         summary="fine layers, pooled upward, then one attention over all completed coarse states",
+        options=frozenset({"pool", "aggregation"}),
     ),
     "retina": Variant(
         order=one_stack,

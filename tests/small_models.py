@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
+
 from msarch import ModelConfig
 
 
@@ -39,11 +41,30 @@ CONFIGS = [
     small("hourglass", "1@1 1@4 1@1", shortening="linear", upsampling="linear"),
     small("hourglass", "1@1 1@2 1@6 0@2 1@1", shortening="attention", upsampling="attention"),
     small("hourglass", "1@1 0@3 1@6 1@12 0@6 1@3 1@1"),
+    small("vanilla", "2@1", positions="rotary"),
+    small("vanilla", "2@1", positions="alibi", parametrization="mup", base_width=8),
+    small("vanilla", "2@1", positions="none"),
+    small("top_down", "1@4 1@1", pool="conv", combine="add", positions="none"),
+    small("top_down", "1@16 2@4 1@1", pool="attention", combine="add", positions="alibi"),
+    small("top_down", "1@12 2@3 1@1", pool="query_only", positions="rotary", parametrization="mup", base_width=8),
+    small("top_down", "2@4 1@1", pool="query_only"),
+    small("bottom_up", "1@1 1@4 1@1", pool="conv", aggregation="aligned"),
+    small("bottom_up", "0@1 2@4 1@16 1@1", pool="attention", aggregation="aligned", positions="rotary"),
+    small("bottom_up", "1@1 1@3 2@6 1@1", pool="query_only", positions="alibi"),
+    small("bottom_up", "1@1 1@2 1@4 0@1", pool="query_only", aggregation="aligned", positions="alibi"),
+    small("bottom_up", "1@1 1@4 1@1", positions="rotary"),
+    small("retina", "2@1", positions="rotary", **windows(8, 2)),
+    small("retina", "2@1", positions="alibi", **windows(3, 1)),
+    small("retina", "2@1", positions="none", **windows(8)),
+    small("hourglass", "1@1 1@4 1@1", shortening="attention", upsampling="attention", positions="rotary"),
+    small("hourglass", "1@1 1@2 1@6 0@2 1@1", shortening="attention", upsampling="attention", positions="alibi"),
 ]
 
 
 def label(config: ModelConfig) -> str:
-    extra = f" {config.retina_factors}{config.retina_windows}" if config.retina_factors else ""
-    ways = (config.shortening, config.upsampling)
-    extra += f" {' '.join(ways)}" if ways != ("average", "repeat") else ""
-    return f"{config.variant} {config.layers}{extra}"
+    """The variant, its layers, and every option that is not at its default."""
+    named = ("variant", "layers", "d_model", "n_heads", "vocab_size", "context")
+    extra = {f.name: getattr(config, f.name) for f in fields(ModelConfig) if f.name not in named}
+    default = {f.name: f.default for f in fields(ModelConfig)}
+    shown = [" ".join(map(str, v)) if isinstance(v, tuple) else str(v) for k, v in extra.items() if v != default[k]]
+    return " / ".join([f"{config.variant} {config.layers}", *shown])

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
+from torch.func import functional_call
 
 from msarch import ModelConfig, TrainingConfig, build_model
 from msarch.causality import check_causality, influence, randomised_copy
+from msarch.checkpoint import read_tensors, write_tensors
 from msarch.profile import count_training_step, profile_training_step
 from msarch.step import LOSSES, make_optimizer, training_step
 from msarch.variants import VARIANTS
@@ -135,25 +138,70 @@ def test_attended_pairs_are_those_that_attention_really_computes(
     config: ModelConfig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Counted at the one place through which all attention goes."""
+    import msarch.aggregation as aggregation
     import msarch.attention as attention
-    import msarch.bottom_up
     import msarch.retina
 
     pairs = 0
-    real = attention.attend
+    real, real_aligned = attention.attend, aggregation.attend_aligned
 
     def counting(q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, seen: torch.Tensor | None = None) -> torch.Tensor:
         nonlocal pairs
         if seen is None:
             pairs += attention.causal_pairs(q.shape[2])
         else:
-            pairs += q.shape[0] * int((seen if seen.dtype == torch.bool else seen == 0).sum())
+            one_head = seen[0] if seen.ndim == 3 else seen
+            pairs += q.shape[0] * int((one_head if seen.dtype == torch.bool else one_head.isfinite()).sum())
         return real(q, k, v, seen)
+
+    def counting_aligned(q: torch.Tensor, keys: list[torch.Tensor], *rest: object) -> torch.Tensor:
+        nonlocal pairs
+        pairs += q.shape[2] * len(keys)
+        return real_aligned(q, keys, *rest)  # type: ignore[arg-type]
 
     for module in (attention, msarch.retina):
         monkeypatch.setattr(module, "attend", counting)
+    monkeypatch.setattr(aggregation, "attend_aligned", counting_aligned)
     for length in (1, 17, config.context):
         pairs = 0
         model = build_model(config)
         model(torch.zeros(1, length, dtype=torch.int64))
         assert pairs == model.attended_pairs(length)
+
+
+def test_saved_weights_give_the_same_model(config: ModelConfig, tmp_path: Path) -> None:
+    model, other = build_model(config), build_model(config)
+    write_tensors(tmp_path / "model.safetensors", dict(model.state_dict()), {"candidate": "any"})
+    tokens = torch.randint(config.vocab_size, (2, config.context))
+    assert not torch.equal(model(tokens), other(tokens))
+    tensors, metadata = read_tensors(tmp_path / "model.safetensors")
+    other.load_state_dict(tensors)
+    assert torch.equal(model(tokens), other(tokens)) and metadata == {"candidate": "any"}
+
+
+def test_gradients_are_those_of_the_function(config: ModelConfig) -> None:
+    """Torch's own comparison with finite differences, in float64, by random projections."""
+    config = replace(config, d_model=8, vocab_size=11, context=2 * max(config.scales) + 1)
+    model = randomised_copy(build_model(config))
+    tokens = torch.randint(config.vocab_size, (1, config.context))
+    names = [name for name, _ in model.named_parameters()]
+
+    def loss(*parameters: torch.Tensor) -> torch.Tensor:
+        features = functional_call(model, dict(zip(names, parameters, strict=True)), (tokens,))
+        return features.log_softmax(dim=-1)[..., 0].sum()
+
+    assert torch.autograd.gradcheck(loss, tuple(model.parameters()), fast_mode=True, atol=1e-5, rtol=1e-3)
+
+
+def test_the_same_seed_gives_the_same_bits(config: ModelConfig) -> None:
+    finals = []
+    for _ in range(2):
+        torch.manual_seed(3)
+        training = TrainingConfig(batch_size=2)
+        model = build_model(config)
+        optimizer = make_optimizer(model, training)
+        tokens = torch.randint(config.vocab_size, (2, config.context + 1))
+        for _ in range(2):
+            training_step(model, optimizer, tokens[:, :-1], tokens[:, 1:], training)
+        finals.append(torch.nn.utils.parameters_to_vector(model.parameters()))
+    assert torch.equal(*finals)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 from small_models import small
@@ -9,7 +11,7 @@ from small_models import small
 from msarch import ModelConfig, build_model
 from msarch.causality import randomised_copy
 from msarch.hourglass import Rejoin
-from msarch.top_down import Condition
+from msarch.top_down import Projection
 
 ONE_SCALE = [
     small("top_down", "3@1"),
@@ -33,6 +35,13 @@ def test_one_scale_is_the_vanilla_model(config: ModelConfig) -> None:
     assert difference(config, small("vanilla", "3@1")) < 1e-12
 
 
+@pytest.mark.parametrize("positions", ["rotary", "alibi", "none"])
+@pytest.mark.parametrize("config", ONE_SCALE, ids=lambda c: f"{c.variant} {c.retina_windows}")
+def test_one_scale_is_the_vanilla_model_under_any_positions(config: ModelConfig, positions: str) -> None:
+    config = replace(config, positions=positions)  # type: ignore[arg-type]
+    assert difference(config, small("vanilla", "3@1", positions=positions)) < 1e-12
+
+
 def test_a_narrow_retina_is_another_model_than_vanilla() -> None:
     narrow = small("retina", "3@1", retina_factors=(1, 4, 16), retina_windows=(8, 2))
     assert difference(narrow, small("vanilla", "3@1")) > 1e-3
@@ -50,7 +59,7 @@ def test_bottom_up_without_a_coarse_scale_may_still_be_written_in_two_parts() ->
 def test_top_down_with_the_coarse_half_of_w_at_zero_is_its_fine_stack() -> None:
     coarse = randomised_copy(build_model(small("top_down", "2@4 1@1")))
     condition = coarse.get_submodule("conditions.1")
-    assert isinstance(condition, Condition)
+    assert isinstance(condition, Projection)
     torch.nn.init.eye_(condition.fine.weight)
     torch.nn.init.zeros_(condition.fine.bias)
     torch.nn.init.zeros_(condition.coarse.weight)

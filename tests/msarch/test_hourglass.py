@@ -9,8 +9,7 @@ from torch.nn.functional import pad
 
 from msarch import UserError, build_model
 from msarch.causality import check_causality
-from msarch.learned_resampling import LinearUpsample
-from msarch.resample import CausalUpsample, average_pool
+from msarch.resample import CausalUpsample, LinearUpsample, average_pool
 
 
 @pytest.mark.parametrize("factor", [2, 3, 5])

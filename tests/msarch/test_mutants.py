@@ -12,11 +12,14 @@ from small_models import small, windows
 from torch import Tensor
 
 from msarch import ModelConfig, build_model
-from msarch.bottom_up import Aggregation, BottomUp
+from msarch.aggregation import Aggregation, AlignedAggregation
+from msarch.bottom_up import BottomUp
 from msarch.causality import CausalityError, check_causality, influence, randomised_copy
 from msarch.hourglass import Hourglass, Rejoin
 from msarch.language_model import LanguageModel
-from msarch.resample import CausalUpsample
+from msarch.pooling import QueryOnlyPool
+from msarch.positions import last_tokens
+from msarch.resample import CausalUpsample, average_pool
 from msarch.retina import Chunk, Cover, Retina
 from msarch.top_down import Condition, TopDown
 
@@ -36,16 +39,6 @@ class WholeBlockShift(CausalUpsample):
         return null_and_coarse.repeat_interleave(self.factor, dim=1)[:, :length]
 
 
-def shift_blocks(visible_TM: Tensor, tokens: int, *, null: int) -> Tensor:
-    """The same mask `tokens` earlier (a leak) or later (a lag); the null state and the tokens themselves stay."""
-    shifted = visible_TM.roll(-tokens, dims=0)
-    shifted[-tokens:] = visible_TM[-1] if tokens > 0 else shifted[-tokens:]
-    shifted[:, :null] = visible_TM[:, :null]
-    if tokens < 0:
-        shifted[:-tokens, null:] = False
-    return shifted
-
-
 def mutate_upsampling(model: LanguageModel, mutant: type[CausalUpsample]) -> LanguageModel:
     assert isinstance(model, TopDown | Hourglass)
     meetings = [module for module in model.modules() if isinstance(module, Condition | Rejoin)]
@@ -55,17 +48,45 @@ def mutate_upsampling(model: LanguageModel, mutant: type[CausalUpsample]) -> Lan
     return model
 
 
+def shifted(at_M: Tensor, tokens: int) -> Tensor:
+    """Coarse states readable that many tokens earlier than they are complete; the null state stays."""
+    return torch.cat([at_M[:1], at_M[1:] - tokens])
+
+
 class ShiftedAggregation(Aggregation):
     shift = 0
 
-    def visible(self, length: int, device: torch.device) -> Tensor:
-        return shift_blocks(super().visible(length, device), self.shift, null=1)
+    def places(self, length: int, device: torch.device) -> tuple[Tensor, Tensor]:
+        at_T, at_M = super().places(length, device)
+        return at_T, shifted(at_M, self.shift)
 
 
 def mutate_bottom_up(model: LanguageModel, shift: int) -> LanguageModel:
     assert isinstance(model, BottomUp) and model.aggregation is not None
     model.aggregation.__class__ = type("Mutant", (ShiftedAggregation,), {"shift": shift})
     return model
+
+
+def mutate_aligned(model: LanguageModel, mutant: type[CausalUpsample]) -> LanguageModel:
+    assert isinstance(model, BottomUp) and isinstance(model.aggregation, AlignedAggregation)
+    for module in model.aggregation.upsample:
+        module.__class__ = mutant
+    return model
+
+
+class GreedyPool(QueryOnlyPool):
+    """Its queries also read the block after their own."""
+
+    def __init__(self, good: QueryOnlyPool) -> None:
+        super(QueryOnlyPool, self).__init__(CONFIG, good.finer, good.coarser)
+        self.reading = good.reading
+
+    def forward(self, x_BND: Tensor) -> Tensor:
+        pooled = average_pool(x_BND, self.factor)
+        at_M = last_tokens(pooled.shape[1], self.coarser, x_BND.device) + self.coarser
+        members = x_BND[:, : pooled.shape[1] * self.factor]
+        read: Tensor = self.reading(pooled, members, at_M, last_tokens(members.shape[1], self.finer, x_BND.device))
+        return read
 
 
 class LeakyCover(Cover):
@@ -117,10 +138,23 @@ LEARNED = [
     for shortening in ("linear", "attention")
     for upsampling in ("linear", "attention")
 ]
+OPTIONS = [
+    small("top_down", "1@4 1@1", pool="conv", combine="add"),
+    small("top_down", "1@16 2@4 1@1", pool="attention", positions="rotary"),
+    small("top_down", "2@4 1@1", pool="query_only", positions="alibi"),
+    small("bottom_up", "1@1 1@4 1@1", pool="conv", positions="rotary"),
+    small("bottom_up", "1@1 2@4 1@16 1@1", pool="query_only", positions="none"),
+]
+ALIGNED = [
+    small("bottom_up", "1@1 1@4 1@1", aggregation="aligned"),
+    small("bottom_up", "0@1 1@4 1@16 1@1", aggregation="aligned", positions="alibi"),
+    small("bottom_up", "1@1 1@3 1@6 0@1", aggregation="aligned", positions="rotary"),
+]
+CONFIG = small("vanilla", "1@1")
 RETINA = small("retina", "2@1", **windows(8, 2))
 
 
-@pytest.mark.parametrize("config", [*TOP_DOWN, *HOURGLASS])
+@pytest.mark.parametrize("config", [*TOP_DOWN, *HOURGLASS, *OPTIONS[:3]])
 def test_a_naive_repeat_is_caught(config: ModelConfig) -> None:
     with pytest.raises(CausalityError, match="sees ahead"):
         check_causality(mutate_upsampling(build_model(config), NaiveRepeat))
@@ -136,8 +170,9 @@ def test_the_good_start_of_a_top_down_model_would_hide_the_naive_repeat() -> Non
 class ShiftedRejoin(Rejoin):
     shift = 0
 
-    def visible(self, length: int, device: torch.device) -> Tensor:
-        return shift_blocks(super().visible(length, device), self.shift, null=1)
+    def places(self, length: int, states: int, device: torch.device) -> tuple[Tensor, Tensor]:
+        at_N, at_M = super().places(length, states, device)
+        return at_N, shifted(at_M, self.shift)
 
 
 def test_attention_back_from_a_running_block_is_caught() -> None:
@@ -153,6 +188,33 @@ def test_attention_back_from_a_running_block_is_caught() -> None:
 def test_an_aggregation_that_reads_running_blocks_is_caught(config: ModelConfig) -> None:
     with pytest.raises(CausalityError, match="sees ahead"):
         check_causality(mutate_bottom_up(build_model(config), 1))
+
+
+@pytest.mark.parametrize("config", ALIGNED)
+def test_an_aligned_aggregation_that_reads_running_blocks_is_caught(config: ModelConfig) -> None:
+    check_causality(build_model(config))
+    with pytest.raises(CausalityError, match="sees ahead"):
+        check_causality(mutate_aligned(build_model(config), NaiveRepeat))
+
+
+@pytest.mark.parametrize("config", ALIGNED)
+def test_an_aligned_aggregation_a_block_late_is_caught(config: ModelConfig) -> None:
+    model = mutate_aligned(build_model(config), WholeBlockShift)
+    check_causality(model)
+    assert not coarse_block_is_used(model, max(config.scales))
+
+
+@pytest.mark.parametrize("variant", ["top_down", "bottom_up"])
+def test_pooled_queries_that_read_the_block_after_theirs_are_caught(variant: str) -> None:
+    layers = "2@4 1@1" if variant == "top_down" else "1@1 2@4 1@1"
+    model = build_model(small(variant, layers, pool="query_only"))
+    check_causality(model)
+    pools = model.get_submodule("pools")
+    good = model.get_submodule("pools.4")
+    assert isinstance(good, QueryOnlyPool) and isinstance(pools, torch.nn.ModuleDict)
+    pools["4"] = GreedyPool(good)
+    with pytest.raises(CausalityError, match="sees ahead"):
+        check_causality(model)
 
 
 @pytest.mark.parametrize("chunk", [16, 256])
@@ -211,7 +273,7 @@ def coarse_block_is_used(model: LanguageModel, factor: int) -> bool:
     return bool(differs[-1])
 
 
-@pytest.mark.parametrize("config", [*TOP_DOWN, *BOTTOM_UP, *HOURGLASS, *LEARNED])
+@pytest.mark.parametrize("config", [*TOP_DOWN, *BOTTOM_UP, *HOURGLASS, *LEARNED, *OPTIONS, *ALIGNED])
 def test_a_completed_block_reaches_the_output_at_its_last_token(config: ModelConfig) -> None:
     for factor in config.scales:
         if factor > 1:

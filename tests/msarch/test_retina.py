@@ -32,13 +32,11 @@ SETS = [
 LENGTHS = (1, 2, 7, 15, 16, 17, 31, 32, 33, 47, 48, 49, 64, 100, 129, 160)
 
 
-def retina(
-    factors: tuple[int, ...], windows: tuple[int, ...], chunk: int, *, context: int = 160, layers: int = 2
-) -> Retina:
+def retina(factors: tuple[int, ...], windows: tuple[int, ...], chunk: int, *, positions: str = "learned") -> Retina:
     """A random model in float64 that runs in chunks of about that many queries."""
-    config = small("retina", f"{layers}@1", context=context, retina_factors=factors, retina_windows=windows)
-    model = cast(Retina, randomised_copy(build_model(config)))
-    model.cover.__init__(factors, windows, chunk)  # type: ignore[misc]
+    options = {"retina_factors": factors, "retina_windows": windows, "positions": positions}
+    model = cast(Retina, randomised_copy(build_model(small("retina", "2@1", context=160, **options))))
+    model.cover.__init__(factors, windows, chunk, bias_heads=model.cover.bias_heads)  # type: ignore[misc]
     return model
 
 
@@ -63,6 +61,30 @@ def test_chunks_equal_the_mask_in_value_and_gradient(
         with attention_kernel(kernel):
             for found, expected in zip(results(model, tokens), results(reference, tokens), strict=True):
                 torch.testing.assert_close(found, expected, rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.parametrize("positions", ["rotary", "alibi", "none"])
+@pytest.mark.parametrize("chunk", [16, 256])
+@pytest.mark.parametrize(("factors", "windows"), [((1, 4, 16), (8, 2)), ((1, 3, 6, 12), (4, 2, 1)), ((1, 7), (10,))])
+def test_chunks_place_pooled_keys_at_their_last_token(
+    factors: tuple[int, ...], windows: tuple[int, ...], chunk: int, positions: str
+) -> None:
+    model = retina(factors, windows, chunk, positions=positions)
+    reference = masked(model)
+    for length in (1, 15, 33, 100, 160):
+        tokens = torch.randint(model.config.vocab_size, (2, length))
+        for found, expected in zip(results(model, tokens), results(reference, tokens), strict=True):
+            torch.testing.assert_close(found, expected, rtol=1e-9, atol=1e-9)
+
+
+def test_most_chunks_share_one_bias() -> None:
+    like = torch.empty(0)
+    chunks = Cover((1, 4, 16), (64, 16), bias_heads=2).chunks(4096, like)
+    assert len({chunk.mask.untyped_storage().data_ptr() for chunk in chunks}) <= 3
+    for chunk in chunks:
+        visible = Cover.visible(Cover((1, 4, 16), (64, 16)), chunk.queries, chunk.blocks)
+        alone = Cover((1, 4, 16), (64, 16), bias_heads=2).mask(chunk.queries, chunk.blocks, visible, like)
+        assert torch.equal(chunk.mask, alone)
 
 
 def test_the_reference_is_another_one_with_other_windows() -> None:

@@ -1,0 +1,114 @@
+"""Where states stand in the text, and how attention learns of it.
+
+A state that stands for a block stands at the block's last token: state j of a scale of factor f at (j+1) f - 1, a
+learned null state, which comes before the text, at -1. It has read everything up to there, so it may be read from there
+on: one rule for masks and for distances, at any pair of scales. Fixed distances then agree across scales
+(our proposal: the papers of the schemes below know one scale alone).
+
+    learned   one vector for each state of a scale, added where the scale begins (`Stream`); attention knows nothing
+    rotary    queries and keys turned by angles proportional to their position (Su et al. 2021, arXiv 2104.09864)
+    alibi     score - m_h (distance), m_h = 2^(-8h/H) for head h = 1..H (Press et al. 2022, arXiv 2108.12409)
+    none      order from the causal mask alone (Kazemnejad et al. 2023, arXiv 2305.19466)
+
+Shapes: B batch, N and M positions of queries and keys, H heads, K width of a head.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+BASE = 10_000.0
+"""Of rotary angles, as in its paper: the slowest pair turns once in 2 pi times that many tokens."""
+
+
+def last_tokens(states: int, factor: int, device: torch.device) -> Tensor:
+    """(states,) int64: the last token of each block of `factor` tokens."""
+    return (torch.arange(states, device=device) + 1) * factor - 1
+
+
+def null_first(at_M: Tensor) -> Tensor:
+    """(1 + M,): the positions of those states with a null state before them."""
+    return torch.cat([at_M.new_full((1,), -1), at_M])
+
+
+def visible(at_N: Tensor, at_M: Tensor) -> Tensor:
+    """(N, M), true where a query may read a key: where the key's last token is not after the query's."""
+    return at_M <= at_N[:, None]
+
+
+def slopes(n_heads: int, like: Tensor) -> Tensor:
+    """(H,) the m_h of ALiBi, in the type and on the device of `like`."""
+    heads = torch.arange(1, n_heads + 1, dtype=torch.float64)
+    return (2.0 ** (-8.0 * heads / n_heads)).to(dtype=like.dtype, device=like.device)
+
+
+def distance_bias(at_N: Tensor, at_M: Tensor, seen_NM: Tensor, n_heads: int, like: Tensor) -> Tensor:
+    """(H, N, M) -m_h times the distance in tokens where a query reads a key, -inf elsewhere.
+
+    As distances and not as a term for each key, which would do for softmax: in half precision small distances
+    are exact, large absolute positions are not.
+    """
+    distance_NM = (at_N[:, None] - at_M).to(like.dtype)
+    bias_HNM = -slopes(n_heads, like)[:, None, None] * distance_NM
+    return bias_HNM.masked_fill_(~seen_NM, float("-inf"))
+
+
+def turning(at_N: Tensor, width: int, like: Tensor) -> tuple[Tensor, Tensor]:
+    """Cosines and sines, (N, K / 2) each, of the angles at each position; in single precision at least."""
+    dtype = torch.promote_types(like.dtype, torch.float32)
+    speeds = BASE ** (-torch.arange(0, width, 2, dtype=torch.float64, device=at_N.device) / width)
+    angles = at_N[:, None] * speeds
+    return angles.cos().to(dtype), angles.sin().to(dtype)
+
+
+def turn(x_BHNK: Tensor, cos_NK: Tensor, sin_NK: Tensor) -> Tensor:
+    """Rotate the pairs (i, i + K / 2) of each vector by its angles: (B, H, N, K) -> the same, in the same type.
+
+    In memory the heads of a position stay side by side, as a projection leaves them: attention gives its output the
+    layout of its queries, and in another one it would have to be copied.
+    """
+    left, right = x_BHNK.transpose(1, 2).chunk(2, dim=-1)
+    cos, sin = cos_NK[:, None], sin_NK[:, None]
+    turned = torch.cat([left * cos - right * sin, right * cos + left * sin], dim=-1)
+    return turned.to(x_BHNK.dtype).transpose(1, 2)
+
+
+class Positions:
+    """Positions within one scale, shared by all its layers, so that tables and biases exist once.
+
+    The last answers are kept: they depend on the length, the type and the device alone.
+    """
+
+    def __init__(self, scheme: str, n_heads: int, factor: int) -> None:
+        self.scheme, self.n_heads, self.factor = scheme, n_heads, factor
+        self._kept: dict[str, tuple[object, tuple[Tensor, ...]]] = {}
+
+    def turned(self, x_BHNK: Tensor) -> Tensor:
+        """Queries or keys as attention is to see them: turned where the scheme is rotary."""
+        if self.scheme != "rotary":
+            return x_BHNK
+        cos_NK, sin_NK = self._keep("turning", x_BHNK, lambda at_N: turning(at_N, x_BHNK.shape[3], x_BHNK))
+        return turn(x_BHNK, cos_NK, sin_NK)
+
+    def causal_bias(self, like_BHNK: Tensor) -> Tensor | None:
+        """(H, N, N) for self-attention where the scheme is ALiBi; None where the plain causal mask says it all."""
+        if self.scheme != "alibi":
+            return None
+        (bias_HNN,) = self._keep(
+            "bias",
+            like_BHNK,
+            lambda at_N: (distance_bias(at_N, at_N, visible(at_N, at_N), self.n_heads, like_BHNK),),
+        )
+        return bias_HNN
+
+    def _keep(self, name: str, like_BHNK: Tensor, make: Callable[[Tensor], tuple[Tensor, ...]]) -> tuple[Tensor, ...]:
+        """What `make` gives for the positions of as many states; made again when length, type or device change."""
+        key = (like_BHNK.shape[2], like_BHNK.dtype, like_BHNK.device)
+        if name not in self._kept or self._kept[name][0] != key:
+            # Validation may run in inference mode, whose tensors no training step could keep.
+            with torch.inference_mode(False):
+                self._kept[name] = (key, make(last_tokens(like_BHNK.shape[2], self.factor, like_BHNK.device)))
+        return self._kept[name][1]
