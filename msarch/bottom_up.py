@@ -37,13 +37,13 @@ class BottomUp(LanguageModel):
         after = sum(stage.layers for stage in rest if stage.factor == 1)
         up = (before, *self.coarse)
         pools = [make_pool(config.pool, config, finer.factor, coarser.factor) for finer, coarser in pairwise(up)]
-        self.add_scale(1, self.new_stack(before.layers))
+        self.add_scale(1, self.new_stack(before.layers, 1))
         for stage, pool in zip(self.coarse, pools, strict=True):
             self.add_scale(stage.factor, self.new_stack(stage.layers - pool.layers, stage.factor))
         self.pools = nn.ModuleDict({str(pool.coarser): pool for pool in pools})
         aggregation = AGGREGATIONS[config.aggregation]
         self.aggregation = aggregation(config, [stage.factor for stage in self.coarse]) if self.coarse else None
-        self.post = self.new_stack(after)
+        self.post = self.new_stack(after, 1)
 
     def features(self, tokens_BT: Tensor) -> Tensor:
         """(B, T) -> (B, T, D)."""

@@ -114,7 +114,7 @@ class LanguageModel(nn.Module, ABC):
             self._positions[factor] = Positions(self.config.positions, self.config.n_heads, factor)
         return self._positions[factor]
 
-    def new_stack(self, layers: int, factor: int = 1) -> Stack:
+    def new_stack(self, layers: int, factor: int) -> Stack:
         """A stack of causal blocks at the scale of that factor."""
         config = self.config
         positions = self.positions_at(factor)

@@ -17,7 +17,7 @@ class Vanilla(LanguageModel):
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__(config)
-        self.add_scale(1, self.new_stack(config.n_layers))
+        self.add_scale(1, self.new_stack(config.n_layers, 1))
 
     def features(self, tokens_BT: Tensor) -> Tensor:
         """(B, T) -> (B, T, D)."""

@@ -44,6 +44,7 @@ def _check_heads(branch: Branch) -> None:
                 raise UserError(f"must be a whole number of at least 1, got {value}", key=named.path + place)
     width = branch.parameters["d_model"]
     heads = branch.parameters.get("d_head") or branch.parameters["n_heads"]
+    _check_mup(branch, heads)
     for divisor in _each(heads):
         refused = width.parameter.indivisible(divisor)
         if refused is not None:
@@ -52,6 +53,15 @@ def _check_heads(branch: Branch) -> None:
                 f"{what} do not divide d_model {refused}; {_nearest(refused, divisor)}, or another {heads.key}",
                 key=heads.path,
             )
+
+
+def _check_mup(branch: Branch, heads: Named) -> None:
+    """In muP heads grow in number with the width: with wider ones the scale of scores would change."""
+    asked = branch.parameters.get("parametrization")
+    if asked is None or all(value != "mup" for _, value in asked.parameter.probes()):
+        return
+    if heads.key == "n_heads" and branch.parameters["d_model"].parameter.varies:
+        raise UserError("muP compares widths at one width of a head; write d_head in its place", key=heads.path)
 
 
 def _nearest(width: int, divisor: int) -> str:

@@ -81,3 +81,28 @@ def test_hourglass_whose_coarse_stream_returns_nothing_is_its_fine_layers(layers
     assert not fine.load_state_dict(moved, strict=False).missing_keys
     tokens = torch.randint(61, (3, 47))
     assert torch.equal(coarse(tokens), fine(tokens))
+
+
+def test_top_down_that_adds_nothing_is_its_fine_stack() -> None:
+    coarse = randomised_copy(build_model(small("top_down", "2@4 1@1", combine="add", pool="conv")))
+    condition = coarse.get_submodule("conditions.1")
+    torch.nn.init.zeros_(condition.norm.weight)  # type: ignore[arg-type, union-attr]
+    torch.nn.init.zeros_(condition.norm.bias)  # type: ignore[arg-type, union-attr]
+    fine = build_model(small("vanilla", "1@1")).double()
+    fine.load_state_dict(coarse.state_dict(), strict=False)
+    tokens = torch.randint(61, (3, 47))
+    assert torch.equal(coarse(tokens), fine(tokens))
+
+
+@pytest.mark.parametrize("aggregation", ["all", "aligned"])
+def test_bottom_up_whose_aggregation_brings_nothing_is_its_fine_layers(aggregation: str) -> None:
+    coarse = randomised_copy(build_model(small("bottom_up", "2@1 2@4 1@1", aggregation=aggregation)))
+    for name in ("attention.out", "feed_forward.out"):
+        part = coarse.get_submodule(f"aggregation.{name}")
+        torch.nn.init.zeros_(part.weight)  # type: ignore[arg-type]
+        torch.nn.init.zeros_(part.bias)  # type: ignore[arg-type]
+    fine = build_model(small("vanilla", "3@1")).double()
+    moved = {name.replace("post.blocks.0", "stacks.1.blocks.2"): value for name, value in coarse.state_dict().items()}
+    assert not fine.load_state_dict(moved, strict=False).missing_keys
+    tokens = torch.randint(61, (3, 47))
+    assert torch.equal(coarse(tokens), fine(tokens))

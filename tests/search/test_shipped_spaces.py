@@ -14,7 +14,7 @@ SPACES = sorted(shipped_spaces())
 
 
 def test_there_is_one_for_each_variant_and_each_purpose() -> None:
-    assert {"quickstart", "novels", "gpu-24gb", "paper-bookcorpus", *VARIANTS} <= set(SPACES)
+    assert {"quickstart", "novels", "gpu-24gb", "paper-bookcorpus", "paper-literal", *VARIANTS} <= set(SPACES)
 
 
 @pytest.mark.parametrize("name", SPACES)

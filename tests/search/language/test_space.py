@@ -215,3 +215,11 @@ def test_reading_a_space_imports_nothing_heavy() -> None:
     )
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert run.stdout.strip() == ""
+
+
+def test_mup_wants_heads_of_one_width_where_the_width_varies(tmp_path: Path) -> None:
+    mup = "model.parametrization={values: [standard, mup]}"
+    assert {c.model.parametrization for _, c in drawn(written(tmp_path, DESIGN, mup), 30)} == {"standard", "mup"}
+    text = DESIGN.replace("d_head: 32", "n_heads: 2")
+    with pytest.raises(UserError, match=r"model\.n_heads: muP compares widths at one width of a head; write d_head"):
+        written(tmp_path, text, mup)
