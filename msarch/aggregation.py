@@ -19,10 +19,10 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from msarch.attention import CrossAttention, merge_heads, split_heads
+from msarch.attention import CrossAttention, CrossProjections, merge_heads, split_heads
 from msarch.block import FeedForward, Recomputable, residual_dropout
 from msarch.config import ModelConfig
-from msarch.positions import last_tokens, null_first, slopes, turn, turning
+from msarch.positions import last_tokens, null_first, slopes
 from msarch.resample import CausalUpsample, prepend
 
 
@@ -109,32 +109,22 @@ class AlignedAggregation(Aggregation):
         return 1 + len(self.factors)
 
 
-class AlignedAttention(nn.Module):
+class AlignedAttention(CrossProjections):
     """Attention in which each query has S keys of its own.
 
     Keys and values are projected before they are repeated, so on M coarse states and not on T copies. It takes no
     kernel: S scores a token are all there is.
     """
 
-    def __init__(self, d_model: int, n_heads: int, scheme: str) -> None:
-        super().__init__()
-        self.n_heads, self.scheme = n_heads, scheme
-        self.q = nn.Linear(d_model, d_model)
-        self.kv = nn.Linear(d_model, 2 * d_model)
-        self.out = nn.Linear(d_model, d_model)
-
     def forward(
         self, x_BTD: Tensor, sources: Sequence[tuple[Tensor, Tensor, nn.Module | None]], at_T: Tensor
     ) -> Tensor:
         """Queries (B, T, D); each source its states, where they stand and how they are brought to the tokens."""
-        q_BHTK = split_heads(self.q(x_BTD), self.n_heads)
-        if self.scheme == "rotary":
-            q_BHTK = turn(q_BHTK, *turning(at_T, q_BHTK.shape[3], q_BHTK))
+        q_BHTK = self.placed(split_heads(self.q(x_BTD), self.n_heads), at_T)
         keys, values, distances = [], [], []
         for states, at_M, upsample in sources:
             k, v = (split_heads(part, self.n_heads) for part in self.kv(states).chunk(2, dim=-1))
-            if self.scheme == "rotary":
-                k = turn(k, *turning(at_M, k.shape[3], k))
+            k = self.placed(k, at_M)
             if upsample is not None:
                 k, v = (split_heads(upsample(merge_heads(x), len(at_T)), self.n_heads) for x in (k, v))
                 at_M = upsample(at_M[None, :, None], len(at_T))[0, :, 0]

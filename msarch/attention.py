@@ -80,8 +80,8 @@ class SelfAttention(nn.Module):
         return out
 
 
-class CrossAttention(nn.Module):
-    """Attention of one sequence to another: each query reads the keys whose last token is not after its own."""
+class CrossProjections(nn.Module):
+    """The matrices of attention from one sequence to another, and how positions enter it."""
 
     def __init__(self, d_model: int, n_heads: int, scheme: str) -> None:
         super().__init__()
@@ -90,6 +90,14 @@ class CrossAttention(nn.Module):
         self.kv = nn.Linear(d_model, 2 * d_model)
         self.out = nn.Linear(d_model, d_model)
 
+    def placed(self, x_BHNK: Tensor, at_N: Tensor) -> Tensor:
+        """Queries or keys that stand at tokens `at_N`, turned where the scheme is rotary."""
+        return turn(x_BHNK, *turning(at_N, x_BHNK.shape[3], x_BHNK)) if self.scheme == "rotary" else x_BHNK
+
+
+class CrossAttention(CrossProjections):
+    """Attention of one sequence to another: each query reads the keys whose last token is not after its own."""
+
     def forward(self, x_BND: Tensor, memory_BMD: Tensor, at_N: Tensor, at_M: Tensor) -> Tensor:
         """Queries (B, N, D) standing at tokens `at_N`, keys and values (B, M, D) at `at_M` -> (B, N, D).
 
@@ -97,8 +105,7 @@ class CrossAttention(nn.Module):
         """
         q = split_heads(self.q(x_BND), self.n_heads)
         k, v = (split_heads(part, self.n_heads) for part in self.kv(memory_BMD).chunk(2, dim=-1))
-        if self.scheme == "rotary":
-            q, k = turn(q, *turning(at_N, q.shape[3], q)), turn(k, *turning(at_M, k.shape[3], k))
+        q, k = self.placed(q, at_N), self.placed(k, at_M)
         mask = visible(at_N, at_M)
         if self.scheme == "alibi":
             mask = distance_bias(at_N, at_M, mask, self.n_heads, q)
