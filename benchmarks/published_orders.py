@@ -1,7 +1,7 @@
 """Do multi-scale models beat vanilla ones of no less memory, as the papers report, at a scale that a laptop trains?
 
     python -m benchmarks.published_orders NOVELS --order top_down
-    python -m benchmarks.published_orders NOVELS --order hourglass
+    python -m benchmarks.published_orders NOVELS --order hourglass --positions rotary
 
 `NOVELS` holds train/*.txt and validation/*.txt: long English prose of some 27 MB. Every model reads the same tokens in
 the same order and is judged on the same validation tokens; a seed changes its initialisation and the order. A run
@@ -20,7 +20,7 @@ import argparse
 import itertools
 import platform
 import time
-from dataclasses import dataclass, replace
+from dataclasses import astuple, dataclass, replace
 from pathlib import Path
 
 import pandas as pd
@@ -38,7 +38,17 @@ ORDERS: dict[str, tuple[tuple[str, str], ...]] = {
     "hourglass": (("vanilla", "6@1"), ("hourglass", "2@1 4@4 2@1")),
 }
 TARGETS = 200_000
-COLUMNS = ["variant", "layers", "learning_rate", "seed", "loss", "perplexity", "bits_per_byte", "tokens_per_second"]
+COLUMNS = [
+    "variant",
+    "layers",
+    "positions",
+    "learning_rate",
+    "seed",
+    "loss",
+    "perplexity",
+    "bits_per_byte",
+    "tokens_per_second",
+]
 
 
 @dataclass(frozen=True)
@@ -47,6 +57,7 @@ class Run:
 
     variant: str
     layers: str
+    positions: str
     learning_rate: float
     seed: int
 
@@ -59,6 +70,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--tokens", type=int, default=6_000_000, help="training tokens of each run (default 6 million)")
     parser.add_argument("--learning-rate", type=float, nargs="+", default=[2e-3])
+    parser.add_argument("--positions", default="learned", help="learned (default), rotary, alibi or none")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--runs", type=Path, help="CSV of finished runs (default results/ORDER-TOKENS.csv)")
     arguments = parser.parse_args()
@@ -69,16 +81,16 @@ def main() -> None:
     tokens = read(arguments.novels)
     done = pd.read_csv(file) if file.exists() else pd.DataFrame(columns=COLUMNS)
     asked = [
-        Run(*model, rate, seed)
+        Run(*model, arguments.positions, rate, seed)
         for seed, rate, model in itertools.product(
             range(arguments.seeds), arguments.learning_rate, ORDERS[arguments.order]
         )
     ]
-    known = set(done[["variant", "layers", "learning_rate", "seed"]].itertuples(index=False, name=None))
+    known = set(done[COLUMNS[:5]].itertuples(index=False, name=None))
     for run in asked:
-        if (run.variant, run.layers, run.learning_rate, run.seed) in known:
+        if astuple(run) in known:
             continue
-        console.print(f"training {run.variant} {run.layers}, learning rate {run.learning_rate:g}, seed {run.seed}")
+        console.print("training", *astuple(run))
         row = train(run, tokens, arguments.tokens, arguments.threads)
         done = pd.concat([done, row], ignore_index=True) if len(done) else row
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -106,7 +118,13 @@ def candidate(run: Run, vocab_size: int, budget: int) -> Candidate:
     """The configuration of one run."""
     return Candidate(
         model=ModelConfig(
-            variant=run.variant, layers=run.layers, d_model=96, n_heads=3, vocab_size=vocab_size, context=256
+            variant=run.variant,
+            layers=run.layers,
+            positions=run.positions,  # type: ignore[arg-type]
+            d_model=96,
+            n_heads=3,
+            vocab_size=vocab_size,
+            context=256,
         ),
         training=TrainingConfig(batch_size=8, tokens=budget, learning_rate=run.learning_rate),
         seed=run.seed,
@@ -123,19 +141,21 @@ def train(run: Run, tokens: TokenSet, budget: int, threads: int) -> pd.DataFrame
     found = trainer.evaluate("validation", TARGETS)
     speed = trainer.step * trainer.tokens_per_step / seconds
     figures = [found.loss, found.perplexity, found.bits_per_byte, speed]
-    return pd.DataFrame([[run.variant, run.layers, run.learning_rate, run.seed, *figures]], columns=COLUMNS)
+    return pd.DataFrame([[*astuple(run), *figures]], columns=COLUMNS)
 
 
 def table(done: pd.DataFrame, asked: list[Run], tokens: TokenSet, budget: int) -> Table:
     """A line a model and learning rate: mean and range of perplexity over the seeds, memory and speed."""
-    out = Table("model", "rate", "seeds", "perplexity", "lowest, highest", "bits/byte", "fused", "unfused", "block")
+    out = Table(
+        "model", "positions", "rate", "seeds", "perplexity", "lowest, highest", "bits/byte", "fused", "unfused", "block"
+    )
     out.add_column("tokens/s", justify="right")
     out.title = "perplexity: mean over seeds; memory: fused, unfused, fused with checkpointing: block"
     for model in dict.fromkeys(replace(run, seed=0) for run in asked):
-        same = (done.variant == model.variant) & (done.layers == model.layers)
-        runs = done[same & (done.learning_rate == model.learning_rate)]
+        runs = done[(done[COLUMNS[:4]] == [*astuple(model)[:4]]).all(axis=1)]
         out.add_row(
             f"{model.variant} {model.layers}",
+            model.positions,
             f"{model.learning_rate:g}",
             str(len(runs)),
             f"{runs.perplexity.mean():.2f}",
