@@ -32,6 +32,8 @@ from msarch.resample import average_pool, completed, prepend
 class Aggregation(nn.Module):
     """Every token reads all coarse states that are complete by then, of all scales at once."""
 
+    drawn_as = "attend"
+
     def __init__(self, config: ModelConfig, factors: Sequence[int]) -> None:
         super().__init__()
         d_model = config.d_model

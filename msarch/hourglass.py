@@ -49,6 +49,7 @@ class Rejoin(nn.Module):
 
     def __init__(self, config: ModelConfig, factor: int) -> None:
         super().__init__()
+        self.drawn_as = "add, attend" if config.upsampling == "attention" else "add"
         repeat = config.upsampling == "repeat"
         self.null = nn.Parameter(torch.zeros(config.d_model))
         self.norm = nn.LayerNorm(config.d_model)

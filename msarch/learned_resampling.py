@@ -40,6 +40,8 @@ class Reading(nn.Module):
 class AveragePool(nn.Module):
     """The mean of each block: parameter-free, and close to the best in the paper."""
 
+    drawn_as = "average"
+
     def __init__(self, factor: int) -> None:
         super().__init__()
         self.factor = factor
@@ -51,6 +53,8 @@ class AveragePool(nn.Module):
 
 class LinearPool(nn.Module):
     """The k states of a block side by side, projected to one: a convolution of stride and width k."""
+
+    drawn_as = "linear"
 
     def __init__(self, d_model: int, factor: int) -> None:
         super().__init__()
@@ -67,6 +71,8 @@ class LinearPool(nn.Module):
 
 class AttentionPool(nn.Module):
     """``S(x) + Attention(Q = S(x), K = V = x of the same block)``, then feed-forward; S is the mean."""
+
+    drawn_as = "attention"
 
     def __init__(self, config: ModelConfig, factor: int) -> None:
         super().__init__()

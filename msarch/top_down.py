@@ -33,6 +33,8 @@ class Condition(nn.Module):
     on M coarse states before they are repeated, not on N copies of them.
     """
 
+    drawn_as = "concat"
+
     def __init__(self, d_model: int, factor: int) -> None:
         super().__init__()
         self.null = nn.Parameter(torch.zeros(d_model))
