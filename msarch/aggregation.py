@@ -29,6 +29,8 @@ from msarch.resample import CausalUpsample, prepend
 class Aggregation(Recomputable):
     """Every token reads all coarse states that are complete by then, of all scales at once."""
 
+    drawn_as = "attend"
+
     def __init__(self, config: ModelConfig, factors: Sequence[int]) -> None:
         super().__init__()
         d_model = config.d_model
@@ -80,6 +82,8 @@ class Aggregation(Recomputable):
 
 class AlignedAggregation(Aggregation):
     """Every token chooses between its own state and the last completed one of each coarse scale."""
+
+    drawn_as = "choose"
 
     def __init__(self, config: ModelConfig, factors: Sequence[int]) -> None:
         super().__init__(config, factors)

@@ -53,6 +53,7 @@ class Rejoin(nn.Module):
         super().__init__()
         self.finer, self.coarser = finer, coarser
         factor = coarser // finer
+        self.drawn_as = "add, attend" if config.upsampling == "attention" else "add"
         repeat = config.upsampling == "repeat"
         self.null = nn.Parameter(torch.zeros(config.d_model))
         self.norm = nn.LayerNorm(config.d_model)

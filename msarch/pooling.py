@@ -34,6 +34,7 @@ class Pool(nn.Module):
     """
 
     layers: ClassVar[int] = 0
+    drawn_as: ClassVar[str] = "average"
 
     def __init__(self, config: ModelConfig, finer: int, coarser: int) -> None:
         super().__init__()
@@ -55,6 +56,8 @@ class Pool(nn.Module):
 class ConvPool(Pool):
     """The k states of a block side by side, projected to one."""
 
+    drawn_as: ClassVar[str] = "conv"
+
     def __init__(self, config: ModelConfig, finer: int, coarser: int) -> None:
         super().__init__(config, finer, coarser)
         self.project = nn.Linear(self.factor * config.d_model, config.d_model)
@@ -70,6 +73,8 @@ class ConvPool(Pool):
 
 class AttentionPool(Pool):
     """``S(x) + Attention(Q = S(x), K = V = x of the same block)``, then feed-forward; S is the mean."""
+
+    drawn_as: ClassVar[str] = "attention"
 
     def __init__(self, config: ModelConfig, finer: int, coarser: int) -> None:
         super().__init__(config, finer, coarser)
@@ -99,6 +104,7 @@ class QueryOnlyPool(Pool):
     """
 
     layers: ClassVar[int] = 1
+    drawn_as: ClassVar[str] = "attend"
 
     def __init__(self, config: ModelConfig, finer: int, coarser: int) -> None:
         super().__init__(config, finer, coarser)

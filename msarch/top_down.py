@@ -34,6 +34,8 @@ from msarch.resample import CausalUpsample, prepend
 class Condition(nn.Module):
     """``e + LN(Up(c))``: a finer stream meets the coarser one."""
 
+    drawn_as = "add"
+
     def __init__(self, d_model: int, factor: int) -> None:
         super().__init__()
         self.null = nn.Parameter(torch.zeros(d_model))
@@ -56,6 +58,8 @@ class Projection(Condition):
     W is held as its two halves: a norm and a projection act on each state alone, so the coarse half runs
     on M coarse states before they are repeated, not on N copies of them.
     """
+
+    drawn_as = "concat"
 
     def __init__(self, d_model: int, factor: int) -> None:
         super().__init__(d_model, factor)

@@ -126,11 +126,18 @@ def spaces(
     space: Annotated[str | None, typer.Argument(metavar="[SPACE]", help="A space's file or name.")] = None,
     sample: Annotated[int, typer.Option(min=1, help="Candidates drawn to see what the limits admit.")] = 200,
     overrides: SetOption = None,
+    draw: Annotated[
+        Path | None, typer.Option(metavar="CONFIG", help="Draw one model: a trial's config.yaml, or a model in YAML.")
+    ] = None,
 ) -> None:
     """List the spaces that ship, or describe one: parameters, size, an example, what its limits admit."""
-    from search.cli_search import describe, list_spaces
+    from search.cli_search import describe, draw_model, list_spaces
 
-    if space is None:
+    if draw is not None:
+        if space is not None or overrides:
+            raise UserError("draws one model, of its own file; leave SPACE and --set out", key="--draw")
+        draw_model(draw)
+    elif space is None:
         list_spaces()
     else:
         describe(space, overrides or [], sample)

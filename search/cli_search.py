@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -101,6 +102,15 @@ def list_spaces() -> None:
     for name, purpose in shipped_spaces().items():
         table.add_row(name, Text(purpose))
     Console(highlight=False).print(table)
+
+
+def draw_model(file: Path) -> None:
+    """The model that a file describes, drawn in characters."""
+    from search.config_file import read_config
+    from search.show.drawing_text import WIDTH, draw_text
+
+    model = read_config(file).model
+    print(draw_text(model, min(WIDTH, shutil.get_terminal_size((WIDTH, 24)).columns)))
 
 
 def describe(source: str, overrides: Sequence[str], sample: int) -> None:

@@ -19,7 +19,8 @@ from msarch import ModelConfig, build_model, variants
 from msarch.causality import CausalityError, check_causality, randomised_copy
 from msarch.resample import CausalUpsample
 from search.language.allocation_range import parse_allocation, with_ranges
-from search.language.drawing import draw_candidate
+from search.show.drawing_text import draw_text
+from search.show.drawings import drawings
 from search.show.palette import look
 
 ROOT = Path(__file__).parents[1]
@@ -96,10 +97,15 @@ def test_its_leak_is_caught() -> None:
 
 
 def test_search_knows_it() -> None:
-    candidate = msarch.Candidate(model=configs()[1], training=msarch.TrainingConfig(batch_size=1))
-    assert draw_candidate(candidate).splitlines()[0].startswith(NAME)
     assert parse_allocation(with_ranges(variants.VARIANTS[NAME]), NAME).combinations == 4
     assert look(NAME) not in [look(name) for name in variants.VARIANTS if name != NAME]
+
+
+def test_it_is_drawn() -> None:
+    """Its scales run side by side and meet before the logits: nobody had to say so."""
+    tail = draw_text(configs()[1]).rpartition("@1 ")[2].replace(" ", "")
+    assert "──┬─►│1layer├─┼" in tail and "●─►logits" in tail
+    assert "2layers" in drawings()[f"{NAME}.svg"].replace(" ", "")
 
 
 def test_its_line_fits_the_table() -> None:

@@ -5,20 +5,20 @@ from __future__ import annotations
 import math
 import random
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from msarch.candidate import Candidate
 from msarch.units import format_count
-from search.language.drawing import draw_candidate
 from search.language.limits_check import exceeded
 from search.language.objectives import LIMITS
 from search.language.space import Space
 
 if TYPE_CHECKING:
-    from rich.console import RenderableType
+    from rich.console import Console, ConsoleOptions, RenderableType
     from rich.table import Table
+    from rich.text import Text
 
 
 class RandomTrial:
@@ -94,10 +94,24 @@ def describe_space(space: Space, sample: int = 200, *, seconds: float = 30.0) ->
     candidates = sample_candidates(space, max(1, sample))
     parts: list[RenderableType] = [Text(f"{space.name}  ({space.file})", style="bold"), *_settings(space)]
     parts += [_parameters(space), Text(_combinations(space))]
-    parts += [Text(""), Text("An example candidate", style="bold"), Text(draw_candidate(candidates[0]))]
+    parts += [Text(""), Text("An example candidate", style="bold"), _Drawn(candidates[0])]
     if sample and (space.limits or space.constraints):
         parts += [Text(""), *_shares(space, excesses(space, candidates, seconds=seconds))]
     return Group(*parts)
+
+
+class _Drawn:
+    """A candidate's model, drawn as wide as there is room; torch is imported, for a drawing is of the model itself."""
+
+    def __init__(self, candidate: Candidate) -> None:
+        self.candidate = candidate
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[Text]:
+        from rich.text import Text
+
+        from search.show.drawing_text import WIDTH, draw_text
+
+        yield Text(draw_text(self.candidate.model, min(WIDTH, options.max_width)), no_wrap=True)
 
 
 def _settings(space: Space) -> list[RenderableType]:

@@ -21,19 +21,20 @@ def find_space(source: str | Path) -> tuple[str, str]:
     """The text of a space and the name that errors show. Raises UserError where there is none."""
     path, name = Path(source), str(source)
     if path.is_file() or path.suffix in (".yaml", ".yml") or os.sep in name:
-        return _read(path), name
+        return read_file(path), name
     shipped = shipped_spaces()
     if name not in shipped:
         raise UserError(f"{unknown('space', name, shipped)}; or give the path of a YAML file")
     return shipped[name], f"spaces/{name}.yaml"
 
 
-def _read(path: Path) -> str:
+def read_file(path: Path) -> str:
+    """The text of a file that a user wrote. Raises UserError where it cannot be one."""
     try:
         if path.is_dir():
             raise UserError("is a folder, not a YAML file", file=str(path))
         if path.stat().st_size > LARGEST_FILE:
-            raise UserError("is too large for a search space (1 MiB)", file=str(path))
+            raise UserError("is too large (1 MiB at most)", file=str(path))
         return path.read_text("utf-8-sig")
     except UnicodeDecodeError as error:
         raise UserError(f"is no UTF-8 text: byte {error.start} does not belong", file=str(path)) from None

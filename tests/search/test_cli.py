@@ -188,6 +188,9 @@ MISTAKES = [
     (("reproduce", "results/space", "--set", "model.layers=1@1"), "corpus.train"),
     (("report", "results/space", "--html", "report.pdf"), ".html"),
     (("spaces", "nothing"), "unknown space"),
+    (("spaces", "--draw", "missing.yaml"), "missing.yaml: cannot be read"),
+    (("spaces", "--draw", "space.yaml"), "space.yaml:7: model.variant: is that of a search space"),
+    (("spaces", "quickstart", "--draw", "space.yaml"), "leave SPACE and --set out"),
 ]
 
 
@@ -224,3 +227,9 @@ def test_spaces_are_listed_and_described(place: Path) -> None:
     assert "quickstart" in msarch("spaces", cwd=place).stdout
     described = msarch("spaces", "space.yaml", "--sample", 2, cwd=place)
     assert described.returncode == 0 and "vanilla/layers" in described.stdout
+
+
+def test_a_trial_is_drawn(place: Path) -> None:
+    drawn = msarch("spaces", "--draw", "results/space/trials/0000/config.yaml", cwd=place)
+    assert drawn.returncode == 0, drawn.stderr
+    assert "► logits" in drawn.stdout and "context 32" in drawn.stdout
