@@ -42,10 +42,9 @@ class MeasuredStep:
 
 
 def measure_step(
-    config: ModelConfig, training: TrainingConfig, tensors: AbstractContextManager[object], alignment: int = 1
+    config: ModelConfig, training: TrainingConfig, tensors: AbstractContextManager[object], live: LiveStorages
 ) -> MeasuredStep:
-    """Build the model inside `tensors`, run one step, and log it; sizes are rounded up to `alignment` bytes."""
-    live = LiveStorages(alignment)
+    """Build the model inside `tensors`, run one step, and log it in `live`."""
     with tensors:
         model = model_class(config.variant)(config)
         optimizer = make_optimizer(model, training)
@@ -65,11 +64,12 @@ def measure_step(
 
             training_step(model, optimizer, batch[0], batch[1], training, watch)
             kinds["gradients"] = _see(live, ((owners[id(p)], p.grad) for p in model.parameters() if p.grad is not None))
+    names = places.names()
     return MeasuredStep(
         live=live,
         begin=begin,
         kinds=kinds,
-        places=places.names() | {path: places.place(path) for path in owners.values() if path not in places.names()},
+        places=names | {path: places.place(path) for path in owners.values() if path not in names},
         flops=training_flops(model, training, linear),
         attended_pairs=model.attended_pairs(config.context),
         parameter_count=sum(p.numel() for p in model.parameters()),

@@ -21,6 +21,7 @@ from msarch.breakdown import Breakdown, Timeline
 from msarch.candidate import Candidate
 from msarch.config import ModelConfig, TrainingConfig
 from msarch.inference import cache_bytes
+from msarch.live_storages import LiveStorages
 from msarch.loss import abridged_chunks
 from msarch.measured_step import MeasuredStep, measure_step
 from msarch.memory_profile import KINDS, MemoryProfile, Part
@@ -53,7 +54,7 @@ def profile_timeline(model: ModelConfig, training: TrainingConfig, *, device: st
 
 def count_training_step(model: ModelConfig, training: TrainingConfig) -> MemoryProfile:
     """The same figures from a real step on real tensors, to check the prediction against."""
-    return _profile(measure_step(model, training, nullcontext()), training)
+    return _profile(measure_step(model, training, nullcontext(), LiveStorages()), training)
 
 
 def _alignment(device: str) -> int:
@@ -80,7 +81,7 @@ def _cached(model: ModelConfig, training: TrainingConfig, alignment: int) -> Mem
 
 def _on_fake_tensors(model: ModelConfig, training: TrainingConfig, alignment: int) -> MeasuredStep:
     with abridged_chunks():
-        return measure_step(model, training, FakeTensorMode(), alignment)
+        return measure_step(model, training, FakeTensorMode(), LiveStorages(alignment))
 
 
 def _profile(step: MeasuredStep, training: TrainingConfig) -> MemoryProfile:
