@@ -26,7 +26,7 @@ def read_config(path: Path) -> Candidate:
     try:
         return Candidate.from_dict(_filled({"model": values} if bare else values))
     except UserError as error:
-        inside = UserError(error.message, key=error.key.removeprefix("model.") if bare else error.key)
+        inside = UserError(error.message, key=error.key.removeprefix("model").removeprefix(".") if bare else error.key)
         raise document.place(inside) from None
 
 
