@@ -73,14 +73,15 @@ class Breakdown:
         """What is alive at the peak, by place in the order of computation, then by kind."""
         alive = np.zeros(len(self._live.storage_phase), dtype=np.int64)
         np.add.at(alive, self._numbers[: self._peak + 1], self._sizes[: self._peak + 1])
-        places = _filled(self._live.storage_place)
-        sums: dict[tuple[str, int], int] = defaultdict(int)
+        paths = _filled(self._live.storage_place)
+        sums: dict[tuple[Place, int], int] = defaultdict(int)
         for number in alive.nonzero()[0].tolist():
-            sums[places[number], int(self._kinds[number])] += int(alive[number])
-        order = {path: position for position, path in enumerate(self._step.places)}
+            sums[self._place(paths[number]), int(self._kinds[number])] += int(alive[number])
+        # Several modules may be one place, as the norm and the positions of a stream are.
+        order = {place: position for position, place in enumerate(dict.fromkeys(self._step.places.values()))}
         return tuple(
-            Part(KINDS[kind], self._place(path).scale, self._place(path).layer, size)
-            for (path, kind), size in sorted(sums.items(), key=lambda item: (order[item[0][0]], item[0][1]))
+            Part(KINDS[kind], place.scale, place.layer, size)
+            for (place, kind), size in sorted(sums.items(), key=lambda item: (order[item[0][0]], item[0][1]))
         )
 
     def timeline(self) -> Timeline:

