@@ -88,7 +88,7 @@ class Places:
         places: dict[str, Place] = {}
         blocks = 0
         for path in [*self._order, *(path for path in self._modules if path not in self._order), LOSS, UPDATE]:
-            block = isinstance(self._modules.get(path), Block)
+            block = _is_block(self._modules.get(path))
             blocks += block
             places[path] = self.place(path, f"block {blocks}" if block else "")
         return places
@@ -99,6 +99,11 @@ class Places:
         factor = rest[0] if isinstance(getattr(self._model, head, None), nn.ModuleDict) and rest[0].isdigit() else ""
         scale = factor or _SCALES.get(head, "1")
         return Place(f"{block or head} @{scale}" if block or factor else head, scale)
+
+
+def _is_block(module: nn.Module | None) -> bool:
+    """A block, or what says of itself that the allocation counts it as one of its scale's layers."""
+    return isinstance(module, Block) or getattr(module, "layers", 0) == 1
 
 
 def _called(module: nn.Module, prefix: str = "") -> Iterator[tuple[str, nn.Module]]:
