@@ -88,7 +88,7 @@ def _mapping(
         raise UserError(f"must be a mapping with {', '.join(sorted(legal))}, got {values!r}", key=key)
     for name in values:
         if name not in legal:
-            raise UserError(unknown("key", name, legal), key=key)
+            raise UserError(unknown("key", name, legal), key=f"{key}.{name}" if key else str(name))
     for name in sorted(set(required) - set(values)):
         raise UserError(f"'{name}' is missing", key=key)
     return values

@@ -9,11 +9,23 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, NamedTuple
 
+import torch
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
+
+_DEVICE = torch.ops.prim.device.default
+
+
+class Operation(NamedTuple):
+    """One operation: how many events had been logged after it, when and where it ran, and what it was."""
+
+    events: int
+    phase: str
+    place: str
+    function: object
 
 
 class LiveStorages(TorchDispatchMode):
@@ -22,17 +34,26 @@ class LiveStorages(TorchDispatchMode):
     Attributes:
         events: (storage, bytes), positive when it appears, negative when it goes, in order.
         storage_phase: the phase in which each storage appeared.
-        operations: how many events had been logged, and which phase it was, at each operation: for the peak's place.
+        storage_place: the place in the model where it appeared.
+        operations: every operation, in order.
+        phase, place: of what runs now; whoever runs it keeps them current.
     """
 
     def __init__(self, alignment: int = 1) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.events: list[tuple[int, int]] = []
         self.storage_phase: list[str] = []
-        self.operations: list[tuple[int, str, str]] = []
+        self.storage_place: list[str] = []
+        self.operations: list[Operation] = []
         self.phase = "setup"
+        self.place = ""
         self._alignment = alignment
         self._alive: dict[int, int] = {}
+
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        """Nothing is compiled in here: without torch's guard against it each operation costs less."""
+        return False
 
     def see(self, tensors: Iterable[Tensor]) -> list[int]:
         """Count these tensors' storages from now on; their numbers, in order."""
@@ -46,6 +67,7 @@ class LiveStorages(TorchDispatchMode):
             number = len(self.storage_phase)
             size = -(-storage.nbytes() // self._alignment) * self._alignment
             self.storage_phase.append(self.phase)
+            self.storage_place.append(self.place)
             self.events.append((number, size))
             self._alive[key] = number
             weakref.finalize(storage, self._free, key, number, size)
@@ -56,9 +78,15 @@ class LiveStorages(TorchDispatchMode):
         del self._alive[key]
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        # Asked of fake tensors alone, two times for each operation: three quarters of all that comes here.
+        if func is _DEVICE:
+            return args[0].fake_device
         out = func(*args, **(kwargs or {}))
-        for leaf in tree_leaves(out):
-            if isinstance(leaf, Tensor):
-                self._number(leaf)
-        self.operations.append((len(self.events), self.phase, str(func)))
+        if isinstance(out, Tensor):
+            self._number(out)
+        else:
+            for leaf in tree_leaves(out):
+                if isinstance(leaf, Tensor):
+                    self._number(leaf)
+        self.operations.append(Operation(len(self.events), self.phase, self.place, func))
         return out

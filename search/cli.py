@@ -78,21 +78,66 @@ def search(
         )
 
 
+BatchOption = Annotated[int | None, typer.Option(min=1, metavar="N", help="What if: sequences in a step.")]
+ContextOption = Annotated[int | None, typer.Option(min=1, metavar="N", help="What if: tokens in a sequence.")]
+AttentionOption = Annotated[str | None, typer.Option(metavar="fused|unfused", help="What if: attention kernel.")]
+LossOption = Annotated[str | None, typer.Option(metavar="chunked|full", help="What if: loss.")]
+DtypeOption = Annotated[str | None, typer.Option(metavar="float32|bfloat16", help="What if: precision.")]
+CheckpointingOption = Annotated[str | None, typer.Option(metavar="none|block", help="What if: checkpointing.")]
+
+
 @app.command()
 def pareto(
     results: ResultsArgument,
     max_memory: MemoryOption = None,
     fmt: Annotated[str, typer.Option("--format", metavar="table|csv|json", help="How to print the front.")] = "table",
+    batch_size: BatchOption = None,
+    context: ContextOption = None,
+    attention: AttentionOption = None,
+    loss: LossOption = None,
+    dtype: DtypeOption = None,
+    checkpointing: CheckpointingOption = None,
     html: Annotated[Path | None, typer.Option(metavar="FILE", help="Also write the report there.")] = None,
     png: Annotated[Path | None, typer.Option(metavar="FILE", help="Also draw the front there.")] = None,
     svg: Annotated[Path | None, typer.Option(metavar="FILE", help="Also draw the front there.")] = None,
     open_report: Annotated[bool, typer.Option("--open", help="Open the report in a browser.")] = False,
 ) -> None:
-    """Show the Pareto front of a search."""
+    """Show the Pareto front of a search; "what if" options profile its trials again, perplexity stays as trained."""
     from search.cli_results import show_front
+    from search.conditions import Conditions
 
+    conditions = Conditions(
+        batch_size=batch_size, context=context, attention=attention, loss=loss, dtype=dtype, checkpointing=checkpointing
+    )
     limit = _option("--max-memory", parse_bytes, max_memory)
-    show_front(results, max_memory=limit, fmt=fmt, html=html, pictures=(png, svg), open_report=open_report)
+    pictures = (png, svg)
+    show_front(results, conditions, max_memory=limit, fmt=fmt, html=html, pictures=pictures, open_report=open_report)
+
+
+@app.command()
+def profile(
+    model: Annotated[str, typer.Argument(metavar="MODEL", help="CONFIG.yaml of one model, RESULTS or RESULTS:TRIAL.")],
+    trial: Annotated[str | None, typer.Option(metavar="best|knee|N", help="Which trial of RESULTS.")] = None,
+    fit: Annotated[str | None, typer.Option(metavar="SIZE", help="Largest batch and context that fit: 24GiB.")] = None,
+    against: Annotated[str | None, typer.Option(metavar="MODEL", help="Set another model beside it.")] = None,
+    html: Annotated[Path | None, typer.Option(metavar="FILE", help="Also write a page with the timeline.")] = None,
+    fmt: Annotated[str, typer.Option("--format", metavar="table|json", help="How to print the figures.")] = "table",
+    batch_size: BatchOption = None,
+    context: ContextOption = None,
+    attention: AttentionOption = None,
+    loss: LossOption = None,
+    dtype: DtypeOption = None,
+    checkpointing: CheckpointingOption = None,
+) -> None:
+    """Explain the memory of one model: by kind, scale and layer, and what fits."""
+    from search.cli_profile import show_profile
+    from search.conditions import Conditions
+
+    conditions = Conditions(
+        batch_size=batch_size, context=context, attention=attention, loss=loss, dtype=dtype, checkpointing=checkpointing
+    )
+    limit = _option("--fit", parse_bytes, fit)
+    show_profile(model, trial, conditions, fit=limit, against=against, html=html, fmt=fmt)
 
 
 @app.command()

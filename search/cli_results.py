@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import webbrowser
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import yaml
@@ -12,6 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from msarch.errors import UserError, unknown
+from search.conditions import Conditions
 from search.records import TrialRecord
 from search.reproduce import Reproduction, compare, differences, open_corpus, train_again, with_corpus
 from search.results import Results, load_results
@@ -21,6 +23,7 @@ from search.show.front_table import FORMATS, format_front
 
 def show_front(
     folder: Path,
+    conditions: Conditions,
     *,
     max_memory: int | None,
     fmt: str,
@@ -28,20 +31,42 @@ def show_front(
     pictures: Sequence[Path | None],
     open_report: bool,
 ) -> None:
-    """Write the report and pictures where asked, then print the front."""
+    """Write the report and pictures where asked, then print the front, as trained or under other conditions."""
     if fmt not in FORMATS:
         raise UserError(unknown("format", fmt, FORMATS), key="--format")
     results = load_results(folder)
+    if conditions:
+        results = _under(results, conditions)
     kept = within(results.records, max_memory)
     for path in (html, *pictures):
         if path is not None:
             _write(results, path)
+    if results.conditions:
+        told = Console(stderr=fmt != "table", highlight=False, soft_wrap=True)
+        told.print(Text(f"memory with {results.conditions}; perplexity as trained\n"))
     print(format_front(kept, results.objectives, fmt).rstrip("\n"))
     if open_report:
         page = (html or folder / "report.html").resolve()
         if not page.is_file():
             raise UserError(f"there is no {page.name} in {folder}; write it with: msarch report {folder}")
         webbrowser.open(page.as_uri())
+
+
+def _under(results: Results, conditions: Conditions) -> Results:
+    """The complete trials under other conditions; progress goes to standard error where that is a terminal."""
+    from rich.progress import track
+
+    from search.what_if import records_under
+
+    console = Console(stderr=True, highlight=False, soft_wrap=True)
+
+    def progress(records: Sequence[TrialRecord]) -> Iterable[TrialRecord]:
+        return track(records, "profiling", console=console, transient=True, disable=not console.is_terminal)
+
+    records, refused = records_under(results.records, conditions, progress)
+    for line in refused:
+        console.print(Text(line))
+    return replace(results, records=records, conditions=conditions.describe())
 
 
 def _write(results: Results, path: Path) -> None:

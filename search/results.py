@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,11 +25,13 @@ class Results:
         folder: of the results.
         records: every trial, by number.
         objectives: what the search minimises.
+        conditions: under which figures known before training stand, where not as trained; see `what_if`.
     """
 
     folder: Path
     records: list[TrialRecord]
     objectives: tuple[str, ...]
+    conditions: str = ""
 
     @property
     def trials(self) -> pd.DataFrame:
@@ -64,6 +66,18 @@ class Results:
         except UserError as error:
             raise error.at(str(self.folder)) from None
 
+    def what_if(self, **conditions: Any) -> Results:
+        """The complete trials under other conditions, `search.conditions.Conditions`: ``what_if(batch_size=64)``.
+
+        Memory, cache and operations are of those conditions, perplexity is as trained. Each trial is profiled,
+        which takes about a second; trials that cannot run so are left out. Raises UserError.
+        """
+        from search.conditions import Conditions
+        from search.what_if import records_under
+
+        wanted = Conditions(**conditions)
+        return replace(self, records=records_under(self.records, wanted)[0], conditions=wanted.describe())
+
     def folder_of(self, record: TrialRecord) -> Path:
         """Where a trial's configuration, curve and weights stand."""
         return trial_folder(self.folder, record.number)
@@ -84,7 +98,12 @@ class Results:
 
     @cached_property
     def limits(self) -> dict[str, int]:
-        """The limits of the recorded space; none where space.yaml is missing. Raises UserError where damaged."""
+        """The limits of the recorded space; none where space.yaml is missing. Raises UserError where damaged.
+
+        None under other conditions than those trained: they were meant for these.
+        """
+        if self.conditions:
+            return {}
         from search.language.space import load_space
 
         path = self.folder / "space.yaml"
@@ -102,13 +121,15 @@ class Results:
             limits=self.limits,
             environment=self.environment,
             results=str(self.folder),
+            conditions=self.conditions,
         )
 
     def write_plot(self, path: str | Path) -> None:
         """The front as a picture, .png or .svg."""
         from search.show.plots import write_plot
 
-        write_plot(Path(path), self.records, self.objectives, self.limits, self.folder.resolve().name)
+        title = self.folder.resolve().name
+        write_plot(Path(path), self.records, self.objectives, self.limits, title, self.conditions)
 
 
 def load_results(folder: str | Path) -> Results:

@@ -45,6 +45,12 @@ def test_the_python_of_the_documents_runs(tmp_path: Path, monkeypatch: pytest.Mo
     assert (tmp_path / "report.html").exists() and (tmp_path / "front.png").exists()
 
 
+def test_the_python_of_the_page_on_profiles_runs() -> None:
+    [block] = re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "profile.md").read_text("utf-8"), re.DOTALL)
+    names: dict[str, object] = {}
+    exec(compile(block, "docs/profile.md", "exec"), names)
+
+
 def test_the_targets_that_the_readme_names_exist() -> None:
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
     for target in re.findall(r"`make ([a-z-]+)", (ROOT / "README.md").read_text(encoding="utf-8")):

@@ -53,6 +53,16 @@ OBJECTIVES: dict[str, Objective] = {
 DEFAULT_OBJECTIVES = ("perplexity", "memory")
 
 
+def label_under(name: str, conditions: str) -> str:
+    """An objective's label on an axis where what is known before training stands under other conditions."""
+    objective = OBJECTIVES[name]
+    if not conditions:
+        return objective.label
+    return (
+        f"{objective.label} with {conditions}" if objective.known_before_training else f"{objective.label}, as trained"
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class Limit:
     """Something a search keeps below a bound: a candidate above it is never trained."""

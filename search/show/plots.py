@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from msarch.errors import UserError
 from search.aside import written_aside
-from search.language.objectives import DEFAULT_OBJECTIVES, OBJECTIVES
+from search.language.objectives import DEFAULT_OBJECTIVES, OBJECTIVES, label_under
 from search.measures import latest, measure, objective_values
 from search.records import TrialRecord
 from search.show.front import pareto_front, split
@@ -33,6 +33,7 @@ def write_plot(
     objectives: Sequence[str] = DEFAULT_OBJECTIVES,
     limits: Mapping[str, int] | None = None,
     title: str = "",
+    conditions: str = "",
 ) -> None:
     """Writes `front_figure` as .png, .svg or .pdf, by the suffix of `path`. Raises UserError on another."""
     from matplotlib import rc_context
@@ -40,7 +41,7 @@ def write_plot(
     path = Path(path)
     if path.suffix.lower() not in SUFFIXES:
         raise UserError(f"'{path.name}' names no picture this can write: end it in {', '.join(SUFFIXES)}")
-    figure = front_figure(records, objectives, limits, title)
+    figure = front_figure(records, objectives, limits, title, conditions)
     with written_aside(path) as aside, rc_context(_STYLE):
         # without a date the same search gives the same bytes
         metadata: dict[str, Any] = {".svg": {"Date": None}, ".pdf": {"CreationDate": None}}.get(path.suffix.lower(), {})
@@ -52,10 +53,12 @@ def front_figure(
     objectives: Sequence[str] = DEFAULT_OBJECTIVES,
     limits: Mapping[str, int] | None = None,
     title: str = "",
+    conditions: str = "",
 ) -> Figure:
     """Trials and the front in the plane of the first quality and the first cost, both logarithmic.
 
-    The axes span the complete trials: those pruned so early that they lie above are left out.
+    The axes span the complete trials: those pruned so early that they lie above are left out. `conditions` are
+    those of the costs where they are not as trained.
     """
     from matplotlib import rc_context
     from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -71,6 +74,7 @@ def front_figure(
         _draw_pruned(axes, records, plane, max((y for _, y, _ in points), default=math.inf))
         _draw_front(axes, [objective_values(record, plane) or () for record in front])
         _dress(axes, [(x, y) for x, y, _ in points], plane, (limits or {}).get(plane[1]), title)
+        _label_axes(axes, plane, conditions)
         figure.draw_without_rendering()  # settles the layout, which the labels need
         on_front = [point for point in points if any(point[2] is record for record in front)]
         _label_front(axes, on_front, FigureCanvasAgg(figure).get_renderer())  # type: ignore[no-untyped-call]
@@ -124,8 +128,6 @@ def _dress(
     costs = [x for x, _ in points] + ([limit] if limit else [])
     _set_ticks(axes.xaxis, costs, cost, 0.14)
     _set_ticks(axes.yaxis, [y for _, y in points], quality, 0.12)
-    axes.set_xlabel(OBJECTIVES[cost].label, color=MUTED)
-    axes.set_ylabel(OBJECTIVES[quality].label, color=MUTED)
     axes.set_title(title, loc="left", color=INK, fontweight="bold", pad=24)
     axes.grid(color=RULE, linewidth=0.7)
     axes.set_axisbelow(True)
@@ -150,6 +152,12 @@ def _dress(
         )
     else:
         axes.text(0.5, 0.5, "no trial is complete", transform=axes.transAxes, ha="center", color=MUTED)
+
+
+def _label_axes(axes: Axes, plane: tuple[str, str], conditions: str) -> None:
+    quality, cost = (label_under(name, conditions) for name in plane)
+    axes.set_xlabel(cost, color=MUTED)
+    axes.set_ylabel(quality, color=MUTED)
 
 
 def _set_ticks(axis: Any, values: Sequence[float], objective: str, margin: float) -> None:

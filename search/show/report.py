@@ -35,11 +35,13 @@ def write_report(
     limits: dict[str, int],
     environment: dict[str, Any],
     results: str,
+    conditions: str = "",
 ) -> None:
     """Writes the page to `path`, aside and then renamed.
 
     `title` names the space; `limits` are in the limits' own units; `environment` holds plain values;
-    `results` is the folder as it is typed after `msarch reproduce`.
+    `results` is the folder as it is typed after `msarch reproduce`; `conditions` are those of the costs where
+    they are not as trained.
     """
     ordered = sorted(records, key=lambda record: record.number)
     front = {record.number for record in pareto_front(ordered, objectives)}
@@ -49,20 +51,23 @@ def write_report(
         title=title,
         style=Markup(STYLE),
         script=Markup(SCRIPT),
-        plotly=Markup(_plotly_source()),
-        counts=_counts(ordered, limits),
+        plotly=Markup(plotly_source()),
+        counts=[
+            *_counts(ordered, limits),
+            *([f"memory with {conditions}, perplexity as trained"] if conditions else []),
+        ],
         cards=_cards(ordered, objectives, limits, results),
-        plots=_plots(ordered, objectives, limits),
+        plots=_plots(ordered, objectives, limits, conditions),
         columns=headings,
         rows=rows,
-        notes=_NOTES,
+        notes=[*([_CONDITIONS.format(conditions)] if conditions else []), *_NOTES],
         environment=_flat(environment),
     )
     with written_aside(Path(path)) as aside:
         aside.write_text(text, encoding="utf-8")
 
 
-def _plotly_source() -> str:
+def plotly_source() -> str:
     from plotly.offline import get_plotlyjs
 
     source: str = get_plotlyjs()
@@ -116,7 +121,7 @@ def _trial_card(title: str, record: TrialRecord, objectives: Sequence[str], resu
 
 
 def _plots(
-    records: Sequence[TrialRecord], objectives: Sequence[str], limits: Mapping[str, int]
+    records: Sequence[TrialRecord], objectives: Sequence[str], limits: Mapping[str, int], conditions: str
 ) -> list[dict[str, str | Markup]]:
     from search.show.report_curves import curves_figure
     from search.show.report_figures import trade_off_figure
@@ -125,10 +130,12 @@ def _plots(
     costs = [name for name in objectives if not OBJECTIVES[name].quality] or ["memory"]
     plots: list[dict[str, str | Markup]] = []
     for number, cost in enumerate(costs):
-        figure = trade_off_figure(records, quality, cost, objectives, limits)
+        figure = trade_off_figure(records, quality, cost, objectives, limits, conditions)
         heading = f"{OBJECTIVES[quality].label} against {OBJECTIVES[cost].label}"
-        plots.append({"title": heading.capitalize(), "caption": _CAPTION, "html": _html(figure, f"front-{number}")})
-    curves = _html(curves_figure(records, objectives), "curves")
+        plots.append(
+            {"title": heading.capitalize(), "caption": _CAPTION, "html": figure_html(figure, f"front-{number}")}
+        )
+    curves = figure_html(curves_figure(records, objectives), "curves")
     return [*plots, {"title": "Validation curves", "caption": _CURVES_CAPTION, "html": curves}]
 
 
@@ -139,13 +146,17 @@ _CAPTION = (
 _CURVES_CAPTION = "Trials on the front are coloured; pruned ones are dashed. Click a legend entry to hide it."
 
 
-def _html(figure: Any, name: str) -> Markup:
+def figure_html(figure: Any, name: str) -> Markup:
     unused = ["select2d", "lasso2d", "autoScale2d"]
     config = {"displaylogo": False, "responsive": True, "modeBarButtonsToRemove": unused}
     html = figure.to_html(full_html=False, include_plotlyjs=False, div_id=name, config=config)
     return Markup(html)
 
 
+_CONDITIONS = (
+    "What if: memory, cache and operations are those of a training step with {}. Perplexity, times and curves are as "
+    "trained, under each trial's own conditions. Only complete trials are shown."
+)
 _NOTES = [
     "Memory is the predicted peak of one full training step of exactly what was trained; unfused is the same with "
     "attention that keeps its scores. A measured figure stands beside it where a GPU measured one.",

@@ -11,7 +11,7 @@ from typing import Any
 
 import plotly.graph_objects as go
 
-from search.language.objectives import OBJECTIVES
+from search.language.objectives import OBJECTIVES, label_under
 from search.measures import latest, measure
 from search.records import TrialRecord
 from search.show.front import best, knee, pareto_front
@@ -23,9 +23,17 @@ Point = tuple[float, float, TrialRecord]
 
 
 def trade_off_figure(
-    records: Sequence[TrialRecord], quality: str, cost: str, objectives: Sequence[str], limits: Mapping[str, int]
+    records: Sequence[TrialRecord],
+    quality: str,
+    cost: str,
+    objectives: Sequence[str],
+    limits: Mapping[str, int],
+    conditions: str = "",
 ) -> go.Figure:
-    """Every trial's quality against one cost, both logarithmic; a record without the figures is left out."""
+    """Every trial's quality against one cost, both logarithmic; a record without the figures is left out.
+
+    `conditions` are those of the cost where they are not as trained.
+    """
     complete = _points(records, "complete", quality, cost)
     pruned = _points(records, "pruned", quality, cost)
     infeasible = _costs(records, OBJECTIVES[cost].key)
@@ -51,6 +59,9 @@ def trade_off_figure(
             "zeroline": False, "fixedrange": True, "title": "", "anchor": "x", "ticks": "",
         },
     )  # fmt: skip
+    if conditions:
+        figure.update_xaxes(title_text=label_under(cost, conditions))
+        figure.update_yaxes(title_text=label_under(quality, conditions), selector={"type": "log"})
     return figure
 
 
