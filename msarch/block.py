@@ -44,6 +44,7 @@ class Block(nn.Module):
         self.feed_forward_norm = nn.LayerNorm(d_model)
         self.feed_forward = FeedForward(d_model, d_ff)
         self.drop = residual_dropout(dropout)
+        self.draws = dropout > 0
 
     def forward(self, x_BND: Tensor) -> Tensor:
         """(B, N, D) -> (B, N, D)."""
@@ -72,7 +73,8 @@ class Stack(nn.Module):
             return x_BND
         for block in self.blocks:
             if self.checkpointing and x_BND.requires_grad:
-                x_BND = checkpoint(block, x_BND, use_reentrant=False)
+                # Only dropout draws anything that has to be drawn again.
+                x_BND = checkpoint(block, x_BND, use_reentrant=False, preserve_rng_state=block.draws)
             else:
                 x_BND = block(x_BND)
         return x_BND
