@@ -25,13 +25,12 @@ class LiveStorages(TorchDispatchMode):
         operations: how many events had been logged, and which phase it was, at each operation: for the peak's place.
     """
 
-    def __init__(self, alignment: int = 1) -> None:
+    def __init__(self) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.events: list[tuple[int, int]] = []
         self.storage_phase: list[str] = []
         self.operations: list[tuple[int, str, str]] = []
         self.phase = "setup"
-        self._alignment = alignment
         self._alive: dict[int, int] = {}
 
     def see(self, tensors: Iterable[Tensor]) -> list[int]:
@@ -44,7 +43,7 @@ class LiveStorages(TorchDispatchMode):
         number = self._alive.get(key)
         if number is None:
             number = len(self.storage_phase)
-            size = -(-storage.nbytes() // self._alignment) * self._alignment
+            size = storage.nbytes()
             self.storage_phase.append(self.phase)
             self.events.append((number, size))
             self._alive[key] = number
@@ -55,10 +54,14 @@ class LiveStorages(TorchDispatchMode):
         self.events.append((number, -size))
         del self._alive[key]
 
+    def after(self, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any], out: Any) -> None:
+        """Called after each operation, for what another device would hold besides."""
+
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         out = func(*args, **(kwargs or {}))
         for leaf in tree_leaves(out):
             if isinstance(leaf, Tensor):
                 self._number(leaf)
+        self.after(func, args, kwargs or {}, out)
         self.operations.append((len(self.events), self.phase, str(func)))
         return out

@@ -18,6 +18,7 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 
 from msarch.candidate import Candidate
 from msarch.config import ModelConfig, TrainingConfig
+from msarch.cuda_memory import CudaStorages
 from msarch.flops import LinearFlops, training_flops
 from msarch.language_model import LanguageModel
 from msarch.live_storages import LiveStorages
@@ -62,15 +63,15 @@ class MemoryProfile:
 def profile_training_step(model: ModelConfig, training: TrainingConfig, *, device: str = "cpu") -> MemoryProfile:
     """The memory of one step of `training.batch_size` sequences of the full context, from fake tensors.
 
-    `device="cuda"` rounds each storage up to 512 bytes as CUDA's allocator does; no GPU is needed for either.
+    `device="cuda"` counts what CUDA's kernels and its allocator hold instead, see `msarch.cuda_memory`; no GPU is
+    needed for either.
     """
-    alignment = 512 if device.startswith("cuda") else 1
-    return _cached(model, _relevant(training), alignment)
+    return _cached(model, _relevant(training), device.startswith("cuda"))
 
 
 def count_training_step(model: ModelConfig, training: TrainingConfig) -> MemoryProfile:
     """The same figures from a real step on real tensors, to check the prediction against."""
-    return _measure(model, training, nullcontext(), alignment=1)
+    return _measure(model, training, nullcontext(), LiveStorages())
 
 
 def _relevant(training: TrainingConfig) -> TrainingConfig:
@@ -87,14 +88,13 @@ def _relevant(training: TrainingConfig) -> TrainingConfig:
 
 
 @lru_cache(maxsize=4096)
-def _cached(model: ModelConfig, training: TrainingConfig, alignment: int) -> MemoryProfile:
-    return _measure(model, training, FakeTensorMode(), alignment)
+def _cached(model: ModelConfig, training: TrainingConfig, cuda: bool) -> MemoryProfile:
+    return _measure(model, training, FakeTensorMode(), CudaStorages() if cuda else LiveStorages())
 
 
 def _measure(
-    config: ModelConfig, training: TrainingConfig, tensors: AbstractContextManager[object], alignment: int
+    config: ModelConfig, training: TrainingConfig, tensors: AbstractContextManager[object], live: LiveStorages
 ) -> MemoryProfile:
-    live = LiveStorages(alignment)
     with tensors:
         model = model_class(config.variant)(config)
         optimizer = make_optimizer(model, training)
