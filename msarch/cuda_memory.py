@@ -13,6 +13,8 @@ attention's   backward kernels hold float sums: flash those of the queries' grad
 workspaces    and 32 numbers (``flash_attn/flash_api.cpp``, `dq_accum`, `softmax_d`); the efficient one the product of
               output and its gradient in float32, else the queries' gradient (``attention_backward.cu``, `delta`,
               `workspace`).
+softmax       of unfused attention: beside its result it holds that of the plain softmax and a mask of one byte a score
+              (``native/transformers/attention.cpp``, `_safe_softmax`), on the CPU as well.
 blocks        what the caching allocator makes of all this: see `msarch.cuda_allocator`.
 
 Flash runs for bfloat16 without a mask, the efficient kernel for the rest (``cuda/sdp_utils.cpp``). The optimizer is
@@ -43,6 +45,7 @@ from msarch.live_storages import LiveStorages
 _SDPA = F.scaled_dot_product_attention
 _FORWARD = "aten::_scaled_dot_product_flash_attention_for_cpu"
 _BACKWARD = "aten::_scaled_dot_product_flash_attention_for_cpu_backward"
+_SAFE_SOFTMAX = "aten::_safe_softmax"
 _RANDOM_STATE = 16  # bytes of each of the two tensors
 
 
@@ -90,6 +93,8 @@ class CudaStorages(LiveStorages):
         if func._schema.name == _FORWARD:
             for size in kept_by_attention(args[0], masked=masked):
                 self._hold(size, out[1])
+        elif func._schema.name == _SAFE_SOFTMAX:
+            self._hold(out.nbytes + out.numel())
         elif func._schema.name == _BACKWARD:
             self._hold(held_by_attention_backward(args[1], masked=masked))
 

@@ -81,11 +81,15 @@ def test_a_dropout_mask_is_a_byte_a_number() -> None:
     assert kept["cpu"] == 4 * numbers and kept["cuda"] == pytest.approx(numbers, rel=0.02)
 
 
-def test_unfused_attention_differs_by_blocks_alone() -> None:
+def test_unfused_attention_differs_by_blocks_and_what_its_softmax_holds() -> None:
     model = small("vanilla", "3@1", context=64, d_model=128)
     training = TrainingConfig(batch_size=8, attention="unfused")
     cpu, cuda = (profile_training_step(model, training, device=device).peak_bytes for device in ("cpu", "cuda"))
     assert cpu <= cuda < 1.05 * cpu
+    checkpointed = replace(training, checkpointing="block")
+    cpu, cuda = (profile_training_step(model, checkpointed, device=device).peak_bytes for device in ("cpu", "cuda"))
+    scores = 8 * 2 * 64 * 64
+    assert cpu <= cuda < 1.05 * cpu + 5 * scores
 
 
 @pytest.mark.gpu
