@@ -6,6 +6,7 @@ Shapes: B batch, N positions at this scale, D d_model.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cached_property
 
 from torch import Tensor, nn
 from torch.nn.functional import gelu
@@ -65,9 +66,14 @@ class Recomputable(nn.Module):
     def run(self, layer: Callable[..., Tensor], *inputs: Tensor) -> Tensor:
         """``layer(*inputs)``, recomputed in the backward pass where asked."""
         if self.checkpointing and any(x.requires_grad for x in inputs):
-            out: Tensor = checkpoint(layer, *inputs, use_reentrant=False)
+            out: Tensor = checkpoint(layer, *inputs, use_reentrant=False, preserve_rng_state=self._draws)
             return out
         return layer(*inputs)
+
+    @cached_property
+    def _draws(self) -> bool:
+        """Only dropout draws anything that has to be drawn again."""
+        return any(isinstance(module, nn.Dropout) for module in self.modules())
 
 
 class Stack(Recomputable):

@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 
 import torch
+from torch import Tensor
 
 from msarch.attention import attention_kernel
 from msarch.batches import validation_windows
@@ -41,8 +42,9 @@ def evaluate(
 ) -> Evaluation:
     """The mean loss on tokens 1 to `targets` of a split (fewer where it holds fewer), each predicted once.
 
-    Without gradients twice the training batch needs less memory than a training step, and less time a token.
-    The windows stand side by side and are as long as the context: a token has up to a whole context before it.
+    Twice the training batch takes less time a token, and without gradients hardly ever more memory than a training
+    step (`msarch.validation_memory` knows). The windows stand side by side and are as long as the context: a token has
+    up to a whole context before it.
     """
     text = tokens.split(split)
     targets = min(targets, len(text) - 1)
@@ -52,11 +54,16 @@ def evaluate(
     windows = validation_windows(
         text, targets=targets, context=model.config.context, batch_size=2 * training.batch_size
     )
-    with attention_kernel(training.attention):
-        for inputs, expected in windows:
-            inputs_BT, targets_BT = (torch.from_numpy(part).to(device) for part in (inputs, expected))
-            loss = batch_loss(model, inputs_BT, targets_BT, training, lambda phase: None)
-            total += loss.item() * expected.size
+    for inputs, expected in windows:
+        inputs_BT, targets_BT = (torch.from_numpy(part).to(device) for part in (inputs, expected))
+        total += validation_loss(model, inputs_BT, targets_BT, training).item() * expected.size
     model.train()
     bits_per_byte = total / math.log(2) / tokens.bytes_of(split, 1, targets + 1)
     return Evaluation(loss=total / targets, bits_per_byte=bits_per_byte, targets=targets)
+
+
+@torch.no_grad()
+def validation_loss(model: LanguageModel, inputs_BT: Tensor, targets_BT: Tensor, training: TrainingConfig) -> Tensor:
+    """Mean loss of one batch in nats per token, with the kernel and precision of the training."""
+    with attention_kernel(training.attention):
+        return batch_loss(model, inputs_BT, targets_BT, training, lambda phase: None)

@@ -39,7 +39,7 @@ class LiveStorages(TorchDispatchMode):
         phase, place: of what runs now; whoever runs it keeps them current.
     """
 
-    def __init__(self, alignment: int = 1) -> None:
+    def __init__(self) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.events: list[tuple[int, int]] = []
         self.storage_phase: list[str] = []
@@ -47,7 +47,6 @@ class LiveStorages(TorchDispatchMode):
         self.operations: list[Operation] = []
         self.phase = "setup"
         self.place = ""
-        self._alignment = alignment
         self._alive: dict[int, int] = {}
 
     @classmethod
@@ -65,7 +64,7 @@ class LiveStorages(TorchDispatchMode):
         number = self._alive.get(key)
         if number is None:
             number = len(self.storage_phase)
-            size = -(-storage.nbytes() // self._alignment) * self._alignment
+            size = storage.nbytes()
             self.storage_phase.append(self.phase)
             self.storage_place.append(self.place)
             self.events.append((number, size))
@@ -76,6 +75,9 @@ class LiveStorages(TorchDispatchMode):
     def _free(self, key: int, number: int, size: int) -> None:
         self.events.append((number, -size))
         del self._alive[key]
+
+    def after(self, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any], out: Any) -> None:
+        """Called after each operation, for what another device would hold besides."""
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         # Asked of fake tensors alone, two times for each operation: three quarters of all that comes here.
@@ -88,5 +90,6 @@ class LiveStorages(TorchDispatchMode):
             for leaf in tree_leaves(out):
                 if isinstance(leaf, Tensor):
                     self._number(leaf)
+        self.after(func, args, kwargs or {}, out)
         self.operations.append(Operation(len(self.events), self.phase, self.place, func))
         return out

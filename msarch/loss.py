@@ -78,11 +78,13 @@ class _ChunkedCrossEntropy(torch.autograd.Function):
                 here = slice(start, start + rows)
                 states, targets = features_ND[here].to(narrow), targets_N[here, None]
                 logits = linear(states, weight).to(loss.dtype)
-                log_total = logits.logsumexp(dim=1, keepdim=True)
-                loss += (log_total - logits.gather(1, targets)).sum()
+                # In place, step by step: `logsumexp` makes another chunk inside itself, which no profile sees.
+                logits -= logits.amax(dim=1, keepdim=True)
+                chosen = logits.gather(1, targets)
+                total = logits.exp_().sum(dim=1, keepdim=True)
+                loss += (total.log() - chosen).sum()
                 if grad_features is not None and grad_weight is not None:
-                    grad = logits.sub_(log_total).exp_()
-                    grad.scatter_add_(1, targets, torch.full_like(log_total, -1.0))
+                    grad = logits.div_(total).scatter_add_(1, targets, torch.full_like(total, -1.0))
                     grad = grad.div_(positions).to(narrow)
                     grad_features[here] = grad @ weight
                     _add_product(grad_weight, grad.T, states)

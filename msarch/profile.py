@@ -20,6 +20,7 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 from msarch.breakdown import Breakdown, Timeline
 from msarch.candidate import Candidate
 from msarch.config import ModelConfig, TrainingConfig
+from msarch.cuda_memory import CudaStorages
 from msarch.inference import cache_bytes
 from msarch.live_storages import LiveStorages
 from msarch.loss import abridged_chunks
@@ -42,23 +43,20 @@ __all__ = [
 def profile_training_step(model: ModelConfig, training: TrainingConfig, *, device: str = "cpu") -> MemoryProfile:
     """The memory of one step of `training.batch_size` sequences of the full context, from fake tensors.
 
-    `device="cuda"` rounds each storage up to 512 bytes as CUDA's allocator does; no GPU is needed for either.
+    `device="cuda"` counts what CUDA's kernels and its allocator hold instead, see `msarch.cuda_memory`; no GPU is
+    needed for either.
     """
-    return _cached(model, _relevant(training), _alignment(device))
+    return _cached(model, _relevant(training), device.startswith("cuda"))
 
 
 def profile_timeline(model: ModelConfig, training: TrainingConfig, *, device: str = "cpu") -> Timeline:
     """Live bytes through that step, operation by operation; of a chunked loss's equal chunks only the first ones."""
-    return Breakdown(_on_fake_tensors(model, training, _alignment(device))).timeline()
+    return Breakdown(_on_fake_tensors(model, training, device.startswith("cuda"))).timeline()
 
 
 def count_training_step(model: ModelConfig, training: TrainingConfig) -> MemoryProfile:
     """The same figures from a real step on real tensors, to check the prediction against."""
     return _profile(measure_step(model, training, nullcontext(), LiveStorages()), training)
-
-
-def _alignment(device: str) -> int:
-    return 512 if device.startswith("cuda") else 1
 
 
 def _relevant(training: TrainingConfig) -> TrainingConfig:
@@ -75,13 +73,13 @@ def _relevant(training: TrainingConfig) -> TrainingConfig:
 
 
 @lru_cache(maxsize=4096)
-def _cached(model: ModelConfig, training: TrainingConfig, alignment: int) -> MemoryProfile:
-    return _profile(_on_fake_tensors(model, training, alignment), training)
+def _cached(model: ModelConfig, training: TrainingConfig, cuda: bool) -> MemoryProfile:
+    return _profile(_on_fake_tensors(model, training, cuda), training)
 
 
-def _on_fake_tensors(model: ModelConfig, training: TrainingConfig, alignment: int) -> MeasuredStep:
+def _on_fake_tensors(model: ModelConfig, training: TrainingConfig, cuda: bool) -> MeasuredStep:
     with abridged_chunks():
-        return measure_step(model, training, FakeTensorMode(), LiveStorages(alignment))
+        return measure_step(model, training, FakeTensorMode(), CudaStorages() if cuda else LiveStorages())
 
 
 def _profile(step: MeasuredStep, training: TrainingConfig) -> MemoryProfile:

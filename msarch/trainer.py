@@ -20,6 +20,7 @@ from msarch.batches import training_batch
 from msarch.candidate import Candidate
 from msarch.causality import check_causality
 from msarch.checkpoint import FILE, load_training_state, read_tensors, training_state, write_tensors
+from msarch.cuda_memory import allocated_without_model
 from msarch.evaluation import Evaluation, evaluate
 from msarch.model import build_model
 from msarch.schedule import decay_begin, learning_rate
@@ -68,11 +69,15 @@ class Trainer:
         model: the model, on `device`.
         step: updates so far, of `steps`.
         curve: its validations so far.
+        memory_measured_bytes: on a GPU, the largest peak of a training step so far that its allocator measured, above
+            what the process held before the model was built; else None.
     """
 
     def __init__(self, candidate: Candidate, tokens: TokenSet, *, device: str = "cpu", threads: int = 1) -> None:
         """Build the model from the candidate's seed and check that it is causal. Raises CausalityError."""
         make_deterministic(device, threads)
+        self._held_before = allocated_without_model() if device == "cuda" else 0
+        self.memory_measured_bytes: int | None = None
         torch.manual_seed(candidate.seed)
         self.candidate, self.tokens, self.device = candidate, tokens, device
         self.model = build_model(candidate.model).to(device)
@@ -100,9 +105,7 @@ class Trainer:
         began = time.perf_counter()
         rung = len(self.curve)
         goal = max(1, round(self.candidate.training.rungs[rung] * self.steps))
-        while self.step < goal:
-            self._update()
-        self._check_losses()
+        self._train_to(goal)
         found = self.evaluate("validation")
         if not math.isfinite(found.loss):
             raise NonFiniteLoss(self.step, "validation")
@@ -123,6 +126,19 @@ class Trainer:
         """The loss on a split's first `targets` tokens, as many as each validation takes by default."""
         training = self.candidate.training
         return evaluate(self.model, self.tokens, training, split=split, targets=targets or training.targets())
+
+    def measured_bytes(self) -> int:
+        """On a GPU, the peak since the last training step began to be measured, above what was held before."""
+        return torch.cuda.max_memory_allocated() - self._held_before
+
+    def _train_to(self, goal: int) -> None:
+        if self.device == "cuda":
+            torch.cuda.reset_peak_memory_stats()  # neither the self-check nor a validation counts
+        while self.step < goal:
+            self._update()
+        self._check_losses()
+        if self.device == "cuda":
+            self.memory_measured_bytes = max(self.memory_measured_bytes or 0, self.measured_bytes())
 
     def _update(self) -> None:
         training, model = self.candidate.training, self.candidate.model

@@ -35,7 +35,7 @@ class TrialRecord:
 
     Attributes:
         number: the trial's number in the ledger; gaps are not possible.
-        state: complete, pruned, infeasible (never trained), duplicate (of `twin`), failed or running.
+        state: complete, pruned, infeasible (never trained, or out of memory), duplicate (of `twin`), failed or running.
         candidate: what was proposed, in its portable form.
         profile: figures known before training: memory_bytes, memory_unfused_bytes, cache_bytes, parameters,
             parameters_embedding, flops_per_token, and whatever else the profile recorded.
@@ -43,7 +43,8 @@ class TrialRecord:
         loss: final validation loss in nats per token; only where complete (or the twin's, for a duplicate).
         bits_per_byte: the same, per byte.
         seconds: training time; 0 where nothing was trained.
-        memory_measured_bytes: measured on a GPU, else None.
+        memory_measured_bytes: the peak of a training step as a GPU measured it, or, where it ran out of memory, what it
+            would have needed at least; else None.
         violation: the limit that an infeasible candidate exceeds, such as "memory: 312 MiB > 256 MiB".
         twin: of a duplicate, the number of the trial with the same candidate.
         error: why a trial failed, one line.
@@ -63,3 +64,8 @@ class TrialRecord:
     twin: int | None = None
     error: str = ""
     control_rung: int | None = None
+
+    @property
+    def ran_out(self) -> bool:
+        """Whether it was infeasible only when it was tried: the GPU's memory ran out."""
+        return self.state == "infeasible" and self.memory_measured_bytes is not None

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from msarch.candidate import Candidate
+from msarch.units import format_bytes
 from search.aside import written_aside
 from search.engine.proposals import Proposer, why_in_vain
 from search.engine.watcher import Watcher
@@ -44,6 +45,9 @@ if TYPE_CHECKING:
 
 IN_VAIN = 200
 """Proposals in a row that may be infeasible or duplicates before a search ends."""
+
+RAN_OUT, LEAST_EXCESS = "memory_measured", 0.01
+"""Constraint of a trial that ran out of memory, and its least value: fragments may use up a cap that would do."""
 
 TRAINED = ("complete", "pruned", "failed", "running")
 
@@ -107,10 +111,15 @@ class Coordinator:
 
     @property
     def ended(self) -> bool:
-        """Whether no more trials will start; some may still run."""
+        """Whether no more trials start as things are; some may still run."""
         if self._resumed:
             return False
         return not self._proposing or self._proposer.exhausted or self._count_trained() >= self._trials
+
+    @property
+    def idle(self) -> bool:
+        """Whether no trial runs; one that runs out of memory does not count, and makes room for another."""
+        return all(OUTCOME in trial.user_attrs for trial in self._proposed())
 
     def set_concurrent(self, concurrent: int) -> None:
         """How many trials run at a time, where that is known only now."""
@@ -119,17 +128,26 @@ class Coordinator:
     def report(self, number: int, report: dict[str, Any]) -> bool:
         """Take in what a trial's process tells; whether the trial is to go on.
 
-        The report holds `state` (running, complete or failed), `curve` (all points so far) and perhaps `error`
-        and `memory_measured_bytes`. A resumed process repeats its last point, and gets the answer of that time.
+        The report holds `state` (running, complete, failed or infeasible: out of memory), `curve` (all points so far)
+        and perhaps `error`, `memory_measured_bytes` and `memory_cap_bytes`. A resumed process repeats its last point,
+        and gets the answer of that time.
         """
         verdict = CONTINUE
         for point in report["curve"]:
             verdict = self._judge(number, CurvePoint(**point))
+        if report["state"] == "infeasible":
+            self._note_excess(number, report["memory_measured_bytes"], report["memory_cap_bytes"])
         if report["state"] != "running":
             self._finish(number, {key: report[key] for key in _OUTCOME if key in report})
         elif verdict == PRUNE:
             self._finish(number, {"state": "pruned"})
         return report["state"] == "running" and verdict != PRUNE
+
+    def _note_excess(self, number: int, needed: int, cap: int) -> None:
+        """Tell the study by how much a trial was too large that ran out of memory, as a share of what it might take."""
+        self._set_constraint(number, RAN_OUT, max(needed / cap - 1, LEAST_EXCESS))
+        text = f"memory: ran out at {format_bytes(needed)} or more, {format_bytes(cap)} allowed"
+        self._set(number, VIOLATION, text)
 
     def lost(self, number: int, error: str) -> None:
         """A trial's process died again and again."""
@@ -153,7 +171,7 @@ class Coordinator:
         return resumed
 
     def _note(self, record: TrialRecord) -> None:
-        if (record.state in TRAINED and record.curve) or record.state == "failed":
+        if (record.state in TRAINED and record.curve) or record.state == "failed" or record.ran_out:
             self._first.setdefault(record.candidate.digest(), record.number)
         if record.state in TRAINED:
             self._in_vain = 0
@@ -213,10 +231,11 @@ class Coordinator:
         self._set(number, OUTCOME, outcome)
         record = self._record(number)
         self._tell(number, record)
-        if record.state in TRAINED:
+        if record.state in TRAINED or (record.ran_out and record.curve):
             self._mirror.finish(record)
+        if record.state in TRAINED or record.ran_out:
             self._drop_checkpoint(number)
-        else:
+        if record.state not in TRAINED:
             self._in_vain += 1
         self._watcher.finished(record)
         for duplicate in self._waiting.pop(number, ()):
@@ -226,6 +245,8 @@ class Coordinator:
         if self._record(twin).state == "running":
             self._waiting.setdefault(twin, []).append(number)
         else:
+            for name, value in self._trial(twin).constraints.items():
+                self._set_constraint(number, name, value)
             self._finish(number, {"state": "duplicate"})
 
     def _tell(self, number: int, record: TrialRecord | None) -> None:

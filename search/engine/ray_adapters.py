@@ -92,7 +92,8 @@ class CoordinatedSearcher(Searcher):
         if job is not None:
             self._numbers[trial_id] = job.number
             return self._workplace.config(job)
-        return Searcher.FINISHED if self._control.stop or self._coordinator.ended else None
+        finished = self._coordinator.ended and self._coordinator.idle
+        return Searcher.FINISHED if self._control.stop or finished else None
 
     def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
         """A trial has ended; what it achieved was told at its last rung, so only losses are news."""

@@ -17,6 +17,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import torch
 from filelock import FileLock
 
 from msarch.candidate import Candidate
@@ -24,6 +25,7 @@ from msarch.corpus_config import CorpusConfig
 from msarch.tokens import TokenSet, prepare_tokens
 from msarch.trainer import NonFiniteLoss, Trainer, Validation
 from search.aside import written_aside
+from search.engine.memory_cap import MemoryCap, cap_of, tried_bytes
 
 FIRST_STEP_LIMIT, SHORTEST_LIMIT, PATIENCE = 6 * 3600, 900, 20
 """Seconds after which a step counts as hung: at first, at least, and as a multiple of what the last rung foretells."""
@@ -42,19 +44,31 @@ class TrialWorker:
         candidate: with the corpus's paths as they are on this machine, relative ones from `base`.
         folder: of the trial.
         device: "cpu" or "cuda".
+        cap: of the GPU's memory; by default on "cuda" only.
     """
 
-    def __init__(self, *, number: int, candidate: Candidate, folder: Path, base: Path, device: str) -> None:
+    def __init__(
+        self,
+        *,
+        number: int,
+        candidate: Candidate,
+        folder: Path,
+        base: Path,
+        device: str,
+        cap: MemoryCap | None = None,
+    ) -> None:
         self._number, self._candidate, self._folder, self._base, self._device = number, candidate, folder, base, device
         self._trainer: Trainer | None = None
+        self._cap = MemoryCap(torch.cuda) if device == "cuda" and cap is None else cap
         # A driver that was killed may leave a process behind for a moment: two must not train the same trial.
         self._lock = FileLock(folder / "checkpoint" / ".lock", timeout=120)
 
     def step(self) -> dict[str, Any]:
         """Train to the next rung, or pick up a checkpoint and repeat its last report.
 
-        The report holds `number`, `state` (running, complete, failed; halted where a file could not be written,
-        which is no fault of the trial), `curve`, and perhaps `error` and `memory_measured_bytes`.
+        The report holds `number`, `state` (running, complete, failed; infeasible where memory ran out; halted where a
+        file could not be written, which is no fault of the trial), `curve`, and perhaps `error`,
+        `memory_measured_bytes` and `memory_cap_bytes`.
         """
         try:
             with self._hang_guard():
@@ -62,18 +76,34 @@ class TrialWorker:
         except NonFiniteLoss as error:
             report = {"state": "failed", "error": str(error)}
             self._log(str(error))
+        except torch.OutOfMemoryError as error:
+            report = self._ran_out(error)
+            self._log(traceback.format_exc())
         except OSError as error:
             report = {"state": "halted", "error": str(error)}
         except Exception as error:
             report = {"state": "failed", "error": _one_line(error)}
             self._log(traceback.format_exc())
+        whole = {"number": self._number, "curve": self._curve(), **report}
         if report["state"] != "running":
             self.release()
-        return {"number": self._number, "curve": self._curve(), **report}
+        return whole
 
     def release(self) -> None:
         """Give the trial up; its checkpoint stays."""
         self._lock.release(force=True)
+        if self._cap is not None:
+            self._trainer = None  # its tensors with it: the process lives on
+            self._cap.lift()
+
+    def _ran_out(self, error: BaseException) -> dict[str, Any]:
+        """What a trial needs at least that ran out of memory: its peak, and the allocation that did not fit."""
+        peak = 0
+        if self._device == "cuda":
+            peak = self._trainer.measured_bytes() if self._trainer else torch.cuda.max_memory_allocated()
+        cap = cap_of(self._candidate)
+        needed = peak + tried_bytes(error)
+        return {"state": "infeasible", "memory_measured_bytes": needed or cap, "memory_cap_bytes": cap}
 
     def _step(self) -> dict[str, Any]:
         if self._trainer is None:
@@ -92,10 +122,13 @@ class TrialWorker:
         self._lock.acquire()
         self._log(f"{self._candidate.model.variant} {self._candidate.model.layers} on {self._device}")
         if self._device == "cuda":
-            import torch
-
             torch.cuda.reset_peak_memory_stats()
-        return Trainer(self._candidate, _tokens(self._candidate.corpus, self._base), device=self._device)
+        trainer = Trainer(self._candidate, _tokens(self._candidate.corpus, self._base), device=self._device)
+        if self._cap is not None:
+            # Only now: the self-check works on a copy in float64, which the cap has no room for.
+            self._cap.lift()
+            self._cap.put(cap_of(self._candidate))
+        return trainer
 
     def _report(self, trainer: Trainer) -> dict[str, Any]:
         if not trainer.finished:
@@ -104,10 +137,8 @@ class TrialWorker:
         if not weights.exists():
             trainer.save_weights(weights)
         report: dict[str, Any] = {"state": "complete"}
-        if self._device == "cuda":
-            import torch
-
-            report["memory_measured_bytes"] = torch.cuda.max_memory_allocated()
+        if trainer.memory_measured_bytes is not None:
+            report["memory_measured_bytes"] = trainer.memory_measured_bytes
         return report
 
     def _curve(self) -> list[dict[str, Any]]:

@@ -70,7 +70,9 @@ class Mirror:
 
     def match(self, records: Sequence[TrialRecord]) -> bool:
         """Make the mirror hold what the records say; whether it had to be made anew."""
-        trained = [record for record in records if record.state in ("complete", "pruned", "failed", "running")]
+        trained = [
+            r for r in records if r.state in ("complete", "pruned", "failed", "running") or (r.ran_out and r.curve)
+        ]
         meant = {
             record.number: self._picture(record) for record in trained if record.curve or record.state != "running"
         }
@@ -169,5 +171,6 @@ def _state(record: TrialRecord) -> optuna.trial.TrialState:
         "complete": TrialState.COMPLETE,
         "pruned": TrialState.PRUNED,
         "failed": TrialState.FAIL,
+        "infeasible": TrialState.FAIL,
         "running": TrialState.RUNNING,
     }[record.state]

@@ -32,7 +32,9 @@ class Column:
 
 COLUMNS: dict[str, Column] = {
     "trial": Column("Int64", "", "number of the trial, counted from 0"),
-    "state": Column("string", "", "complete, pruned, infeasible (never trained), duplicate, failed or running"),
+    "state": Column(
+        "string", "", "complete, pruned, infeasible (never trained, or out of memory), duplicate, failed or running"
+    ),
     "variant": Column("string", "", "architecture"),
     "layers": Column("string", "", "layer allocation, LAYERS@FACTOR in the order of computation"),
     "d_model": Column("Int64", "", "width of every state"),
@@ -45,7 +47,9 @@ COLUMNS: dict[str, Column] = {
     "loss": Column("Float64", "nats/token", "final mean validation loss"),
     "memory_bytes": Column("Int64", "bytes", "predicted peak of one training step of exactly what is trained"),
     "memory_unfused_bytes": Column("Int64", "bytes", "the same with attention that keeps its scores"),
-    "memory_measured_bytes": Column("Int64", "bytes", "the same as a GPU measured it"),
+    "memory_measured_bytes": Column(
+        "Int64", "bytes", "the same as a GPU measured it; where it ran out, what was needed at least"
+    ),
     "cache_bytes": Column("Int64", "bytes", "state kept for generating one sequence of full context"),
     "parameters": Column("Int64", "", "trained parameters"),
     "parameters_embedding": Column("Int64", "", "of these, in embeddings"),

@@ -2,119 +2,29 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import pytest
+from made_up_search import Journalist, drive, open_in, reports_of, space_in
 
-from msarch.candidate import Candidate
-from msarch.corpus_config import CorpusConfig
 from msarch.errors import UserError
-from search.engine.coordinator import Coordinator, Job
-from search.engine.opening import open_search
-from search.engine.watcher import Silent
-from search.language.space import Space, load_space
+from search.engine.coordinator import Job
+from search.language.space import Space
 from search.ledger.folder import JOURNAL, locked, read_objectives, read_records
 from search.propose.controls import false_prunes
-from search.records import CurvePoint, TrialRecord
-
-SPACE = """
-corpus: {source: python-docs, tokenizer: bytes}
-model:
-  context: 32
-  d_model: {min: 16, max: 64, step: 16}
-  d_head: 16
-  variant:
-    vanilla: {layers: "1..6@1"}
-    top_down: {layers: "1..4@4 1..3@1"}
-training: {tokens: 20k, batch_size: 8, learning_rate: {min: 1e-3, max: 1e-1, log: true}}
-limits: {memory: 20 MiB}
-objectives: [perplexity, memory]
-search: {sampler: tpe, pruner: pareto, trials: 24, seed: 0}
-"""
-
-
-class Tokens:
-    vocab_size = 256
-
-
-def _prepare(corpus: CorpusConfig) -> Any:
-    return Tokens()
-
-
-def _profile(candidate: Candidate) -> dict[str, Any]:
-    memory = candidate.model.n_layers * candidate.model.d_model * 80_000
-    return {"memory_bytes": memory, "parameters": memory // 16}
-
-
-def _loss(candidate: Candidate, share: float) -> float:
-    """Larger is better in the end and slower at first; a learning rate off 1e-2 costs."""
-    size = candidate.model.n_layers * candidate.model.d_model / 64
-    mistake = abs(math.log10(candidate.training.learning_rate) + 2)
-    return 4 - 0.2 * math.log(size) + 0.6 * mistake + (1 - share) * (1 + 0.1 * size)
-
-
-class Journalist(Silent):
-    """Remembers what it was told."""
-
-    def __init__(self) -> None:
-        self.messages: list[str] = []
-        self.finals: list[TrialRecord] = []
-
-    def message(self, text: str) -> None:
-        self.messages.append(text)
-
-    def finished(self, record: TrialRecord) -> None:
-        self.finals.append(record)
+from search.records import TrialRecord
 
 
 @pytest.fixture
 def space(tmp_path: Path) -> Space:
-    return _space(tmp_path)
-
-
-def _space(folder: Path, *overrides: str) -> Space:
-    path = folder / "space.yaml"
-    path.write_text(SPACE)
-    return load_space(path, overrides)
-
-
-def _open(space: Space, folder: Path, watcher: Silent | None = None, **options: Any) -> Coordinator:
-    folder.mkdir(exist_ok=True)
-    return open_search(space, folder, prepare=_prepare, profile=_profile, watcher=watcher or Silent(), **options)
-
-
-def _reports(job: Job, begin: int = 0) -> Iterator[dict[str, Any]]:
-    """What a worker sends, from rung `begin` on."""
-    rungs = job.candidate.training.rungs
-    points = [
-        CurvePoint(rung=rung, tokens=rung, loss=_loss(job.candidate, share), bits_per_byte=1.0, seconds=rung + 1)
-        for rung, share in enumerate(rungs)
-    ]
-    for end in range(begin + 1, len(points) + 1):
-        state = "complete" if end == len(points) else "running"
-        yield {"number": job.number, "state": state, "curve": [asdict(point) for point in points[:end]]}
-
-
-def _drive(coordinator: Coordinator) -> None:
-    while True:
-        job = coordinator.next_job()
-        if job is None:
-            if coordinator.ended:
-                return
-            continue
-        for report in _reports(job):
-            if not coordinator.report(job.number, report):
-                break
+    return space_in(tmp_path)
 
 
 def test_a_search_counts_only_what_it_trains_and_keeps_the_cheap_end(space: Space, tmp_path: Path) -> None:
     watcher = Journalist()
-    coordinator = _open(space, tmp_path / "out", watcher)
-    _drive(coordinator)
+    coordinator = open_in(space, tmp_path / "out", watcher)
+    drive(coordinator)
     records = read_records(tmp_path / "out")
     states = [record.state for record in records]
     assert [record.number for record in records] == list(range(len(records)))
@@ -131,8 +41,8 @@ def test_a_search_counts_only_what_it_trains_and_keeps_the_cheap_end(space: Spac
 
 
 def test_cut_anywhere_and_resumed_it_ends_as_if_it_had_not_been(tmp_path: Path) -> None:
-    space = _space(tmp_path, "search.trials=10")
-    _drive(_open(space, tmp_path / "whole"))
+    space = space_in(tmp_path, "search.trials=10")
+    drive(open_in(space, tmp_path / "whole"))
     content = (tmp_path / "whole" / JOURNAL).read_bytes()
     meant = [_comparable(record) for record in read_records(tmp_path / "whole")]
     assert {record[1] for record in meant} > {"complete"}
@@ -140,7 +50,7 @@ def test_cut_anywhere_and_resumed_it_ends_as_if_it_had_not_been(tmp_path: Path) 
         folder = tmp_path / f"cut{index}"
         folder.mkdir()
         (folder / JOURNAL).write_bytes(content[:end])
-        _drive(_open(space, folder))
+        drive(open_in(space, folder))
         assert [_comparable(record) for record in read_records(folder)] == meant, end
 
 
@@ -150,51 +60,51 @@ def _comparable(record: TrialRecord) -> tuple[Any, ...]:
 
 
 def test_a_running_trial_goes_on_under_its_number_and_gets_the_old_answer(space: Space, tmp_path: Path) -> None:
-    first = _open(space, tmp_path / "out")
+    first = open_in(space, tmp_path / "out")
     job = first.next_job()
     assert job is not None
-    for report in list(_reports(job))[:3]:
+    for report in list(reports_of(job))[:3]:
         assert first.report(job.number, report)
-    again = _open(space, tmp_path / "out")
+    again = open_in(space, tmp_path / "out")
     resumed = again.next_job()
     assert resumed == job
-    for report in _reports(job, begin=2):
+    for report in reports_of(job, begin=2):
         again.report(job.number, report)
     record = read_records(tmp_path / "out")[0]
     assert record.state == "complete" and [point.rung for point in record.curve] == [0, 1, 2, 3, 4, 5]
 
 
 def test_a_larger_number_extends_and_a_finished_search_trains_nothing(space: Space, tmp_path: Path) -> None:
-    _drive(_open(space, tmp_path / "out", trials=5))
-    assert _open(space, tmp_path / "out", trials=5).ended
+    drive(open_in(space, tmp_path / "out", trials=5))
+    assert open_in(space, tmp_path / "out", trials=5).ended
     watcher = Journalist()
-    _drive(_open(space, tmp_path / "out", watcher, trials=8))
+    drive(open_in(space, tmp_path / "out", watcher, trials=8))
     assert sum(record.state in ("complete", "pruned") for record in watcher.finals) == 3
 
 
 def test_a_changed_space_is_refused_with_what_changed(space: Space, tmp_path: Path) -> None:
-    _open(space, tmp_path / "out")
-    _open(_space(tmp_path, "search.trials=99"), tmp_path / "out")
+    open_in(space, tmp_path / "out")
+    open_in(space_in(tmp_path, "search.trials=99"), tmp_path / "out")
     with pytest.raises(UserError, match=r"another space.*training\.batch_size: 8, now 16"):
-        _open(_space(tmp_path, "training.batch_size=16"), tmp_path / "out")
+        open_in(space_in(tmp_path, "training.batch_size=16"), tmp_path / "out")
 
 
 def test_a_duplicate_of_a_running_trial_waits_and_takes_its_values(tmp_path: Path) -> None:
-    space = _space(
+    space = space_in(
         tmp_path, "search.sampler=random", "training.learning_rate=1e-2", "model.d_model=16", "limits.memory=2 GiB"
     )
-    coordinator = _open(space, tmp_path / "out", trials=17)
+    coordinator = open_in(space, tmp_path / "out", trials=17)
     jobs: list[Job] = []
     while len(jobs) < 17:
         job = coordinator.next_job()
         if job is not None:
             jobs.append(job)
             continue
-        for report in _reports(jobs[-1]):  # a duplicate of some running one waits: end them all
+        for report in reports_of(jobs[-1]):  # a duplicate of some running one waits: end them all
             coordinator.report(jobs[-1].number, report)
         for other in jobs[:-1]:
             if {r.number: r for r in coordinator.records()}[other.number].state == "running":
-                for report in _reports(other):
+                for report in reports_of(other):
                     coordinator.report(other.number, report)
     duplicates = [record for record in coordinator.records() if record.state == "duplicate"]
     by_number = {record.number: record for record in coordinator.records()}
@@ -205,25 +115,25 @@ def test_a_duplicate_of_a_running_trial_waits_and_takes_its_values(tmp_path: Pat
 
 
 def test_a_grid_ends_by_itself_and_stays_ended(tmp_path: Path) -> None:
-    space = _space(
+    space = space_in(
         tmp_path, "search.sampler=grid", "training.learning_rate=1e-2", "model.d_model=16", "search.trials=100"
     )
-    _drive(_open(space, tmp_path / "out"))
+    drive(open_in(space, tmp_path / "out"))
     records = read_records(tmp_path / "out")
     assert len({record.candidate.digest() for record in records}) == len(records) == space.combinations() == 18
-    assert _open(space, tmp_path / "out").ended
+    assert open_in(space, tmp_path / "out").ended
 
 
 def test_a_limit_that_nothing_meets_ends_the_search_and_is_named(tmp_path: Path) -> None:
-    space = _space(tmp_path, "limits.memory=1 kB", "search.sampler=random")
+    space = space_in(tmp_path, "limits.memory=1 kB", "search.sampler=random")
     watcher = Journalist()
-    _drive(_open(space, tmp_path / "out", watcher))
+    drive(open_in(space, tmp_path / "out", watcher))
     assert len(watcher.finals) == 200 and {record.state for record in watcher.finals} == {"infeasible"}
     assert "the tightest limit is memory" in watcher.messages[0]
 
 
 def test_a_failed_trial_is_told_and_counts(space: Space, tmp_path: Path) -> None:
-    coordinator = _open(space, tmp_path / "out")
+    coordinator = open_in(space, tmp_path / "out")
     job = coordinator.next_job()
     assert job is not None
     assert not coordinator.report(job.number, {"state": "failed", "curve": [], "error": "loss is not finite at step 7"})
@@ -242,8 +152,8 @@ def test_a_folder_without_a_search_says_so(tmp_path: Path) -> None:
 
 
 def test_controls_run_on_and_are_counted(tmp_path: Path) -> None:
-    space = _space(tmp_path, "search.seed=3")  # a seed whose sixty trials include several controls
-    _drive(_open(space, tmp_path / "out", trials=60))
+    space = space_in(tmp_path, "search.seed=3")  # a seed whose sixty trials include several controls
+    drive(open_in(space, tmp_path / "out", trials=60))
     records = read_records(tmp_path / "out")
     controls = [record for record in records if record.control_rung is not None]
     assert controls and all(record.state == "complete" for record in controls)
@@ -253,7 +163,7 @@ def test_controls_run_on_and_are_counted(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("pruner", ["median", "successive-halving", "hyperband", "none"])
 def test_optunas_pruners_judge_the_mirror(tmp_path: Path, pruner: str) -> None:
-    space = _space(tmp_path, f"search.pruner={pruner}", "search.trials=16", "search.sampler=nsga2")
-    _drive(_open(space, tmp_path / "out"))
+    space = space_in(tmp_path, f"search.pruner={pruner}", "search.trials=16", "search.sampler=nsga2")
+    drive(open_in(space, tmp_path / "out"))
     states = {record.state for record in read_records(tmp_path / "out")}
     assert ("pruned" in states) == (pruner != "none")
