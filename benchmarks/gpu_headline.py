@@ -22,7 +22,7 @@ from msarch.batches import training_batch
 from msarch.evaluation import evaluate
 from msarch.profile import profile_training_step
 from msarch.schedule import learning_rate
-from msarch.step import make_optimizer, training_step
+from msarch.step import make_optimizer, set_learning_rate, training_step
 from msarch.tokens import TokenSet
 
 MODELS = (("vanilla", "14@1"), ("top_down", "12@16 12@4 6@1"))
@@ -62,8 +62,7 @@ class Run:
     def step(self, tokens: NDArray[Any], number: int, steps: int) -> None:
         """Update `number` of `steps`."""
         began = time.perf_counter()
-        for group in self.optimizer.param_groups:
-            group["lr"] = learning_rate(self.training, number, steps)
+        set_learning_rate(self.optimizer, learning_rate(self.training, number, steps))
         size, context = self.training.batch_size, self.config.context
         batch = training_batch(tokens, seed=0, step=number, batch_size=size, context=context)
         inputs, targets = (torch.from_numpy(part).to(self.device) for part in batch)

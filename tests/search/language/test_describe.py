@@ -35,7 +35,7 @@ def test_the_example_is_drawn_as_wide_as_there_is_room() -> None:
 
 
 def test_a_discrete_space_tells_its_combinations() -> None:
-    assert "\n22 combinations" in rendered("paper-bookcorpus", sample=0)
+    assert "\n23 combinations" in rendered("paper-bookcorpus", sample=0)
 
 
 def test_a_sample_is_the_same_for_the_same_seed_and_reaches_every_branch() -> None:

@@ -8,6 +8,7 @@ import pytest
 from small_models import CONFIGS, label, small
 
 from msarch import ModelConfig
+from msarch.structure import trace_structure
 from search.show.drawing_text import draw_text
 
 
@@ -19,15 +20,16 @@ def test_a_top_down_model() -> None:
     model = ModelConfig(variant="top_down", layers="4@16 4@4 2@1", d_model=96, n_heads=3, vocab_size=2048, context=256)
     assert drawn(model) == dedent("""
         top_down  4@16 4@4 2@1   d_model 96, 3 heads, context 256, vocabulary 2048
+          pool average, combine concat
 
         @16               ┌──────────┐
           16 states    ┌─►│ 4 layers ├─┐
                        │  └──────────┘ │
-                       │ 16:1          │ concat
+                       │ 16:1 average  │ concat
         @4             │               │  ┌──────────┐
           64 states    │               ●─►│ 4 layers ├─┐
                        │               │  └──────────┘ │
-                       │               │ 4:1           │ concat
+                       │               │ 4:1 average   │ concat
         @1             │               │               │  ┌────────────────────────────┐
           256 tokens ──┴───────────────┴───────────────●─►│          2 layers          ├───► logits
                                                           └────────────────────────────┘
@@ -70,9 +72,9 @@ def test_a_drawing_fits_a_page_and_shows_each_run(config: ModelConfig) -> None:
     lines = draw_text(config).splitlines()
     assert max(map(len, lines)) <= 100 and not any(line != line.rstrip() for line in lines)
     boxes = [line for line in lines if "├" in line]
-    for stage in config.stages:
-        if stage.layers:
-            assert any(f"{stage.layers} layer" in line for line in boxes)
+    for run in trace_structure(config).runs:
+        if run.layers:
+            assert any(f"{run.layers} layer" in line for line in boxes)
 
 
 def test_what_is_too_long_for_words_is_drawn_without_them() -> None:
