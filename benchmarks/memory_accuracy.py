@@ -62,7 +62,7 @@ class Compared:
 def main() -> None:
     """Compare, print the tables, and exit with 1 where a figure is off."""
     parser = argparse.ArgumentParser(description="Predicted memory against real tensors, torch.profiler and a GPU.")
-    parser.add_argument("--candidates", type=int, default=207, help="at least so many (default 207: 23 of each space)")
+    parser.add_argument("--candidates", type=int, default=210, help="at least so many (default 210: 21 of each space)")
     parser.add_argument("--bound", type=parse_bytes, default=64 * 2**20, help="largest predicted (default 64MiB)")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--csv", type=Path, help="write every candidate's figures to this file")
