@@ -27,26 +27,13 @@ from search.show.profile_words import (
     scale_words,
 )
 from search.show.report import figure_html, plotly_source
-from search.show.report_page import STYLE
+from search.show.report_page import HEAD, STYLE
 from search.show.timeline_figure import layers_figure, timeline_figure
 from search.subject import Subject
 
-_PAGE = """<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; script-src 'unsafe-inline';
- style-src 'unsafe-inline'; img-src data: blob:; font-src data:">
-<link rel="icon" href="data:,">
-<title>{{ title }} · msarch</title>
-<style>{{ style }}</style>
-<script>{{ plotly }}</script>
-</head>
-<body>
-<main>
-<header>
-  <p class="eyebrow">memory of one training step</p>
+_PAGE = (
+    HEAD
+    + """  <p class="eyebrow">memory of one training step</p>
   <h1>{{ title }}</h1>
   <p class="counts"><span>{{ model }}</span></p>
   <p class="counts"><span>{{ conditions }}</span></p>
@@ -83,6 +70,7 @@ _PAGE = """<!doctype html>
 </body>
 </html>
 """
+)
 _OWN_STYLE = """
 .tables { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(440px, 100%), 1fr)); gap: 28px; }
 .tables > .wide { grid-column: 1 / -1; }

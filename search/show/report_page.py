@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-PAGE = """<!doctype html>
+HEAD = """<!doctype html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
@@ -17,7 +17,12 @@ PAGE = """<!doctype html>
 <body>
 <main>
 <header>
-  <p class="eyebrow">architecture search</p>
+"""
+"""Of every page: it may fetch nothing, and takes a `title`, a `style` and the `plotly` script."""
+
+PAGE = (
+    HEAD
+    + """  <p class="eyebrow">architecture search</p>
   <h1>{{ title }}</h1>
   <p class="counts">{% for text in counts %}<span>{{ text }}</span>{% endfor %}</p>
 </header>
@@ -77,6 +82,7 @@ PAGE = """<!doctype html>
 </body>
 </html>
 """
+)
 
 STYLE = """
 :root { --ink: #1c2330; --muted: #5b6472; --rule: #dfe3e8; --soft: #f5f7f9; --accent: #0072b2; }
