@@ -163,7 +163,7 @@ def _attention(
 
 
 def _backward(loss: Tensor, **nothing: Any) -> None:
-    # A mode is off inside each function that it handles, `backward` too, where checkpointed blocks run again. So what
+    # A mode is off inside each function that it handles, `backward` too, where checkpointed layers run again. So what
     # `backward` ends in is called here, with the mode on.
     with CudaFunctions():
         _engine_run_backward(

@@ -18,7 +18,7 @@ from msarch.models.language_model import LanguageModel
 class LinearFlops:
     """Adds up the linear layers of a model while they run, told apart by phase.
 
-    In the backward phase only recomputed blocks run forward: their second time is counted there.
+    In the backward phase only recomputed layers run forward: their second time is counted there.
     """
 
     def __init__(self, model: nn.Module) -> None:

@@ -13,7 +13,7 @@ from typing import Any, Self
 
 from torch import Tensor, nn
 
-from msarch.layers.block import Block, Stack
+from msarch.layers.transformer_layer import Stack, TransformerLayer
 from msarch.memory.live_storages import LiveStorages
 
 TOKENS, LOSS, UPDATE = "tokens", "loss", "update"
@@ -103,7 +103,7 @@ class Places:
 
 def _is_block(module: nn.Module | None) -> bool:
     """A block, or what says of itself that the allocation counts it as one of its scale's layers."""
-    return isinstance(module, Block) or getattr(module, "layers", 0) == 1
+    return isinstance(module, TransformerLayer) or getattr(module, "layers", 0) == 1
 
 
 def _called(module: nn.Module, prefix: str = "") -> Iterator[tuple[str, nn.Module]]:

@@ -1,6 +1,6 @@
 """The memory of a validation: it makes no gradients, but the last step's still stand beside the optimizer's state.
 
-A step of training needs more as a rule. Not always: with all logits held (`loss: full`) or blocks checkpointed, twice
+A step of training needs more as a rule. Not always: with all logits held (`loss: full`) or layers checkpointed, twice
 the batch without gradients can be the larger of the two.
 """
 

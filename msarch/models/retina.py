@@ -30,10 +30,10 @@ from torch import Tensor, nn
 
 from msarch.config import ModelConfig
 from msarch.layers.attention import attend, merge_heads, split_heads, split_qkv
-from msarch.layers.block import Block, Stack
 from msarch.layers.positions import Positions, distance_bias
 from msarch.layers.recomputed_copies import Rebuilt
 from msarch.layers.resampling import average_pool
+from msarch.layers.transformer_layer import Stack, TransformerLayer
 from msarch.models.language_model import LanguageModel
 
 CHUNK = 256
@@ -207,13 +207,13 @@ class Retina(LanguageModel):
         bias_heads = config.n_heads if config.positions == "alibi" else 0
         self.cover = Cover(config.retina_factors, config.retina_windows, bias_heads=bias_heads)
         self.rebuilt = Rebuilt()
-        self.add_scale(1, Stack([self._block() for _ in range(config.n_layers)]))
+        self.add_scale(1, Stack([self._layer() for _ in range(config.n_layers)]))
 
-    def _block(self) -> Block:
+    def _layer(self) -> TransformerLayer:
         config = self.config
         positions = [self.positions_at(factor) for factor in reversed(config.retina_factors)]
         attention = RetinaAttention(config.d_model, self.cover, positions, self.rebuilt)
-        return Block(config.d_model, config.d_ff, attention, config.dropout)
+        return TransformerLayer(config.d_model, config.d_ff, attention, config.dropout)
 
     def features(self, tokens_BT: Tensor) -> Tensor:
         """(B, T) -> (B, T, D)."""

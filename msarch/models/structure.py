@@ -20,7 +20,7 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.overrides import TorchFunctionMode
 
 from msarch.config import ModelConfig
-from msarch.layers.block import Stack
+from msarch.layers.transformer_layer import Stack
 from msarch.models.build import model_class
 
 TOKENS = -1
