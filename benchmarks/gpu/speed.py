@@ -1,9 +1,9 @@
 """Training speed in bfloat16, torch.compile on and off, and the share of the GPU's peak. A part of `benchmarks.gpu`.
 
 What is compiled is the transformer layer, once for each length of sequence that it meets (regional compilation, in
-torch's words): thirty layers as one graph would take minutes. Embeddings, norms between layers and the chunked loss run as they are.
-Operations are those of `profile_training_step`: matrix products, attention by attended pairs, nothing for norms. Peaks
-are for dense matrix products in bfloat16 without sparsity, as NVIDIA's data sheets give them.
+torch's words): thirty layers as one graph would take minutes. Embeddings, norms between layers and the chunked loss run
+as they are. Operations are those of `profile_training_step`: matrix products, attention by attended pairs, nothing for
+norms. Peaks are for dense matrix products in bfloat16 without sparsity, as NVIDIA's data sheets give them.
 """
 
 from __future__ import annotations

@@ -15,7 +15,7 @@ class Part:
     Attributes:
         kind: one of `KINDS`.
         scale: the shortening factor of the scale they belong to, as text, or "embedding", "readout", "update".
-        layer: the block or the part between blocks that made them: "block 3 @16", "embedding", "loss".
+        layer: the layer, or the part between layers, that made them: "layer 3 @16", "embedding", "loss".
         size: bytes.
     """
 
@@ -74,7 +74,7 @@ class MemoryProfile:
 
     @property
     def by_layer(self) -> dict[str, int]:
-        """Bytes of each block, and of each part between blocks, at the peak; they add up to it."""
+        """Bytes of each layer, and of each part between layers, at the peak; they add up to it."""
         return self._summed("layer")
 
     def _summed(self, by: str) -> dict[str, int]:

@@ -1,6 +1,6 @@
-"""Where in a model something happens: its blocks and the parts between them, by name and by scale.
+"""Where in a model something happens: its layers and the parts between them, by name and by scale.
 
-A place is a module that the model's own forward pass calls: a block, an embedding, the norm of a stream, what joins
+A place is a module that the model's own forward pass calls: a layer, an embedding, the norm of a stream, what joins
 two streams. Hooks say which one runs, forwards and backwards; they change neither values nor lifetimes.
 """
 
@@ -24,7 +24,7 @@ _SCALES = {TOKENS: "embedding", "embedding": "embedding", LOSS: "readout", UPDAT
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A name for people, such as "block 3 @16", and the scale: a factor as text, "embedding", "readout", "update"."""
+    """A name for people, such as "layer 3 @16", and the scale: a factor as text, "embedding", "readout", "update"."""
 
     layer: str
     scale: str
@@ -33,7 +33,7 @@ class Place:
 class Places:
     """Tells a count of live storages where in the model it is; used as a context around the step.
 
-    Blocks are numbered in the order of computation, as in the layer allocation. What is made between two places
+    Layers are numbered in the order of computation, as in the layer allocation. What is made between two places
     (a pooled stream, a sum of streams) is for the one that runs next.
     """
 
@@ -48,7 +48,7 @@ class Places:
         for path, module in self._modules.items():
             self._handles.append(module.register_forward_pre_hook(lambda module, args, path=path: self._enter(path)))
             leave = lambda module, args, output, path=path: self._leave(path, output)  # noqa: E731
-            # Also where recomputing a block ends early, which torch does by an exception.
+            # Also where recomputing a layer ends early, which torch does by an exception.
             self._handles.append(module.register_forward_hook(leave, always_call=True))
         return self
 
@@ -86,28 +86,28 @@ class Places:
     def names(self) -> dict[str, Place]:
         """Every place by its path, in the order of computation; those that did not run, the loss, the update last."""
         places: dict[str, Place] = {}
-        blocks = 0
+        layers = 0
         for path in [*self._order, *(path for path in self._modules if path not in self._order), LOSS, UPDATE]:
-            block = _is_block(self._modules.get(path))
-            blocks += block
-            places[path] = self.place(path, f"block {blocks}" if block else "")
+            layer = _is_layer(self._modules.get(path))
+            layers += layer
+            places[path] = self.place(path, f"layer {layers}" if layer else "")
         return places
 
-    def place(self, path: str, block: str = "") -> Place:
+    def place(self, path: str, layer: str = "") -> Place:
         """The place of a path. What stands under a factor is of that scale; all else runs at every token."""
         head, *rest = path.split(".")
         factor = rest[0] if isinstance(getattr(self._model, head, None), nn.ModuleDict) and rest[0].isdigit() else ""
         scale = factor or _SCALES.get(head, "1")
-        return Place(f"{block or head} @{scale}" if block or factor else head, scale)
+        return Place(f"{layer or head} @{scale}" if layer or factor else head, scale)
 
 
-def _is_block(module: nn.Module | None) -> bool:
-    """A block, or what says of itself that the allocation counts it as one of its scale's layers."""
+def _is_layer(module: nn.Module | None) -> bool:
+    """A layer, or what says of itself that the allocation counts it as one of its scale's layers."""
     return isinstance(module, TransformerLayer) or getattr(module, "layers", 0) == 1
 
 
 def _called(module: nn.Module, prefix: str = "") -> Iterator[tuple[str, nn.Module]]:
-    """The outermost modules that are called as a whole, blocks one by one."""
+    """The outermost modules that are called as a whole, layers one by one."""
     for name, child in module.named_children():
         container = type(child).forward is nn.Module.forward
         if isinstance(child, Stack) or container:

@@ -86,7 +86,7 @@ _TIMELINE_CAPTION = (
     "what each kind takes; click a kind to hide it. Of the equal chunks of a chunked loss the first ones are drawn."
 )
 _LAYERS_CAPTION = (
-    "What is alive at the peak, in the order of computation. A block's parameters, gradients and optimizer state "
+    "What is alive at the peak, in the order of computation. A layer's parameters, gradients and optimizer state "
     "stand with what it keeps for the backward pass. The readout shares the embedding's weights, which stand there."
 )
 

@@ -63,7 +63,7 @@ def scale_words(scale: str) -> str:
 
 
 def describe_peak(profile: MemoryProfile) -> str:
-    """Where the peak stands: ``in the backward pass, in block 8 @1, at aten.sum``."""
+    """Where the peak stands: ``in the backward pass, in layer 8 @1, at aten.sum``."""
     phase = {"forward": "forward pass", "backward": "backward pass", "optimizer": "update"}.get(profile.peak_phase)
     layer = f", in {profile.peak_layer}" if profile.peak_layer not in (profile.peak_phase, "update") else ""
     return f"in the {phase or profile.peak_phase}{layer}, at {short_operation(profile.peak_operation)}"

@@ -33,9 +33,9 @@ def test_kinds_scales_and_layers_each_add_up_to_the_peak(config: ModelConfig, co
     assert len({(part.kind, part.layer) for part in profile.parts}) == len(profile.parts)
     scales = {str(stage.factor) for stage in config.stages if stage.layers}
     assert scales <= set(profile.by_scale) <= scales | {"1", "embedding", "readout", "update"}
-    blocks = [layer for layer in profile.by_layer if layer.startswith("block ")]
+    layers = [layer for layer in profile.by_layer if layer.startswith("layer ")]
     expected = [stage.factor for stage in config.stages for _ in range(stage.layers)]
-    assert blocks == [f"block {number} @{factor}" for number, factor in enumerate(expected, start=1)]
+    assert layers == [f"layer {number} @{factor}" for number, factor in enumerate(expected, start=1)]
 
 
 @several
@@ -59,19 +59,19 @@ def test_telling_places_apart_changes_no_byte(
     assert (told.live.sum(axis=1) == profile_timeline(config, training).live.sum(axis=1)).all()
 
 
-def test_the_parameters_of_a_block_stand_with_the_block() -> None:
+def test_the_parameters_of_a_layer_stand_with_the_layer() -> None:
     config = small("hourglass", "1@1 2@4 1@1")
     profile = profile_training_step(config, TrainingConfig(batch_size=2))
-    of_blocks = [part.size for part in profile.parts if part.kind == "parameters" and "block" in part.layer]
-    assert of_blocks == [4 * (12 * 16**2 + 13 * 16)] * 4
+    of_layers = [part.size for part in profile.parts if part.kind == "parameters" and "layer" in part.layer]
+    assert of_layers == [4 * (12 * 16**2 + 13 * 16)] * 4
     assert sum(part.size for part in profile.parts if part.kind == "parameters") == 4 * profile.parameter_count
 
 
 def test_activations_stand_at_the_scale_that_made_them() -> None:
-    """A block at a quarter of the positions keeps a quarter of the bytes."""
+    """A layer at a quarter of the positions keeps a quarter of the bytes."""
     profile = profile_training_step(small("top_down", "2@4 2@1"), TrainingConfig(batch_size=8))
     kept = {part.layer: part.size for part in profile.parts if part.kind == "activations"}
-    assert kept["block 1 @4"] == pytest.approx(kept["block 3 @1"] / 4, rel=0.01)
+    assert kept["layer 1 @4"] == pytest.approx(kept["layer 3 @1"] / 4, rel=0.01)
 
 
 @several
