@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from msarch.config.candidate import Candidate
-from msarch.memory.memory_profile import KINDS, MemoryProfile
+from msarch.memory.memory_profile import MEMORY_KINDS, MemoryProfile
 from msarch.units import format_bytes, format_count
 from search.show.profile.words import KIND_WORDS
 
@@ -57,7 +57,7 @@ def compared(one: Explained, other: Explained) -> list[Compared]:
         assert callable(of)
         return Compared(name, of(*one), of(*other), size)
 
-    kinds = [both(KIND_WORDS[kind], lambda c, p, i, kind=kind: getattr(p, kind)) for kind in KINDS]
+    kinds = [both(KIND_WORDS[kind], lambda c, p, i, kind=kind: getattr(p, kind)) for kind in MEMORY_KINDS]
     return [
         both("peak", lambda c, p, i: p.peak_bytes),
         *kinds,

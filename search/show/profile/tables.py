@@ -13,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from msarch.config.candidate import Candidate
-from msarch.memory.memory_profile import KINDS, MemoryProfile
+from msarch.memory.memory_profile import MEMORY_KINDS, MemoryProfile
 from msarch.units import format_bytes
 from search.results.conditions import describe_conditions
 from search.show.profile.words import (
@@ -118,7 +118,7 @@ def _groups(profile: MemoryProfile) -> dict[str, tuple[int, ...]]:
     for layer in profile.by_layer:
         sizes = {part.kind: part.size for part in profile.parts if part.layer == layer}
         groups[layer] = tuple(sum(sizes.get(kind, 0) for kind in group) for group in LAYER_GROUPS)
-    assert {kind for group in LAYER_GROUPS for kind in group} == set(KINDS)
+    assert {kind for group in LAYER_GROUPS for kind in group} == set(MEMORY_KINDS)
     return groups
 
 

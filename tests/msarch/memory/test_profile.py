@@ -11,7 +11,7 @@ from support.small_models import CONFIGS, label, small
 from msarch import ModelConfig, TrainingConfig
 from msarch.config.variants import VARIANTS
 from msarch.memory.inference import inference_memory
-from msarch.memory.module_places import Places
+from msarch.memory.part_tracker import PartTracker
 from msarch.memory.profile import count_training_step, profile_timeline, profile_training_step
 
 CONDITIONS: list[dict[str, Any]] = [
@@ -47,15 +47,15 @@ def test_the_same_parts_on_real_tensors(config: ModelConfig) -> None:
 
 @several
 @pytest.mark.parametrize("checkpointing", ["none", "block"])
-def test_telling_places_apart_changes_no_byte(
+def test_telling_parts_apart_changes_no_byte(
     config: ModelConfig, checkpointing: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The hooks that follow the places see gradients and outputs; they may not keep one alive."""
+    """The hooks that follow the parts see gradients and outputs; they may not keep one alive."""
     training = TrainingConfig(batch_size=5, checkpointing=checkpointing)
     told = profile_timeline(config, training)
-    monkeypatch.setattr(Places, "_leave", lambda self, path, output: None)
-    monkeypatch.setattr(Places, "_enter", lambda self, path: None)
-    monkeypatch.setattr("msarch.memory.breakdown.Breakdown._place", lambda self, path: self._step.places["loss"])
+    monkeypatch.setattr(PartTracker, "_leave", lambda self, path, output: None)
+    monkeypatch.setattr(PartTracker, "_enter", lambda self, path: None)
+    monkeypatch.setattr("msarch.memory.breakdown.Breakdown._part", lambda self, path: self._log.parts["loss"])
     assert (told.live.sum(axis=1) == profile_timeline(config, training).live.sum(axis=1)).all()
 
 
