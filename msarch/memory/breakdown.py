@@ -140,7 +140,7 @@ class Breakdown:
         return self._log.parts[path]
 
     def _kernel(self) -> str:
-        """The attention kernel that ran: "fused", or "unfused" for torch's "math" or for the products it consists of."""
+        """The attention kernel that ran: "unfused" where torch chose "math", or the products that it consists of."""
         functions = {each.function for each in self._live.operations if each.phase == "forward"}
         names = [str(function) for function in functions]
         return "fused" if any("_scaled_dot_product" in name and "math" not in name for name in names) else "unfused"

@@ -45,7 +45,7 @@ class StepLog:
 def log_step(
     config: ModelConfig, training: TrainingConfig, tensors: AbstractContextManager[object], live: LiveStorages
 ) -> StepLog:
-    """Build the model inside `tensors` (a fake tensor mode, or none for real tensors), run one step, log it in `live`."""
+    """Build the model inside `tensors` (a fake tensor mode, or none for real ones), run one step, log it in `live`."""
     with tensors:
         # Parameters as they are allocated, without `initialise`: their values decide no memory.
         model = model_class(config.variant)(config)
