@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 from support.small_models import CONFIGS, label, small
 
-from msarch import ModelConfig, TrainingConfig
+from msarch import Candidate, ModelConfig, TrainingConfig
 from msarch.config.variants import VARIANTS
 from msarch.memory.inference import inference_memory
 from msarch.memory.part_tracker import PartTracker
-from msarch.memory.profile import count_training_step, profile_timeline, profile_training_step
+from msarch.memory.profile import count_training_step, profile_candidate, profile_timeline, profile_training_step
 
 CONDITIONS: list[dict[str, Any]] = [
     {},
@@ -36,6 +36,30 @@ def test_kinds_scales_and_layers_each_add_up_to_the_peak(config: ModelConfig, co
     layers = [layer for layer in profile.by_layer if layer.startswith("layer ")]
     expected = [stage.factor for stage in config.stages for _ in range(stage.layers)]
     assert layers == [f"layer {number} @{factor}" for number, factor in enumerate(expected, start=1)]
+
+
+@several
+def test_flops_are_known_of_the_forward_pass_and_of_the_whole_step(config: ModelConfig) -> None:
+    plain, checkpointed = (
+        profile_training_step(config, TrainingConfig(batch_size=3, checkpointing=checkpointing))
+        for checkpointing in ("none", "block")
+    )
+    assert plain.flops == 3 * plain.flops_forward, "each product has two in the backward pass"
+    assert checkpointed.flops_forward == plain.flops_forward
+    assert plain.flops < checkpointed.flops < 4 * plain.flops_forward, "all but the readout runs a second time"
+
+
+def test_flops_of_a_vanilla_model_are_those_of_the_closed_form() -> None:
+    model, training = small("vanilla", "2@1"), TrainingConfig(batch_size=3)
+    matrices = 2 * 12 * 16**2 + 16 * 61  # two layers, and the readout
+    pairs = 2 * 48 * 49 // 2
+    profile, figures = (
+        profile_training_step(model, training),
+        profile_candidate(Candidate(model=model, training=training)),
+    )
+    assert profile.flops_forward == 3 * (2 * 48 * matrices + 4 * 16 * pairs)
+    assert figures["flops_per_token_forward"] == profile.flops_forward / (3 * 48)
+    assert figures["flops_per_token"] == 3 * figures["flops_per_token_forward"]
 
 
 @several
