@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from msarch.layers.transformer_layer import Stack, TransformerLayer
 from msarch.memory.live_storages import LiveStorages
+from msarch.models.language_model import Stream
 
 TOKENS, LOSS, UPDATE = "tokens", "loss", "update"
 """Parts that no module stands for: the batch, the loss with its readout, the optimizer's update."""
@@ -129,3 +130,6 @@ def _called_modules(module: nn.Module, prefix: str = "") -> Iterator[tuple[str, 
             yield from _called_modules(child, f"{prefix}{name}.")
         else:
             yield f"{prefix}{name}", child
+            if isinstance(child, Stream):
+                # Top-down models call its norm and its positions one by one, for streams that meet in between.
+                yield f"{prefix}{name}.norm", child.norm
