@@ -42,7 +42,6 @@ class Condition:
         return TrainingConfig(**asdict(self))
 
 
-PAPERS_DAY = Condition(16, "unfused", "full", "none")
 TODAY = Condition(16, "fused", "chunked", "none")
 
 
