@@ -13,6 +13,7 @@ from msarch.data.batches import validation_windows
 from msarch.data.token_set import TokenSet
 from msarch.layers.attention import attention_kernel
 from msarch.models.language_model import LanguageModel
+from msarch.perplexity import perplexity
 from msarch.training.step import batch_loss
 
 VALIDATION_BATCHES = 2
@@ -35,8 +36,8 @@ class Evaluation:
 
     @property
     def perplexity(self) -> float:
-        """exp of the loss."""
-        return math.exp(min(self.loss, 700.0))
+        """exp of the loss, infinite where that exceeds a float."""
+        return perplexity(self.loss)
 
 
 @torch.no_grad()
