@@ -34,13 +34,14 @@ def test_every_page_is_reachable_from_the_readme() -> None:
 
 
 def test_the_python_of_the_documents_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Against a small search that stands where the documents have the quickstart."""
+    """Against a small search in the place of the quickstart, beside a file that shares a package's name."""
+    (tmp_path / "search.py").write_text("raise SystemExit('the search.py of the user ran')")
     done = msarch("search", "space.yaml", "--out", "results/quickstart", "--trials", 1, cwd=fill(tmp_path))
     assert done.returncode == 0, done.stderr
     monkeypatch.chdir(tmp_path)
     names: dict[str, object] = {}
     for block in re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "python.md").read_text("utf-8"), re.DOTALL):
-        runnable = "\n".join(line for line in block.splitlines() if not line.startswith("run_search("))
+        runnable = "\n".join(line for line in block.splitlines() if not line.startswith("msarch.run_search("))
         exec(compile(runnable, "docs/python.md", "exec"), names)
     assert (tmp_path / "report.html").exists() and (tmp_path / "front.png").exists()
 
