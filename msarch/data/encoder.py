@@ -14,8 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from msarch.config.corpus import TokenizerConfig
-from msarch.data.corpus import ContentHash, Corpus
+from msarch.data.corpus import Corpus
 from msarch.data.long_documents import batched
+from msarch.data.survey import ContentHash
 from msarch.data.tokenizer import Tokenizer, make_tokenizer
 from msarch.errors import UserError
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from msarch.config.corpus import CorpusConfig
-from msarch.data.text_files import text_of
+from msarch.data.document_checks import text_of_row
 from msarch.errors import UserError
 
 _KEY = "corpus.huggingface"
@@ -57,9 +57,9 @@ def _table(config: CorpusConfig, every: Any, name: str, key: str) -> Any:
 def read_tables(tables: list[Any], *, column: str, key: str) -> Iterator[str]:
     """The text of every row. Raises UserError at `key` where the column is missing or holds no text."""
     for table in tables:
-        for number, row in enumerate(table):
+        for number, row in enumerate(table, 1):
             try:
-                yield text_of(row, column, f"row {number}")
+                yield text_of_row(row, column, f"row {number} of split {table.split}")
             except UserError as error:
                 raise error.under(key) from None
 

@@ -16,6 +16,7 @@ from typer.exceptions import Abort, TyperException
 from msarch import __version__
 from msarch.errors import UserError
 from msarch.units import parse_bytes, parse_seconds
+from search.cli.text_warnings import text_warnings_to
 
 app = typer.Typer(
     name="msarch",
@@ -201,7 +202,8 @@ def _option(name: str, parse: Any, text: str | None) -> int | None:
 def main() -> None:
     """The entry point. Exit status 0, 1 (a reproduction that disagrees), 2 (a mistake) or 130 (Ctrl-C)."""
     try:
-        status = app(standalone_mode=False)
+        with text_warnings_to(lambda line: print(line, file=sys.stderr)):
+            status = app(standalone_mode=False)
     except UserError as error:
         sys.exit(_complain(str(error)))
     except TyperException as error:
