@@ -26,7 +26,7 @@ def load_splits(config: CorpusConfig) -> dict[str, list[Any]]:
 
     named = {"train": config.train, "validation": config.validation, "test": config.test}
     try:
-        with _reachable(config.name):
+        with _offline_unless_hub_answers(config.name):
             every = datasets.load_dataset(config.name, config.config or None)
             return {
                 split: [_table(config, every, name, f"corpus.{split}") for name in names or (split,)]
@@ -65,7 +65,7 @@ def read_tables(tables: list[Any], *, column: str, key: str) -> Iterator[str]:
 
 
 @contextlib.contextmanager
-def _reachable(name: str) -> Iterator[None]:
+def _offline_unless_hub_answers(name: str) -> Iterator[None]:
     """Does what HF_HUB_OFFLINE=1 would do where the hub does not answer: cached data sets load, others fail at once."""
     import datasets
     import huggingface_hub

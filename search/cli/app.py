@@ -184,6 +184,8 @@ def spaces(
             raise UserError("draws one model, of its own file; leave SPACE and --set out", key="--draw")
         draw_model(draw)
     elif space is None:
+        if overrides:
+            raise UserError("changes one space; name it, or leave --set out", key="--set")
         list_spaces()
     else:
         describe(space, overrides or [], sample)

@@ -94,8 +94,13 @@ def test_a_copy_as_validation_text_is_one_line_of_warning(
 
 def test_other_warnings_show_as_they_would() -> None:
     told: list[str] = []
-    with pytest.warns(UserWarning, match="another") as others, text_warnings_to(told.append):
-        for _ in range(2):
-            warnings.warn("some\ntext", TextWarning, stacklevel=1)
-        warnings.warn("another", UserWarning, stacklevel=1)
+
+    def warn() -> None:
+        with text_warnings_to(told.append):
+            for _ in range(2):
+                warnings.warn("some\ntext", TextWarning, stacklevel=1)
+            warnings.warn("another", UserWarning, stacklevel=1)
+
+    with pytest.warns(UserWarning, match="another") as others:
+        warn()
     assert told == ["warning: some text"] and len(others) == 1
