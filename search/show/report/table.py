@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from msarch.units import format_seconds
 from search.ledger.records import TrialRecord
-from search.results.tables import COLUMNS, trial_row
+from search.results.columns import COLUMNS
+from search.results.tables import trial_row
 from search.show.terminal.front_table import format_figure
 
 _HEADINGS = {

@@ -15,7 +15,8 @@ from msarch.units import format_bytes, format_count
 from search.ledger.records import TrialRecord
 from search.results.front import best, knee, pareto_front, split
 from search.results.measures import measure
-from search.results.tables import COLUMNS, trial_row
+from search.results.columns import COLUMNS
+from search.results.tables import trial_row
 from search.space.objectives import DEFAULT_OBJECTIVES, OBJECTIVES
 
 if TYPE_CHECKING:

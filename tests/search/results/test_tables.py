@@ -15,11 +15,10 @@ from rich.text import Text
 
 from msarch.errors import UserError
 from search.ledger.records import TrialRecord
+from search.results.columns import COLUMNS
 from search.results.front import pareto_front
 from search.results.tables import (
-    COLUMNS,
     curves_frame,
-    describe_columns,
     pareto_frame,
     read_curves,
     read_trials,
@@ -85,12 +84,6 @@ def test_a_write_that_fails_leaves_the_old_table(
         write_tables(tmp_path, make_records(9), OBJECTIVES)
     assert (tmp_path / "trials.csv").read_bytes() == before
     assert len(list(tmp_path.iterdir())) == 3
-
-
-def test_columns_describe_themselves() -> None:
-    text = describe_columns()
-    assert all(f"| `{name}` |" in text for name in COLUMNS)
-    assert all(column.meaning for column in COLUMNS.values())
 
 
 def test_front_as_csv_is_pareto_csv(make_records: Maker, tmp_path: Path) -> None:
