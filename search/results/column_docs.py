@@ -13,14 +13,14 @@ _TABLES = (("Columns of `trials` and `pareto`", COLUMNS), ("Columns of `curves`"
 
 
 def with_current_tables(page: str) -> str:
-    """The page with both tables as they are now, each under its heading. Raises UserError where a heading is missing."""
+    """The page with both tables as they are now, under their headings. Raises UserError where a heading is missing."""
     for heading, columns in _TABLES:
-        table = describe_columns(columns)
-        page, found = re.subn(
-            rf"(?m)(^## {re.escape(heading)}\n(?:(?![|#]).*\n)*)(?:\|.*\n)*", lambda m, t=table: f"{m[1]}{t}\n", page
-        )
-        if found != 1:
-            raise UserError(f"there must be one heading '## {heading}', found {found}")
+        before_table = rf"^## {re.escape(heading)}\n(?:(?![|#]).*\n)*"  # the heading and words that follow it
+        found = list(re.finditer(rf"({before_table})(?:\|.*\n)*", page, re.MULTILINE))
+        if len(found) != 1:
+            raise UserError(f"there must be one heading '## {heading}', found {len(found)}")
+        start, end = found[0].end(1), found[0].end()
+        page = f"{page[:start]}{describe_columns(columns)}\n{page[end:]}"
     return page
 
 

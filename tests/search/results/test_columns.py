@@ -16,12 +16,15 @@ from search.results.column_docs import with_current_tables
 from search.results.columns import COLUMNS, OUTCOMES, Column, column_name, describe_columns, option_columns
 from search.results.tables import option_values, read_trials, trial_row, trials_frame, varying_options, write_tables
 
-COLUMNS_OF_0_1 = """trial state variant layers d_model n_heads context batch_size learning_rate perplexity bits_per_byte
-loss memory_bytes memory_unfused_bytes memory_measured_bytes cache_bytes parameters parameters_embedding
-flops_per_token step_seconds seconds seed violation twin error retina_factors retina_windows shortening
-upsampling""".split()
-TYPES_OF_0_1 = """Int64 string string string Int64 Int64 Int64 Int64 Float64 Float64 Float64 Float64 Int64 Int64 Int64
-Int64 Int64 Int64 Float64 Float64 Float64 Int64 string Int64 string string string string string""".split()
+VERSION_0_1 = """
+trial:Int64 state:string variant:string layers:string d_model:Int64 n_heads:Int64 context:Int64 batch_size:Int64
+learning_rate:Float64 perplexity:Float64 bits_per_byte:Float64 loss:Float64 memory_bytes:Int64
+memory_unfused_bytes:Int64 memory_measured_bytes:Int64 cache_bytes:Int64 parameters:Int64
+parameters_embedding:Int64 flops_per_token:Float64 step_seconds:Float64 seconds:Float64 seed:Int64
+violation:string twin:Int64 error:string retina_factors:string retina_windows:string shortening:string
+upsampling:string
+"""
+COLUMNS_OF_0_1 = dict(pair.split(":") for pair in VERSION_0_1.split())
 Maker = Callable[..., TrialRecord]
 
 
@@ -70,14 +73,16 @@ def test_values_stand_under_their_columns() -> None:
 
 
 def test_the_columns_that_scripts_know_come_first_as_they_were() -> None:
-    assert list(COLUMNS)[: len(COLUMNS_OF_0_1)] == COLUMNS_OF_0_1
-    assert [COLUMNS[name].dtype for name in COLUMNS_OF_0_1] == TYPES_OF_0_1
+    first = list(COLUMNS)[: len(COLUMNS_OF_0_1)]
+    assert {name: COLUMNS[name].dtype for name in first} == COLUMNS_OF_0_1 and first == list(COLUMNS_OF_0_1)
 
 
 def test_an_option_named_like_an_outcome_stands_under_its_key(make_record: Maker) -> None:
     row = trial_row(make_record(0, 80, 40))
     assert row["training.loss"] == "chunked" and row["loss"] == pytest.approx(4.382, abs=1e-3)
-    assert not set(OUTCOMES) & set(option_columns(TrainingConfig)) and not set(OUTCOMES) & set(option_columns(ModelConfig))
+    assert not set(OUTCOMES) & set(option_columns(TrainingConfig)) and not set(OUTCOMES) & set(
+        option_columns(ModelConfig)
+    )
 
 
 def test_an_option_that_a_variant_does_not_read_is_empty() -> None:
@@ -107,17 +112,15 @@ def test_what_varies_is_what_trials_that_read_it_differ_in(make_record: Maker) -
     assert varying_options(records[:1]) == varying_options([]) == []
 
 
-def test_a_table_of_an_earlier_version_is_read_with_the_later_columns_empty(
-    make_record: Maker, tmp_path: Path
-) -> None:
+def test_a_table_of_an_earlier_version_is_read_with_the_later_columns_empty(make_record: Maker, tmp_path: Path) -> None:
     records = searched(make_record)
     write_tables(tmp_path, records)
     path = tmp_path / "trials.csv"
     now = pd.read_csv(path, dtype=str, keep_default_na=False)
-    now[COLUMNS_OF_0_1].to_csv(path, index=False)
+    now[list(COLUMNS_OF_0_1)].to_csv(path, index=False)
     found, expected = read_trials(path), trials_frame(records)
     assert list(found) == list(expected) and dict(found.dtypes) == dict(expected.dtypes)
-    pd.testing.assert_frame_equal(found[COLUMNS_OF_0_1], expected[COLUMNS_OF_0_1], check_exact=True)
+    pd.testing.assert_frame_equal(found[list(COLUMNS_OF_0_1)], expected[list(COLUMNS_OF_0_1)], check_exact=True)
     assert found["positions"].isna().all() and expected["positions"].notna().all()
     now[["trial", "perplexity"]].to_csv(path, index=False)
     assert list(read_trials(path)["trial"]) == [0, 1, 2] and read_trials(path)["layers"].isna().all()

@@ -102,16 +102,16 @@ def test_front_as_json_has_null_for_absent(make_records: Maker) -> None:
 
 def test_front_as_table_fits_80_columns_and_marks_best_and_knee(make_records: Maker) -> None:
     records = make_records(40)
-    text = format_front(records, OBJECTIVES, "table", colour=False)
+    text = format_front(records, OBJECTIVES, "table", colour=False, width=80)
     assert max(map(len, text.splitlines())) <= 80
     assert text.count("best") == 1 and text.count("knee") == 1
-    assert len(text.splitlines()) == 1 + len(pareto_front(records, OBJECTIVES))
+    assert len(text.splitlines()) == 2 + len(pareto_front(records, OBJECTIVES))  # the last names what has no room
     assert "\x1b" not in text
-    rich = format_front(records, OBJECTIVES, "table", colour=True)
+    rich = format_front(records, OBJECTIVES, "table", colour=True, width=80)
     assert "\x1b" in rich
     plain = [Text.from_ansi(line).plain for line in rich.splitlines()]
     assert max(map(len, plain)) <= 80
-    assert len(plain) == 2 + len(pareto_front(records, OBJECTIVES))  # no allocation is folded
+    assert len(plain) == 3 + len(pareto_front(records, OBJECTIVES))  # no allocation is folded
 
 
 def test_front_without_complete_trials_and_with_an_unknown_format(make_records: Maker) -> None:
