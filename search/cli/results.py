@@ -14,7 +14,7 @@ from rich.text import Text
 from msarch.errors import UserError, unknown
 from search.ledger.records import TrialRecord
 from search.results.conditions import Conditions
-from search.results.front import within
+from search.results.front import check_any_within, within
 from search.results.reproduce import Reproduction, compare, differences, open_corpus, train_again, with_corpus
 from search.results.results import Results, load_results
 from search.show.terminal.fitted_table import FittedColumn, FittedTable
@@ -37,6 +37,10 @@ def show_front(
     results = load_results(folder)
     if conditions:
         results = _under(results, conditions)
+    try:
+        check_any_within(results.records, max_memory)
+    except UserError as error:
+        raise error.under("--max-memory") from None
     kept = within(results.records, max_memory)
     for path in (html, *pictures):
         if path is not None:
@@ -64,6 +68,8 @@ def _under(results: Results, conditions: Conditions) -> Results:
         return track(records, "profiling", console=console, transient=True, disable=not console.is_terminal)
 
     records, refused = records_under(results.records, conditions, progress)
+    if refused and not records:
+        raise UserError(f"no complete trial can run with {conditions.describe()}: {refused[0]}")
     for line in refused:
         console.print(Text(line))
     return replace(results, records=records, conditions=conditions.describe())
