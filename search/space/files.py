@@ -17,6 +17,12 @@ def shipped_spaces() -> dict[str, str]:
     return {item.name.removesuffix(".yaml"): item.read_text("utf-8") for item in found if item.name.endswith(".yaml")}
 
 
+def space_summary(text: str) -> str:
+    """What a space is for: the comment in its first line, or nothing where there is none."""
+    first = text.lstrip().partition("\n")[0]
+    return first.removeprefix("#").strip() if first.startswith("#") else ""
+
+
 def find_space(source: str | Path) -> tuple[str, str]:
     """The text of a space and the name that errors show. Raises UserError where there is none."""
     path, name = Path(source), str(source)
