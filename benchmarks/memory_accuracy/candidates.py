@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from msarch import ModelConfig, TrainingConfig, UserError, profile_training_step
-from msarch.config import CHOICES, MODEL_CHOICES
+from msarch.config import MODEL_CHOICES, TRAINING_CHOICES
 from msarch.config.variants import VARIANTS
 from search.show.terminal.space_description import sample_candidates
 from search.space.files import shipped_spaces
@@ -46,7 +46,7 @@ def draw(count: int, bound: int, seed: int = 0) -> Iterator[Drawn]:
 
 def vary_conditions(training: TrainingConfig, generator: random.Random) -> TrainingConfig:
     """The same training with attention kernel, loss, precision and checkpointing drawn."""
-    drawn = {name: generator.choice(CHOICES[name]) for name in CONDITIONS}
+    drawn = {name: generator.choice(TRAINING_CHOICES[name]) for name in CONDITIONS}
     return replace(training, **drawn)  # type: ignore[arg-type]
 
 
