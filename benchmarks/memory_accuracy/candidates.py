@@ -16,7 +16,7 @@ from msarch.config import MODEL_CHOICES, TRAINING_CHOICES
 from msarch.config.variants import VARIANTS
 from search.show.terminal.space_description import sample_candidates
 from search.space.files import shipped_spaces
-from search.space.space import load_space
+from search.space.load import load_space
 
 DROPOUTS = (0.0, 0.0, 0.1)
 CONDITIONS = ("attention", "loss", "dtype", "checkpointing")

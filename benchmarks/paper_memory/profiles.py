@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Literal
 
 from msarch import ModelConfig, TrainingConfig, profile_training_step
-from search.space.space import Space, load_space
+from search.space.load import load_space
+from search.space.space import Space
 
 SPACE = "paper-bookcorpus"
 BASELINE = ("vanilla", "14@1")

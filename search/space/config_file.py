@@ -15,7 +15,7 @@ from msarch.config.candidate import Candidate
 from msarch.errors import UserError
 from search.space.files import read_file
 from search.space.schema.yaml_reader import read_yaml
-from search.space.values.value_types import kind_of
+from search.space.values.value_types import value_type_of
 
 BATCH_SIZE = 8
 """Sequences in a step, where a file says nothing of training."""
@@ -55,7 +55,7 @@ def _parsed(kind: type, values: Any, key: str) -> Any:
     if not isinstance(values, dict):
         return values
     hints = get_type_hints(kind)
-    kinds = {item.name: kind_of(item.name, hints[item.name]) for item in fields(kind)}
+    kinds = {item.name: value_type_of(item.name, hints[item.name]) for item in fields(kind)}
     parsed = dict(values)
     for name in kinds.keys() & values.keys():
         if values[name] == []:  # as a record has it of an option that is not on

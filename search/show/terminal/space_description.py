@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from msarch.config.candidate import Candidate
 from msarch.units import format_count
-from search.space.limits import exceeded
+from search.space.limits import violations
 from search.space.objectives import LIMITS
 from search.space.space import Space
 
@@ -65,8 +65,7 @@ def excesses(space: Space, candidates: Sequence[Candidate], *, seconds: float = 
             if found and time.monotonic() > end:
                 break
             profiles[like] = profile_candidate(candidate)
-        limits = exceeded(space, profiles[like]) if space.limits else {}
-        found.append({**limits, **space.violations(candidate)})
+        found.append(violations(space, candidate, profiles.get(like, {})))
     return found
 
 
@@ -138,7 +137,7 @@ def _parameters(space: Space) -> Table:
         for allocation in branch.layers:
             table.add_row(f"{branch.variant}/layers", str(allocation))
     for named in space.parameters():
-        table.add_row(named.name, str(named.parameter))
+        table.add_row(named.name, str(named.domain))
     for point in space.points:
         table.add_row("tried first", ", ".join(f"{key} {value}" for key, value in point.items()))
     return table

@@ -11,8 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from msarch.config.candidate import Candidate
-from msarch.errors import UserError, unknown
-from search.space.values.value_types import shown
+from msarch.errors import UserError, quoted, unknown
 
 NAMES: dict[str, Callable[[Candidate], float]] = {
     "n_layers": lambda candidate: candidate.model.n_layers,
@@ -60,7 +59,7 @@ class Constraint:
 def parse_constraint(text: object) -> Constraint:
     """The condition in `text`. Raises UserError where it is none."""
     if not isinstance(text, str) or not text.strip() or len(text) > 500:
-        raise UserError(f"must be a condition such as 'n_layers <= 12', got {shown(text)}")
+        raise UserError(f"must be a condition such as 'n_layers <= 12', got {quoted(text)}")
     try:
         tree = ast.parse(_LAYERS.sub(r"layers_at_\1", text.strip()), mode="eval").body
     except (SyntaxError, ValueError, MemoryError, RecursionError):

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from msarch import UserError
-from search.space.space import load_space
+from search.space.load import load_space
 
 
 def test_an_unknown_name_is_answered_with_the_nearest() -> None:

@@ -13,11 +13,15 @@ import pytest
 import yaml
 
 from msarch import UserError
+from search.space.load import load_space
 from search.space.schema.corpus import CorpusSpec
 from search.space.schema.fields import Spec
-from search.space.schema.model import BRANCHES, ModelSpec, TrainingSpec, VariantSpec
-from search.space.schema.space import LimitsSpec, SearchSettings, SpaceSpec
-from search.space.space import Space, load_space
+from search.space.schema.limits import LIMITS_SCHEMA
+from search.space.schema.model import BRANCHES, MODEL_SCHEMA, TRAINING_SCHEMA, VARIANTS_SCHEMA
+from search.space.schema.search import SearchSettings
+from search.space.schema.space import SpaceSpec
+from search.space.space import Space
+from search.space.writer import space_identity, space_yaml
 
 SOUND: dict[str, Any] = {
     "corpus": {"train": "books/*.txt", "validation": "dev.txt", "tokenizer": {"bpe": 512}},
@@ -43,10 +47,10 @@ SOUND: dict[str, Any] = {
 SECTIONS: dict[str, type[Spec]] = {
     "": SpaceSpec,
     "corpus": CorpusSpec,
-    "model": ModelSpec,
-    "model.variant": VariantSpec,
-    "training": TrainingSpec,
-    "limits": LimitsSpec,
+    "model": MODEL_SCHEMA,
+    "model.variant": VARIANTS_SCHEMA,
+    "training": TRAINING_SCHEMA,
+    "limits": LIMITS_SCHEMA,
     "search": SearchSettings,
     **{f"model.variant.{name}": branch for name, branch in BRANCHES.items()},
 }
@@ -95,7 +99,7 @@ def walk() -> Iterator[Malformed]:
                 if not legal(path, value):
                     yield f"{path} = {value!r}", path, changed(path, value)
             yield f"{path} misspelt", prefix + key + "x", changed(prefix + key + "x", 1)
-            if info_kind(spec, key) in ("whole number", "number", "count", "size"):
+            if documented_value(spec, key) in ("whole number", "number", "count", "size"):
                 yield f"{path} negative", path, changed(path, -1)
                 yield f"{path} endless", path, changed(path, 1e300)
                 yield f"{path} reversed", path, changed(path, {"min": 9, "max": 3})
@@ -105,10 +109,10 @@ def walk() -> Iterator[Malformed]:
             yield f"{section} is a list", section, changed(section, [1])
 
 
-def info_kind(spec: type[Spec], key: str) -> str:
-    """The kind of value that the schema documents for a key."""
+def documented_value(spec: type[Spec], key: str) -> str:
+    """What the schema documents as the value for a key."""
     extra: Any = spec.model_fields[key].json_schema_extra
-    return str(extra["kind"])
+    return str(extra["value"])
 
 
 MISSING = ["model", "training", "model.variant", "model.context", "model.d_model", "model.d_head",
@@ -279,7 +283,7 @@ def test_random_damage_is_either_refused_in_one_line_or_harmless(tmp_path: Path)
         for point in loaded.points:
             study.enqueue_trial(loaded.fixed_params(point))
         for _ in range(3):
-            loaded.violations(loaded.suggest(study.ask()))
-        (tmp_path / "again.yaml").write_text(loaded.to_yaml())
-        assert load_space(tmp_path / "again.yaml").identity() == loaded.identity()
+            loaded.constraint_violations(loaded.suggest(study.ask()))
+        (tmp_path / "again.yaml").write_text(space_yaml(loaded))
+        assert space_identity(load_space(tmp_path / "again.yaml")) == space_identity(loaded)
     assert harmless > 10
