@@ -140,7 +140,7 @@ def _check_batches(space: Space) -> None:
         for size, batch in product(contexts, islice(_each(batches), MOST_TRIED)):
             if batch * largest % size:
                 raise UserError(
-                    f"{batch} sequences of {largest} tokens make no whole number of sequences of {size}; choose "
+                    f"{batch} sequences of {largest} tokens do not make a whole number of sequences of {size}; choose "
                     f"contexts that divide {batch * largest}",
                     key=context.path,
                 )

@@ -109,7 +109,7 @@ def parse_objectives(raw: object) -> tuple[str, ...]:
         if not isinstance(name, str) or name not in OBJECTIVES:
             raise UserError(unknown("objective", quoted(name).strip("'"), OBJECTIVES), key=f"[{index}]")
         if name in raw[:index]:
-            raise UserError(f"{name} stands twice", key=f"[{index}]")
+            raise UserError(f"{name} is given twice", key=f"[{index}]")
     if len(raw) not in (2, 3):
         raise UserError(f"must be two or three, such as [perplexity, memory], got {quoted(raw)}")
     if not any(OBJECTIVES[name].quality for name in raw):

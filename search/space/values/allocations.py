@@ -119,7 +119,7 @@ def parse_alternatives(raw: object, name: str) -> tuple[AllocationRange, ...]:
         except UserError as error:
             raise error.under(f"[{index}]") from None
         if allocation in alternatives:
-            raise UserError(f"'{allocation}' stands twice", key=f"[{index}]")
+            raise UserError(f"'{allocation}' is given twice", key=f"[{index}]")
         alternatives.append(allocation)
     return tuple(alternatives)
 
@@ -127,7 +127,7 @@ def parse_alternatives(raw: object, name: str) -> tuple[AllocationRange, ...]:
 def _parse_stage(word: str, text: str) -> StageRange:
     match = _STAGE.fullmatch(word)
     if match is None:
-        raise UserError(f"'{word}' is no stage; write LAYERS@FACTOR, such as '4@1' or '1..6@4', in {quoted(text)}")
+        raise UserError(f"'{word}' is not a stage; write LAYERS@FACTOR, such as '4@1' or '1..6@4', in {quoted(text)}")
     low, high, factor = int(match[1]), int(match[2] or match[1]), int(match[3])
     if factor < 1:
         raise UserError(f"a shortening factor is at least 1, got '{word}'")

@@ -43,7 +43,7 @@ def _distinct(items: list[Any], value_type: ValueType, key: str) -> tuple[Any, .
         except UserError as error:
             raise error.under(place) from None
         if value in values:
-            raise UserError(f"{quoted(item)} stands twice", key=place)
+            raise UserError(f"{quoted(item)} is given twice", key=place)
         values.append(value)
     return tuple(values)
 

@@ -42,18 +42,22 @@ class ValueType:
 
 def whole(value: object) -> int:
     """A whole number; units such as 2M are understood. Raises UserError."""
-    if value is None or isinstance(value, bool | list | dict | tuple):
+    if value is None or isinstance(value, bool | list | dict | tuple) or _is_fraction(value):
         raise UserError(f"must be a whole number, got {quoted(value)}")
-    try:
-        if float(value) != math.floor(float(value)):  # type: ignore[arg-type]
-            raise UserError(f"must be a whole number, got {quoted(value)}")
-    except (ValueError, OverflowError) as error:
-        if isinstance(error, UserError):
-            raise
     number = parse_count(value)
     if number > LARGEST:
         raise UserError(f"{quoted(value)} is too large; the largest is 1e15")
     return number
+
+
+def _is_fraction(value: object) -> bool:
+    if not isinstance(value, float | str):
+        return False
+    try:
+        parsed = float(value)
+    except ValueError:  # a word, or a number with a unit such as 2.5M
+        return False
+    return math.isfinite(parsed) and not parsed.is_integer()
 
 
 def number(value: object) -> float:

@@ -19,7 +19,7 @@ def test_an_unknown_name_is_answered_with_the_nearest() -> None:
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"\xff\xfe\x00", "is no UTF-8 text"),
+        (b"\xff\xfe\x00", "is not UTF-8 text"),
         (b"", "must be a mapping|is missing"),
         (b"# only a comment\n", "is missing"),
         (b"a" * (2**20 + 1), "is too large"),

@@ -43,7 +43,7 @@ def test_a_word_gives_way_to_a_mapping() -> None:
         ("training.tokens", "--set: must be KEY=VALUE"),
         ("=3", "--set: must be KEY=VALUE"),
         ("a..b=3", "--set: must be KEY=VALUE"),
-        ("training.tokens=[1", "--set training.tokens: is no YAML"),
+        ("training.tokens=[1", "--set training.tokens: is not YAML"),
         ("model.variant.top_down.layers[7]=1@1", "--set model.variant.top_down.layers[7]: there is 2 items"),
         ("training=", "--set training: must be a mapping"),
     ],
