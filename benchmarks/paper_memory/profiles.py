@@ -95,6 +95,7 @@ class Profiles:
 def conditions() -> list[Condition]:
     """All of them, those of the paper's day first."""
     ways = itertools.product(BATCHES, ("unfused", "fused"), ("full", "chunked"), ("none", "block"))
+    # `product` forgets that these words are literals.
     return [Condition(batch, *way) for batch, *way in ways]  # type: ignore[arg-type]
 
 

@@ -11,9 +11,15 @@ from msarch import Candidate, CorpusConfig, ModelConfig, TokenizerConfig, Traini
 from msarch.config import MODEL_CHOICES, TRAINING_CHOICES
 
 MODEL: dict[str, Any] = {
-    "variant": "retina", "layers": "2@1", "d_model": 32, "n_heads": 2, "vocab_size": 99, "context": 64,
-    "retina_factors": (1, 4), "retina_windows": (8,),
-}  # fmt: skip
+    "variant": "retina",
+    "layers": "2@1",
+    "d_model": 32,
+    "n_heads": 2,
+    "vocab_size": 99,
+    "context": 64,
+    "retina_factors": (1, 4),
+    "retina_windows": (8,),
+}
 SOUND: dict[type, dict[str, Any]] = {
     ModelConfig: MODEL,
     TrainingConfig: {"batch_size": 2},

@@ -21,9 +21,16 @@ def read(folder: Path, text: str) -> Candidate:
 
 def test_a_recorded_candidate_is_read_as_it_was(tmp_path: Path) -> None:
     model = ModelConfig(
-        variant="retina", layers="2@1", d_model=32, n_heads=2, vocab_size=99, context=64, dropout=0.1,
-        retina_factors=(1, 4), retina_windows=(8,),
-    )  # fmt: skip
+        variant="retina",
+        layers="2@1",
+        d_model=32,
+        n_heads=2,
+        vocab_size=99,
+        context=64,
+        dropout=0.1,
+        retina_factors=(1, 4),
+        retina_windows=(8,),
+    )
     training = TrainingConfig(batch_size=3, learning_rate=1e-3, rungs=(0.5, 1.0), dtype="bfloat16")
     for each in (model, MODEL):
         candidate = Candidate(model=each, training=training, corpus=CorpusConfig(), seed=7)

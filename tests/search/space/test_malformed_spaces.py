@@ -115,10 +115,20 @@ def documented_value(spec: type[Spec], key: str) -> str:
     return str(extra["value"])
 
 
-MISSING = ["model", "training", "model.variant", "model.context", "model.d_model", "model.d_head",
-           "training.batch_size", "model.variant.vanilla.layers", "model.variant.retina.retina_factors",
-           "model.variant.retina.retina_windows"]  # fmt: skip
+MISSING = [
+    "model",
+    "training",
+    "model.variant",
+    "model.context",
+    "model.d_model",
+    "model.d_head",
+    "training.batch_size",
+    "model.variant.vanilla.layers",
+    "model.variant.retina.retina_factors",
+    "model.variant.retina.retina_windows",
+]
 
+# A table: the formatter would give each of a case's values a line.
 CROSSED: list[tuple[str, Any, str, str]] = [
     ("model.d_head", 24, "model.d_head", "heads of width 24 do not divide d_model 32"),
     ("model.d_model", {"min": 32, "max": 64, "step": 8}, "model.d_head", "heads of width 16 do not divide d_model 40"),
@@ -187,6 +197,7 @@ CROSSED: list[tuple[str, Any, str, str]] = [
 ]  # fmt: skip
 
 
+# The formatter would give each value a line.
 JUNK: tuple[Any, ...] = (
     None, True, 0, 1, 3, 16, 64, 1e-3, 1e300, 10**15, "", "x", "1 2", "2M", "4@1", "1..3@4 1@1", "0..0@1", "1@1 1@1",
     [], [1], ["1 4"], {"values": [16, 32]}, {"min": 1, "max": 4}, {"min": 16, "max": 64, "step": 16}, "bytes", "a\nb",

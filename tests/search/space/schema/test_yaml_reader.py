@@ -10,6 +10,7 @@ from msarch import UserError
 from search.space.schema.yaml_reader import format_path, parse_path, read_yaml
 
 
+# The formatter would give each pair a line.
 @pytest.mark.parametrize(
     ("written", "value"),
     [
