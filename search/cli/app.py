@@ -201,7 +201,7 @@ def _option(name: str, parse: Any, text: str | None) -> int | None:
 def main() -> None:
     """The entry point. Exit status 0, 1 (a reproduction that disagrees), 2 (a mistake) or 130 (Ctrl-C)."""
     try:
-        status = app(standalone_mode=False)
+        status = app(prog_name="msarch", standalone_mode=False)
     except UserError as error:
         sys.exit(_complain(str(error)))
     except TyperException as error:
