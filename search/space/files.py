@@ -22,6 +22,12 @@ def shipped_spaces() -> dict[str, str]:
     return found
 
 
+def space_summary(text: str) -> str:
+    """What a space is for: the comment in its first line, or nothing where there is none."""
+    first = text.lstrip().partition("\n")[0]
+    return first.removeprefix("#").strip() if first.startswith("#") else ""
+
+
 def find_space(source: str | Path) -> tuple[str, str]:
     """The text of a space and the name that errors show. Raises UserError where there is none."""
     path, name = Path(source), str(source)
