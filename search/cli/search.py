@@ -15,7 +15,8 @@ from search.ledger.folder import JOURNAL
 from search.results.results import load_results
 from search.show.terminal.front_table import format_front
 from search.space.limits import check_limits
-from search.space.space import Space, load_space
+from search.space.load import load_space
+from search.space.space import Space
 
 
 def launch_search(
@@ -39,7 +40,7 @@ def launch_search(
         space.name,
         trials or space.search.trials,
         space.objectives,
-        tokens_per_trial=space.smallest().training.tokens,
+        tokens_per_trial=space.tokens_per_trial,
         records=earlier,
     )
     with display, text_warnings_to(display.message):
