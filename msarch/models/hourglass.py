@@ -65,8 +65,8 @@ class Rejoin(nn.Module):
         """The null state starts near zero."""
         nn.init.normal_(self.null, std=0.02)
 
-    def places(self, length: int, states: int, device: torch.device) -> tuple[Tensor, Tensor]:
-        """(N,) and (1 + M,): where the fine states stand, and from where on each coarse one may be read."""
+    def token_positions(self, length: int, states: int, device: torch.device) -> tuple[Tensor, Tensor]:
+        """(N,) and (1 + M,): where the fine states stand, and from which token on each coarse one may be read."""
         return last_tokens(length, self.finer, device), null_first(last_tokens(states, self.coarser, device))
 
     def forward(self, fine_BND: Tensor, coarse_BMD: Tensor) -> Tensor:
@@ -76,7 +76,7 @@ class Rejoin(nn.Module):
         out: Tensor = fine_BND + self.upsample(self.project(self.norm(coarse)), length)
         # A stream too short for a single state has nobody to read.
         if self.reading is not None and length:
-            out = self.reading(out, coarse, *self.places(length, coarse_BMD.shape[1], fine_BND.device))
+            out = self.reading(out, coarse, *self.token_positions(length, coarse_BMD.shape[1], fine_BND.device))
         return out
 
 

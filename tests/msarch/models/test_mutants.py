@@ -56,8 +56,8 @@ def shifted(at_M: Tensor, tokens: int) -> Tensor:
 class ShiftedAggregation(Aggregation):
     shift = 0
 
-    def places(self, length: int, device: torch.device) -> tuple[Tensor, Tensor]:
-        at_T, at_M = super().places(length, device)
+    def token_positions(self, length: int, device: torch.device) -> tuple[Tensor, Tensor]:
+        at_T, at_M = super().token_positions(length, device)
         return at_T, shifted(at_M, self.shift)
 
 
@@ -170,8 +170,8 @@ def test_the_good_start_of_a_top_down_model_would_hide_the_naive_repeat() -> Non
 class ShiftedRejoin(Rejoin):
     shift = 0
 
-    def places(self, length: int, states: int, device: torch.device) -> tuple[Tensor, Tensor]:
-        at_N, at_M = super().places(length, states, device)
+    def token_positions(self, length: int, states: int, device: torch.device) -> tuple[Tensor, Tensor]:
+        at_N, at_M = super().token_positions(length, states, device)
         return at_N, shifted(at_M, self.shift)
 
 
