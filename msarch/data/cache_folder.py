@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+from msarch.atomic_files import atomic_write
 from msarch.errors import UserError
 
 fcntl: Any = None
@@ -35,14 +36,12 @@ def cache_base() -> Path:
     return base.absolute()
 
 
-def write_aside(path: Path, content: bytes) -> None:
-    """Writes a file so that it is there completely or not at all. Raises UserError where that is impossible."""
+def write_cached(path: Path, content: bytes) -> None:
+    """Writes a file of the cache, whole or not at all. Raises UserError where the cache cannot be written."""
     try:
-        handle, aside = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-        Path(aside).chmod(0o644)  # temporary files are private; a cache may be shared
-        Path(aside).replace(path)
+        with atomic_write(path) as temporary:
+            temporary.write_bytes(content)
+            temporary.chmod(0o644)  # a cache may be shared, whatever this user's new files are
     except OSError as error:
         raise _unusable(path.parent, error) from None
 

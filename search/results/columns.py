@@ -40,6 +40,7 @@ OUTCOMES: dict[str, Column] = {
     "parameters": Column("Int64", "", "trained parameters"),
     "parameters_embedding": Column("Int64", "", "of these, in embeddings"),
     "flops_per_token": Column("Float64", "FLOP/token", "operations of a training step, forward and backward"),
+    "flops_per_token_forward": Column("Float64", "FLOP/token", "operations of its forward pass alone"),
     "step_seconds": Column("Float64", "s", "mean time of a training step"),
     "seconds": Column("Float64", "s", "training time; 0 where nothing was trained"),
     "seed": Column("Int64", "", "seed of the weights and of the data order"),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from msarch.config.candidate import Candidate
 from msarch.config.corpus import CorpusConfig
 from msarch.errors import UserError, unknown
+from msarch.perplexity import perplexity
 from msarch.units import format_bytes
 from search.ledger.records import TrialRecord
 
@@ -111,7 +111,7 @@ def compare(record: TrialRecord, trainer: Trainer, weights: Path) -> Reproductio
     for point, validation in zip(record.curve, trainer.curve, strict=False):
         name = f"loss at {validation.tokens:,} tokens"
         figures.append(Figure(name, point.loss, validation.loss, lambda value: f"{value:.6f}"))
-    perplexities = math.exp(record.loss), math.exp(again.loss)
+    perplexities = perplexity(record.loss), perplexity(again.loss)
     figures.append(Figure("perplexity", *perplexities, lambda value: f"{value:.4f}"))
     figures.append(Figure("bits per byte", record.bits_per_byte, again.bits_per_byte, lambda value: f"{value:.6f}"))
     return Reproduction(figures, _same_weights(trainer, weights), _test(trainer))

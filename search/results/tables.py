@@ -11,13 +11,14 @@ from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from msarch.atomic_files import written_aside
+from msarch.atomic_files import atomic_write
 from msarch.config import ModelConfig, TrainingConfig
 from msarch.config.variants import options_without_effect
+from msarch.perplexity import perplexity
 from search.ledger.records import CurvePoint, TrialRecord
 from search.results.columns import COLUMNS, CURVE_COLUMNS, Column, column_name
 from search.results.front import pareto_front
-from search.results.measures import measure, perplexity
+from search.results.measures import measure
 from search.space.objectives import DEFAULT_OBJECTIVES
 
 if TYPE_CHECKING:
@@ -78,15 +79,15 @@ def curves_frame(records: Iterable[TrialRecord]) -> pd.DataFrame:
 
 
 def write_tables(folder: Path, records: Sequence[TrialRecord], objectives: Sequence[str] = DEFAULT_OBJECTIVES) -> None:
-    """Writes trials.csv, curves.csv and pareto.csv into `folder`, each aside and then renamed."""
+    """Writes trials.csv, curves.csv and pareto.csv into `folder`, each whole or not at all."""
     frames = {
         "trials.csv": trials_frame(records),
         "curves.csv": curves_frame(records),
         "pareto.csv": pareto_frame(records, objectives),
     }
     for name, frame in frames.items():
-        with written_aside(Path(folder) / name) as aside:
-            frame.to_csv(aside, index=False, lineterminator="\n")
+        with atomic_write(Path(folder) / name) as temporary:
+            frame.to_csv(temporary, index=False, lineterminator="\n")
 
 
 def read_trials(path: Path) -> pd.DataFrame:
