@@ -28,6 +28,7 @@ from search.cli.options import (
     with_conditions,
     words,
 )
+from search.cli.text_warnings import text_warnings_to
 from search.results.conditions import Conditions
 
 app = typer.Typer(
@@ -190,6 +191,8 @@ def spaces(
             raise UserError("draws one model, of its own file; leave SPACE and --set out", key="--draw")
         draw_model(draw)
     elif space is None:
+        if overrides:
+            raise UserError("changes one space; name it, or leave --set out", key="--set")
         list_spaces()
     else:
         show_space(space, overrides or [], sample)
@@ -198,7 +201,8 @@ def spaces(
 def main() -> None:
     """The entry point. Exit status 0, 1 (a reproduction that disagrees), 2 (a mistake) or 130 (Ctrl-C)."""
     try:
-        status = app(prog_name="msarch", standalone_mode=False)
+        with text_warnings_to(lambda line: print(line, file=sys.stderr)):
+            status = app(prog_name="msarch", standalone_mode=False)
     except UserError as error:
         sys.exit(_complain(str(error)))
     except TyperException as error:

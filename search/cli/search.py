@@ -10,11 +10,13 @@ from rich.table import Table
 from rich.text import Text
 
 from msarch.units import format_bytes, format_count, format_seconds
+from search.cli.text_warnings import text_warnings_to
 from search.ledger.folder import JOURNAL
 from search.results.results import load_results
 from search.show.terminal.front_table import format_front
 from search.space.limits import check_limits
-from search.space.space import Space, load_space
+from search.space.load import load_space
+from search.space.space import Space
 
 
 def launch_search(
@@ -38,10 +40,10 @@ def launch_search(
         space.name,
         trials or space.search.trials,
         space.objectives,
-        tokens_per_trial=space.smallest().training.tokens,
+        tokens_per_trial=space.tokens_per_trial,
         records=earlier,
     )
-    with display:
+    with display, text_warnings_to(display.message):
         run_search(
             source,
             out,

@@ -68,19 +68,41 @@ class Reproduction:
 
 
 def with_corpus(candidate: Candidate, overrides: Sequence[str]) -> Candidate:
-    """The candidate with its corpus elsewhere: ``corpus.train=...`` and so on. The text must be the same.
+    """The candidate with its corpus elsewhere: ``corpus.train=...`` and so on, as ``search --set`` reads them.
 
-    Raises UserError on another key.
+    Raises UserError on another key, and where the text is not the recorded one: it is read and checked, since
+    tokens in the cache would do without it.
     """
-    corpus = candidate.corpus
-    for override in overrides:
-        key, separator, value = override.partition("=")
-        name = key.removeprefix("corpus.")
-        if not separator or not key.startswith("corpus.") or name not in ("train", "validation", "test"):
-            legal = ("corpus.train", "corpus.validation", "corpus.test")
-            raise UserError(unknown("key", key, legal) + ", each as KEY=PATTERN", key="--set")
-        corpus = replace(corpus, **{name: tuple(value.split())})  # type: ignore[arg-type]
+    if not overrides:
+        return candidate
+    from msarch.data.corpus import read_corpus
+
+    changes: dict[str, Any] = dict(map(_parse_override, overrides))
+    try:
+        corpus = replace(candidate.corpus, **changes)
+    except UserError as error:
+        raise error.under("corpus") from None
+    read_corpus(corpus)
     return replace(candidate, corpus=corpus)
+
+
+def _parse_override(override: str) -> tuple[str, tuple[str, ...]]:
+    """A split and its patterns, none where the value is empty."""
+    from search.space.schema.corpus import parse_patterns
+    from search.space.schema.yaml_reader import read_yaml
+
+    key, separator, value = override.partition("=")
+    if not separator:
+        raise UserError(f"must be KEY=PATTERN, such as corpus.train=books/*.txt, got '{override}'", key="--set")
+    if key not in _MOVABLE:
+        raise UserError(unknown("key", key, _MOVABLE) + ", each as KEY=PATTERN", key="--set")
+    try:
+        return _MOVABLE[key], parse_patterns(read_yaml(value, "").data) if value.strip() else ()
+    except UserError as error:
+        raise UserError(error.message, key=f"--set {key}") from None
+
+
+_MOVABLE = {f"corpus.{split}": split for split in ("train", "validation", "test")}
 
 
 def open_corpus(corpus: CorpusConfig) -> TokenSet:
