@@ -64,7 +64,7 @@ def search(
     ray_address: Annotated[str | None, typer.Option(metavar="A", help="A Ray cluster: auto, or HOST:PORT.")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Tell what the search would cost, and stop.")] = False,
 ) -> None:
-    """Search a space; the same command again goes on where it ended."""
+    """Search a space; run the same command again to resume."""
     from search.cli.search import dry_run_search, launch_search
 
     settings = overrides or []

@@ -1,4 +1,4 @@
-"""What the command line does with a results folder: show its front, write its report, train a trial again."""
+"""`msarch pareto`, `report` and `reproduce`: what the command line does with a results folder."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ def write_report(folder: Path, html: Path | None) -> None:
     """Write the report again, into the folder or elsewhere."""
     target = html or folder / "report.html"
     if target.suffix != ".html":
-        raise UserError(f"'{target.name}' is no page: end it in .html", key="--html")
+        raise UserError(f"'{target.name}' must end in .html: a report is a web page", key="--html")
     _write(load_results(folder), target)
 
 

@@ -93,7 +93,7 @@ class Results:
         except ValueError as error:
             raise UserError(f"is damaged ({error}); restore it from a copy, or delete it", file=str(path)) from None
         if not isinstance(found, dict):
-            raise UserError("is damaged: no mapping; restore it from a copy, or delete it", file=str(path))
+            raise UserError("is damaged: it holds no mapping; restore it from a copy, or delete it", file=str(path))
         return found
 
     @cached_property

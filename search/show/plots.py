@@ -40,7 +40,7 @@ def write_plot(
 
     path = Path(path)
     if path.suffix.lower() not in SUFFIXES:
-        raise UserError(f"'{path.name}' names no picture this can write: end it in {', '.join(SUFFIXES)}")
+        raise UserError(f"cannot draw '{path.name}': its name must end in one of {', '.join(SUFFIXES)}")
     figure = front_figure(records, objectives, limits, title, conditions)
     with atomic_write(path) as temporary, rc_context(_STYLE):
         # without a date the same search gives the same bytes
