@@ -29,20 +29,19 @@ def launch_search(
     ray_address: str | None,
 ) -> None:
     """Run a search with a display, then show its front and where its report is."""
-    from search.run.run_search import run_search
+    from search.run.request import check_number
     from search.show.terminal.display import SearchDisplay
 
+    check_number("time_budget", time_budget, key="--time-budget")
     space = load_space(source, overrides)
     folder = out or Path("results") / space.name
-    earlier = load_results(folder).records if (folder / JOURNAL).is_file() else []
-    display = SearchDisplay(
-        space.name,
-        trials or space.search.trials,
-        space.objectives,
-        tokens_per_trial=space.smallest().training.tokens,
-        records=earlier,
-    )
-    with display:
+    total, tokens = trials or space.search.trials, space.smallest().training.tokens
+    with SearchDisplay(space.name, total, space.objectives, tokens_per_trial=tokens) as display:
+        display.phase("starting")  # at once: what is imported now takes seconds
+        from search.run.run_search import run_search
+
+        if (folder / JOURNAL).is_file():
+            display.resume(load_results(folder).records)
         run_search(
             source,
             out,

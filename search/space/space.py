@@ -40,6 +40,7 @@ class Space:
         search: sampler, pruner, trials, seed and so on.
         constraints: conditions that make a candidate infeasible.
         points: known designs that are tried first, as written.
+        overrides: those that `load_space` applied to the file.
     """
 
     name: str
@@ -55,6 +56,7 @@ class Space:
     search: SearchSettings
     constraints: tuple[Constraint, ...] = ()
     points: tuple[dict[str, Any], ...] = ()
+    overrides: tuple[str, ...] = ()
 
     def suggest(self, trial: Suggests) -> Candidate:
         """A candidate, drawn through Optuna's suggest API."""
@@ -173,6 +175,6 @@ def load_space(source: str | Path, overrides: Sequence[str] = ()) -> Space:
     for override in overrides:
         apply_override(document, override)
     try:
-        return Space(**build_space(document.data, file))
+        return Space(**build_space(document.data, file), overrides=tuple(overrides))
     except UserError as error:
         raise document.place(error) from None
