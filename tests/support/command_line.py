@@ -31,7 +31,6 @@ def msarch(*arguments: object, cwd: Path, **environment: str) -> subprocess.Comp
         env={**os.environ, "PYTHONPATH": str(ROOT), "MSARCH_CACHE": str(cwd / ".cache"), **environment},
         capture_output=True,
         text=True,
-        timeout=200,
         check=False,
     )
 
