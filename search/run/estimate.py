@@ -1,13 +1,15 @@
 """From a few trials that were timed to a range of seconds for a whole search.
 
-The lower end supposes all that may make a search shorter than its sample foretells, the upper end all that may make
-it longer:
+What may make a search shorter or longer than its sample foretells:
 
-* The sampler draws its first trials at random; later ones may all be of the faster half, or of the slower half.
+* The sampler draws its first trials at random; later ones may be of the faster half, or of the slower half.
 * A pruner may halve the trials that follow the first ones, or stop none.
+* The machine may be somewhat less or more busy than during the measurement.
 * At the end one slot may train the slowest candidate while the others have nothing left to do.
 * Proposals are profiled while trials train; on cores that are all busy that takes time from them.
-* The machine may be somewhat less or more busy than during the measurement.
+
+Hardly ever does all of this happen at once, so the factors are combined as independent errors are: the root of the
+sum of the squares of their logarithms.
 """
 
 from __future__ import annotations
@@ -71,28 +73,40 @@ def estimate_search(
         slot_start: seconds that a worker takes to start.
         proposals: seconds of profiling, for all proposals.
     """
-    low, high = _training(times, min(trials, random_trials), trials)
-    if prunes and trials > UNPRUNED + slots:
-        low *= (UNPRUNED + slots + PRUNED * (trials - UNPRUNED - slots)) / trials
-    tail = max(times) * (1 - 1 / slots)
+    at_random = min(trials, random_trials)
+    prunes = prunes and trials > UNPRUNED + slots
+    expected = mean(times) * trials
+    shorter = [_drawn(times, at_random, trials, faster=True), *_chance(times, at_random, expected), BUSIER[0]]
+    longer = [_drawn(times, at_random, trials, faster=False), *_chance(times, at_random, expected), BUSIER[1]]
+    if prunes:
+        shorter.append((UNPRUNED + slots + PRUNED * (trials - UNPRUNED - slots)) / trials)
+    longer.append(1 + max(times) * (slots - 1) / expected)  # the last trial, alone
     startup = FIXED[0] + STARTS[0] * slot_start, FIXED[1] + STARTS[1] * slot_start
-    least = BUSIER[0] * low / slots + PER_TRIAL[0] * trials / slots
-    most = BUSIER[1] * (high / slots + tail + proposals) + PER_TRIAL[1] * trials / slots
+    least = (expected + PER_TRIAL[0] * trials) / slots / _together(shorter)
+    most = (expected / slots + proposals) * _together(longer) + PER_TRIAL[1] * trials / slots
     return Estimate(
         seconds=(startup[0] + least, startup[1] + most),
         startup=startup,
         trial=(min(times), max(times)),
-        prunes=prunes and trials > UNPRUNED + slots,
+        prunes=prunes,
     )
 
 
-def _training(times: Sequence[float], at_random: int, trials: int) -> Range:
-    """Seconds of all trials one after another: random ones, then others of the sample's faster or slower half."""
-    ordered, half = sorted(times), max(1, len(times) // 2)
-    fast, slow, learnt = mean(ordered[:half]), mean(ordered[-half:]), trials - at_random
-    # The sum of new draws about a mean that is itself an estimate.
-    spread = stdev(times) if len(times) > 1 else 0.0
-    error = SIGMA * spread * math.sqrt(at_random * (1 + at_random / len(times)))
-    low = max(at_random * mean(times) - error, at_random * ordered[0])
-    high = min(at_random * mean(times) + error, at_random * ordered[-1])
-    return low + learnt * fast, high + learnt * slow
+def _drawn(times: Sequence[float], at_random: int, trials: int, *, faster: bool) -> float:
+    """By what factor trials take less or more where the sampler prefers the faster or the slower half."""
+    ordered, half = sorted(times, reverse=not faster), max(1, len(times) // 2)
+    share = at_random / trials
+    return share + (1 - share) * mean(ordered[:half]) / mean(times)
+
+
+def _chance(times: Sequence[float], at_random: int, expected: float) -> list[float]:
+    """By what factor random trials differ from the sample by chance: their sum, and the sample's mean."""
+    if len(times) < 2:
+        return []
+    error = SIGMA * stdev(times) * math.sqrt(at_random * (1 + at_random / len(times)))
+    return [1 + error / expected]
+
+
+def _together(factors: Sequence[float]) -> float:
+    """One factor, at least 1, for several that may or may not meet."""
+    return math.exp(math.sqrt(sum(math.log(factor) ** 2 for factor in factors)))

@@ -82,9 +82,10 @@ def plan_search(
     *,
     concurrent: int | None = None,
     sample: int = SAMPLE,
+    timed: int = TIMED,
     watcher: Watcher | None = None,
 ) -> Plan:
-    """Read the text, draw `sample` candidates, profile them, and begin to train a few. Writes to the token cache alone.
+    """Read the text, draw `sample` candidates, profile them, begin to train `timed`. Writes to the token cache alone.
 
     Raises:
         UserError: no candidate of the sample meets the limits, the text is not right, or a number is not.
@@ -102,7 +103,7 @@ def plan_search(
     trials = trials or space.search.trials
     device, measured_on, slots = _machine(concurrent or space.search.concurrent)
     slots = min(slots, trials)
-    timed, slot_start = time_candidates(admitted, slots, device)
+    timings, slot_start = time_candidates(admitted, slots, device, at_least=timed)
     counts = Counter(name for item in drawn for name in item.excluded_by)
     memory = [item.profile["memory_bytes"] for item in admitted]
     return Plan(
@@ -113,11 +114,11 @@ def plan_search(
         trials=trials,
         tokens=trials * max(item.candidate.training.tokens for item in admitted),
         concurrent=slots,
-        timed=len(timed),
-        speed=_speeds(timed),
+        timed=len(timings),
+        speed=_speeds(timings),
         measured_on=measured_on,
         time=estimate_search(
-            [timing.trial_seconds(candidate) for candidate, timing in timed],
+            [timing.trial_seconds(candidate) for candidate, timing in timings],
             trials=trials,
             slots=slots,
             random_trials=trials if space.search.sampler in ("random", "grid") else space.search.startup,
@@ -154,7 +155,7 @@ def draw_candidates(space: Space, count: int) -> list[Candidate]:
 
 
 def time_candidates(
-    admitted: Sequence[Drawn], slots: int, device: str, *, at_least: int = TIMED
+    admitted: Sequence[Drawn], slots: int, device: str, *, at_least: int
 ) -> tuple[list[tuple[Candidate, Timing]], float]:
     """Candidates from cheap to costly with what they take, all slots busy; and the seconds that a slot takes to start.
 

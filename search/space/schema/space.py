@@ -129,7 +129,7 @@ class SearchSettings(Spec):
         kind="whole number", example="concurrent: 2", default=None, shown="one a core, or one a GPU",
     )  # fmt: skip
     time_budget: leaf(_parse_time) = key(  # type: ignore[valid-type]
-        "When to stop proposing, whatever is left of `trials`.",
+        "When to stop, counted from the first training step, whatever is left of `trials`.",
         kind="duration", example="time_budget: 2h", default=None, shown="none",
     )  # fmt: skip
 

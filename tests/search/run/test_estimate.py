@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import heapq
 import random
+from statistics import median
 
 import pytest
 
@@ -30,7 +31,7 @@ def play(generator: random.Random, times: list[float], trials: int, slots: int, 
 @pytest.mark.parametrize("bias", [-0.8, 0.0, 0.8])
 def test_searches_played_through_fall_into_the_range(trials: int, slots: int, bias: float) -> None:
     generator = random.Random(trials)
-    inside = 0
+    inside, widths = 0, []
     for _ in range(100):
         times = [generator.lognormvariate(2, 0.6) for _ in range(400)]
         sample = sorted(generator.sample(times, 60))[3::8]  # evenly from cheap to costly, as a plan chooses
@@ -38,9 +39,10 @@ def test_searches_played_through_fall_into_the_range(trials: int, slots: int, bi
             sample, trials=trials, slots=slots, random_trials=10, prunes=True, slot_start=2.0, proposals=0.2 * trials
         )
         low, high = found.seconds
-        assert low < high < (8 if trials == 3 else 5) * low
+        widths.append(high / low)
         inside += low <= play(generator, times, trials, slots, bias=bias, prunes=True) <= high
-    assert inside >= 95
+    assert inside >= (95 if bias == 0 else 85)
+    assert min(widths) > 1 and median(widths) < 5
 
 
 def test_without_a_pruner_the_range_is_narrower() -> None:
@@ -51,7 +53,7 @@ def test_without_a_pruner_the_range_is_narrower() -> None:
         assert found.prunes == prunes
         return found.seconds[1] / found.seconds[0]
 
-    assert width(False) < 2.2 < width(True)
+    assert width(False) < 2.1 < width(True)
 
 
 def test_one_trial_timed_is_enough() -> None:

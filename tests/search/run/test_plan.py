@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from msarch.errors import UserError
-from search.run.plan import TIMED, plan_search
+from search.run.plan import plan_search
 from search.run.run_search import run_search
 from search.run.timing import time_on_slots
 from search.space.space import load_space
@@ -37,21 +37,22 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_a_plan_adds_up() -> None:
-    free = plan_search(load_space("space.yaml"), sample=12, concurrent=1)
+    free = plan_search(load_space("space.yaml"), sample=12, timed=3, concurrent=1)
     assert (free.admitted, free.share, free.excluded) == (12, 1.0, {})
-    assert free.tokens == 2_000_000 and free.timed == TIMED
+    assert free.tokens == 2_000_000 and free.timed == 3
     assert free.memory[0] < free.memory[1] < free.memory[2]
     (low, high), (fastest, slowest) = free.time.seconds, free.time.trial
     assert 0 < fastest < slowest and free.time.startup[1] < high
     assert free.time.startup[0] + 10 * fastest < low < 20 * slowest + free.time.startup[1] < 2 * high
-    tight = plan_search(load_space("space.yaml", [f"limits.memory={free.memory[1]}"]), sample=12, concurrent=1)
+    limited = load_space("space.yaml", [f"limits.memory={free.memory[1]}"])
+    tight = plan_search(limited, sample=12, timed=1, concurrent=1)
     assert 0 < tight.admitted < 12 and tight.excluded == {"memory": 12 - tight.admitted}
     assert tight.memory[2] <= free.memory[1]
 
 
 def test_a_limit_that_nothing_of_the_sample_meets_is_told_with_the_smallest() -> None:
-    with pytest.raises(UserError, match=r"the parameters of 20k; the smallest has"):
-        plan_search(load_space("space.yaml", ["limits.parameters=20k"]), sample=4)
+    with pytest.raises(UserError, match=r"the parameters of 8k; the smallest has"):
+        plan_search(load_space("space.yaml", ["limits.parameters=8k"]), sample=4)
 
 
 @pytest.mark.parametrize("name", ["trials", "concurrent"])
