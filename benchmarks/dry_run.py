@@ -49,9 +49,9 @@ class Outcome:
         low, high = self.planned
         if low <= self.actual <= high:
             return "inside"
-        return (
-            f"{low / self.actual:.1f} times too long" if self.actual < low else f"{self.actual / high:.1f} times over"
-        )
+        if self.actual < low:
+            return f"{low / self.actual:.1f} times shorter"
+        return f"{self.actual / high:.1f} times longer"
 
 
 def main() -> None:

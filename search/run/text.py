@@ -1,4 +1,4 @@
-"""The text of a search: read and encoded before anything is proposed, so that what is wrong with it is told at once."""
+"""The text of a search: read and encoded before anything is proposed, so that an error in it comes first."""
 
 from __future__ import annotations
 

@@ -103,7 +103,7 @@ class CoordinatedSearcher(Searcher):
         return Searcher.FINISHED if self._stop.is_set or finished else None
 
     def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
-        """A trial has ended; what it achieved was told at its last rung, so only losses are news."""
+        """A trial has ended; its last rung's report said how, so only lost processes are news."""
         if error:
             number = self._numbers[trial_id]
             text = "its process was lost, also when it was started again; memory may have run out"

@@ -75,7 +75,7 @@ def prepare_environment(address: str | None) -> None:
     """Set what Ray reads when it is imported; to be called before anything imports it."""
     os.environ.update(QUIET)
     if address is not None and (Path.home() / ".ray" / "auth_token").is_file():
-        # A head node asks for this token by default, but who joins it has to be told to show it.
+        # A head node asks for this token by default, but nodes that join show it only on request.
         os.environ.setdefault("RAY_AUTH_MODE", "token")
 
 
@@ -85,7 +85,7 @@ def check_address(address: str) -> None:
     if address == "auto":
         return
     if not host or not port.isdigit():
-        raise UserError(f"'{address}' is no address; write auto, or HOST:PORT", key="--ray-address")
+        raise UserError(f"'{address}' is not an address; write auto, or HOST:PORT", key="--ray-address")
     try:
         socket.create_connection((host, int(port)), timeout=10).close()
     except OSError as error:
@@ -171,7 +171,7 @@ def _writes_to(stream: object, number: int) -> bool:
 
 class _Log(logging.FileHandler):
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - logging's name
-        """A log that cannot be written, on a full disk say, is no reason to write to the terminal."""
+        """A log that cannot be written, on a full disk say, must not write to the terminal instead."""
 
 
 @contextmanager

@@ -28,7 +28,7 @@ from msarch.training.trainer import NonFiniteLoss, Trainer, Validation
 from search.run.ray.memory_cap import MemoryCap, cap_of, tried_bytes
 
 FIRST_STEP_LIMIT, SHORTEST_LIMIT, PATIENCE = 6 * 3600, 900, 20
-"""Seconds after which a step counts as hung: at first, at least, and as a multiple of what the last rung foretells."""
+"""Seconds after which a step counts as hung: at first, at least, and as a multiple of what follows from the last rung."""
 
 LOCK_PATIENCE = 120.0
 """Seconds to wait for another process that trains the same trial: one left by a killed search ends by itself."""
@@ -114,7 +114,7 @@ class TrialWorker:
             self._cap.lift()
 
     def _ran_out(self, error: BaseException) -> dict[str, Any]:
-        """What a trial needs at least that ran out of memory: its peak, and the allocation that did not fit."""
+        """For a trial that ran out of memory: the least it needs, its peak and the allocation that did not fit."""
         peak = 0
         if self._device == "cuda":
             peak = self._trainer.measured_bytes() if self._trainer else torch.cuda.max_memory_allocated()

@@ -1,6 +1,6 @@
 """How fast a running search trains, and how long it will still take.
 
-Time counts from the first training step of any trial: the start of Ray and of its workers is no training. Between
+Time counts from the first training step of any trial: the start of Ray and of its workers is not training. Between
 two validations a trial is taken to train at the speed it had before.
 """
 
