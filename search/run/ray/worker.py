@@ -28,7 +28,7 @@ from msarch.training.trainer import NonFiniteLoss, Trainer, Validation
 from search.run.ray.memory_cap import MemoryCap, cap_of, tried_bytes
 
 FIRST_STEP_LIMIT, SHORTEST_LIMIT, PATIENCE = 6 * 3600, 900, 20
-"""Seconds after which a step counts as hung: at first, at least, and as a multiple of what follows from the last rung."""
+"""Seconds after which a step counts as hung: at first, at least, and as a multiple of the time expected."""
 
 LOCK_PATIENCE = 120.0
 """Seconds to wait for another process that trains the same trial: one left by a killed search ends by itself."""
