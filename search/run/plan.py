@@ -104,29 +104,36 @@ def plan_search(
     device, measured_on, slots = _machine(concurrent or space.search.concurrent)
     slots = min(slots, trials)
     timings, slot_start = time_candidates(admitted, slots, device, at_least=timed)
-    counts = Counter(name for item in drawn for name in item.excluded_by)
-    memory = [item.profile["memory_bytes"] for item in admitted]
+    estimate = estimate_search(
+        [timing.trial_seconds(candidate) for candidate, timing in timings],
+        trials=trials,
+        slots=slots,
+        random_trials=trials if space.search.sampler in ("random", "grid") else space.search.startup,
+        prunes=space.search.pruner != "none",
+        slot_start=slot_start,
+        proposals=profile_seconds * trials * sample / len(admitted),
+    )
     return Plan(
-        sampled=sample,
-        admitted=len(admitted),
-        excluded=dict(counts.most_common()),
-        memory=(min(memory), round(median(memory)), max(memory)),
+        **_figures(drawn, admitted),
         trials=trials,
         tokens=trials * max(item.candidate.training.tokens for item in admitted),
         concurrent=slots,
         timed=len(timings),
         speed=_speeds(timings),
         measured_on=measured_on,
-        time=estimate_search(
-            [timing.trial_seconds(candidate) for candidate, timing in timings],
-            trials=trials,
-            slots=slots,
-            random_trials=trials if space.search.sampler in ("random", "grid") else space.search.startup,
-            prunes=space.search.pruner != "none",
-            slot_start=slot_start,
-            proposals=profile_seconds * trials * sample / len(admitted),
-        ),
+        time=estimate,
     )
+
+
+def _figures(drawn: Sequence[Drawn], admitted: Sequence[Drawn]) -> dict[str, Any]:
+    """What a plan says of its sample."""
+    memory = [item.profile["memory_bytes"] for item in admitted]
+    return {
+        "sampled": len(drawn),
+        "admitted": len(admitted),
+        "excluded": dict(Counter(name for item in drawn for name in item.excluded_by).most_common()),
+        "memory": (min(memory), round(median(memory)), max(memory)),
+    }
 
 
 def _draw(space: Space, count: int) -> tuple[list[Drawn], float]:
