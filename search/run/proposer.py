@@ -124,8 +124,8 @@ EXHAUSTED = "exhausted"
 """Attribute of the search study: its grid has been proposed whole."""
 
 
-def why_nothing_to_train(records: Sequence[TrialRecord]) -> str:
-    """What a search says that ends because none of its last proposals, `records`, could be trained."""
+def why_nothing_is_left(records: Sequence[TrialRecord]) -> str:
+    """Why a search ends whose last proposals, those of `records`, were all infeasible or tried before."""
     violations = [record.violation for record in records if record.violation]
     if not violations:
         return f"the last {len(records)} proposals had all been tried before: the space is as good as exhausted"
