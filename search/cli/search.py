@@ -1,8 +1,7 @@
-"""What the command line does with a space: launch its search, tell what it would cost, describe it."""
+"""`msarch search`: launch the search of a space, or tell what it would cost."""
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from msarch.units import format_bytes, format_count, format_seconds
+from search.cli.text_warnings import text_warnings_to
 from search.ledger.folder import JOURNAL
 from search.results.results import load_results
 from search.run.watcher import Silent
@@ -42,7 +42,10 @@ def launch_search(
     space = load_space(source, overrides)
     folder = out or Path("results") / space.name
     total, tokens = trials or space.search.trials, space.smallest().training.tokens
-    with SearchDisplay(space.name, total, space.objectives, tokens_per_trial=tokens) as display:
+    with (
+        SearchDisplay(space.name, total, space.objectives, tokens_per_trial=tokens) as display,
+        text_warnings_to(display.message),
+    ):
         display.phase("starting")  # at once: what is imported now takes seconds
         from search.run.run_search import run_search
 
@@ -73,7 +76,7 @@ def _show_outcome(folder: Path) -> None:
 def dry_run_search(source: str, overrides: Sequence[str], *, trials: int | None, concurrent: int | None) -> None:
     """Tell how many candidates the limits admit, how many tokens they would read and about how long it takes."""
     console = Console(highlight=False)
-    with console.status("starting") as status:
+    with console.status("starting") as status, text_warnings_to(lambda text: console.print(Text(text))):
         from search.run.plan import plan_search
 
         space = load_space(source, overrides)
@@ -120,29 +123,3 @@ def _span(seconds: tuple[float, float]) -> str:
 def _size(space: Space) -> str:
     combinations = space.combinations()
     return "continuous" if combinations is None else f"{format_count(combinations)} combinations"
-
-
-def list_spaces() -> None:
-    """The spaces that ship, a line each."""
-    from search.space.files import shipped_spaces
-
-    table = Table("name", "what it is for")
-    for name, purpose in shipped_spaces().items():
-        table.add_row(name, Text(purpose))
-    Console(highlight=False).print(table)
-
-
-def draw_model(file: Path) -> None:
-    """The model that a file describes, drawn in characters."""
-    from search.show.drawing.text import WIDTH, draw_text
-    from search.space.config_file import read_config
-
-    model = read_config(file).model
-    print(draw_text(model, min(WIDTH, shutil.get_terminal_size((WIDTH, 24)).columns)))
-
-
-def describe(source: str, overrides: Sequence[str], sample: int) -> None:
-    """One space: its parameters, size, an example drawn in characters, what its limits admit."""
-    from search.show.terminal.space_description import describe_space
-
-    Console(highlight=False).print(describe_space(load_space(source, overrides), sample))

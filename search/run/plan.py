@@ -199,12 +199,12 @@ def _speeds(timed: Sequence[tuple[Candidate, Timing]]) -> tuple[float, float]:
 def _machine(concurrent: int | None) -> tuple[str, str, int]:
     import torch
 
-    from search.run.run_search import cores
+    from msarch.machine import usable_cores
 
     gpus = torch.cuda.device_count()
     if gpus:
         return "cuda", torch.cuda.get_device_name(0), concurrent or gpus
-    return "cpu", "one thread each", concurrent or cores()
+    return "cpu", "one thread each", concurrent or usable_cores()
 
 
 def _excluded_by(space: Space, candidate: Candidate, profile: dict[str, Any]) -> list[str]:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Literal
 
 from msarch.errors import UserError
+from msarch.machine import usable_cores
 from search.ledger.folder import JOURNAL, locked
 from search.propose.pruners import pruner_warning
 from search.run.coordinator import Coordinator
@@ -116,7 +117,7 @@ def _train(request: SearchRequest, coordinator: Coordinator, watcher: Watcher, b
     from search.run.ray.executor import execute
 
     stop = StopSignal(time_budget=request.time_budget)
-    cpus = max(request.concurrent or 0, cores())
+    cpus = max(request.concurrent or 0, usable_cores())
     with ray_session(request.folder, address=request.ray_address, cpus=cpus) as scratch:
         execute(
             coordinator,
@@ -135,11 +136,6 @@ def _train(request: SearchRequest, coordinator: Coordinator, watcher: Watcher, b
 def _is_left(coordinator: Coordinator) -> bool:
     """Whether trials are still to be started or to be ended."""
     return not coordinator.ended or any(record.state == "running" for record in coordinator.records())
-
-
-def cores() -> int:
-    """Cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 @contextmanager
