@@ -11,7 +11,9 @@ import pytest
 from rich.console import Console
 
 from search.ledger.records import CurvePoint, TrialRecord
+from search.results.front import pareto_front
 from search.show.terminal.display import SearchDisplay, trial_line
+from search.show.terminal.front_table import format_figure
 
 Maker = Callable[..., list[TrialRecord]]
 SingleMaker = Callable[..., TrialRecord]
@@ -187,3 +189,17 @@ def interrupt(display: SearchDisplay, record: TrialRecord) -> None:
     with display:
         display.finished(record)
         raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("width", [60, 40])
+def test_a_narrow_terminal_shows_every_number_whole(make_records: Maker, width: int) -> None:
+    out = io.StringIO()
+    console = Console(file=out, force_terminal=True, force_interactive=True, width=width, height=60, no_color=False)
+    records = make_records(12, state="complete")
+    with SearchDisplay("quickstart", 20, records=records, console=console):
+        console.print("")  # what is printed redraws the panel
+    text = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", out.getvalue())
+    for record in pareto_front(records):
+        figures = (re.escape(format_figure(record, column)) for column in ("perplexity", "memory_bytes"))
+        assert re.search(f" {' .*'.join(figures)}", text)  # in one row of the table
+    assert "12 of 20 trials done" in text
