@@ -16,7 +16,8 @@ from search.ledger.folder import JOURNAL
 from search.results.results import load_results
 from search.run.watcher import Silent
 from search.show.terminal.front_table import format_front
-from search.space.space import Space, load_space
+from search.space.load import load_space
+from search.space.space import Space
 
 if TYPE_CHECKING:
     from rich.status import Status
@@ -41,7 +42,7 @@ def launch_search(
     check_number("time_budget", time_budget, key="--time-budget")
     space = load_space(source, overrides)
     folder = out or Path("results") / space.name
-    total, tokens = trials or space.search.trials, space.smallest().training.tokens
+    total, tokens = trials or space.search.trials, space.tokens_per_trial
     with (
         SearchDisplay(space.name, total, space.objectives, tokens_per_trial=tokens) as display,
         text_warnings_to(display.message),

@@ -38,6 +38,6 @@ def draw_model(file: Path) -> None:
 def show_space(source: str, overrides: Sequence[str], sample: int) -> None:
     """One space: its parameters, size, an example drawn in characters, what its limits admit."""
     from search.show.terminal.space_description import describe_space
-    from search.space.space import load_space
+    from search.space.load import load_space
 
     Console(highlight=False).print(describe_space(load_space(source, overrides), sample))

@@ -104,7 +104,7 @@ class Results:
         """
         if self.conditions:
             return {}
-        from search.space.space import load_space
+        from search.space.load import load_space
 
         path = self.folder / "space.yaml"
         return load_space(path).limits if path.is_file() else {}

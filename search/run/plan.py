@@ -17,7 +17,7 @@ from search.run.request import check_number
 from search.run.text import prepare_text, token_preparer
 from search.run.timing import Timing, time_on_slots
 from search.run.watcher import Silent, Watcher
-from search.space.limits import check_limits
+from search.space.limits import check_limits, violations
 from search.space.objectives import LIMITS
 from search.space.space import Space
 
@@ -208,8 +208,7 @@ def _machine(concurrent: int | None) -> tuple[str, str, int]:
 
 
 def _excluded_by(space: Space, candidate: Candidate, profile: dict[str, Any]) -> list[str]:
-    limits = [name for name, limit in space.limits.items() if profile[LIMITS[name].key] > limit]
-    return limits + [name for name, value in space.violations(candidate).items() if value > 0]
+    return [name for name, value in violations(space, candidate, profile).items() if value > 0]
 
 
 def _admitted(space: Space, drawn: Sequence[Drawn]) -> list[Drawn]:

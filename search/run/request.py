@@ -9,7 +9,8 @@ from numbers import Integral, Real
 from pathlib import Path
 
 from msarch.errors import UserError
-from search.space.space import Space, load_space
+from search.space.load import load_space
+from search.space.space import Space
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -26,7 +26,7 @@ def prepare_text(space: Space, prepare: Prepare, watcher: Watcher) -> tuple[Spac
 
     watcher.phase(READING)
     tokens = prepare(space.corpus)
-    check_length(tokens, space.largest_context, space.validation_tokens or space.smallest().training.targets())
+    check_length(tokens, space.largest_context, space.validation_tokens)
     return space.with_content(tokens.content), tokens
 
 

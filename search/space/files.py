@@ -48,7 +48,7 @@ def read_file(path: Path) -> str:
             raise UserError("is too large (1 MiB at most)", file=str(path))
         return path.read_text("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise UserError(f"is no UTF-8 text: byte {error.start} does not belong", file=str(path)) from None
+        raise UserError(f"is not UTF-8 text: byte {error.start} is not valid", file=str(path)) from None
     except (OSError, ValueError) as error:  # ValueError: a null byte in the path
         reason = error.strerror if isinstance(error, OSError) else str(error)
         raise UserError(f"cannot be read: {reason or error}", file=str(path)) from None

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from msarch.config.candidate import Candidate
 from msarch.units import format_count
 from search.show.terminal.fitted_table import FittedColumn, FittedTable
-from search.space.limits import exceeded
+from search.space.limits import violations
 from search.space.objectives import LIMITS
 from search.space.space import Space
 
@@ -65,8 +65,7 @@ def excesses(space: Space, candidates: Sequence[Candidate], *, seconds: float = 
             if found and time.monotonic() > end:
                 break
             profiles[like] = profile_candidate(candidate)
-        limits = exceeded(space, profiles[like]) if space.limits else {}
-        found.append({**limits, **space.violations(candidate)})
+        found.append(violations(space, candidate, profiles.get(like, {})))
     return found
 
 
@@ -131,7 +130,7 @@ def _settings(space: Space) -> list[RenderableType]:
 def _parameters(space: Space) -> FittedTable:
     rows = [("variant", ", ".join(space.branches))] if len(space.branches) > 1 else []
     rows += [(f"{branch.variant}/layers", str(each)) for branch in space.branches.values() for each in branch.layers]
-    rows += [(named.name, str(named.parameter)) for named in space.parameters()]
+    rows += [(named.name, str(named.domain)) for named in space.parameters()]
     rows += [("tried first", ", ".join(f"{key} {value}" for key, value in point.items())) for point in space.points]
     names, values = zip(*rows, strict=True)
     return FittedTable([FittedColumn("parameter", names, text=True), FittedColumn("values", values, text=True)])

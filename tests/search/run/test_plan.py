@@ -10,7 +10,7 @@ from msarch.errors import UserError
 from search.run.plan import plan_search
 from search.run.run_search import run_search
 from search.run.timing import time_on_slots
-from search.space.space import load_space
+from search.space.load import load_space
 
 SPACE = """
 corpus: {train: text.txt, tokenizer: bytes}

@@ -12,7 +12,7 @@ from support.command_line import fill
 from msarch.errors import UserError
 from search.run.request import SearchRequest
 from search.run.run_search import run_search
-from search.space.space import load_space
+from search.space.load import load_space
 
 
 @pytest.mark.parametrize("name", ["trials", "concurrent", "time_budget"])

@@ -19,7 +19,7 @@ from search.show.profile.tables import profile_view
 from search.show.terminal.fitted_table import IF_UNWRAPPED, FittedColumn, FittedTable, fit
 from search.show.terminal.front_table import format_front, front_table
 from search.show.terminal.space_description import describe_space
-from search.space.space import load_space
+from search.space.load import load_space
 
 WIDTHS = (24, 40, 60, 80, 120)
 Maker = Callable[..., list[TrialRecord]]
