@@ -91,7 +91,7 @@ def run(name: str, tokens: str, trials: str, concurrent: str) -> Outcome:
 
 
 def _output(command: list[str]) -> str:
-    return subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    return subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout
 
 
 def _span(text: str) -> tuple[float, float]:
