@@ -59,7 +59,7 @@ def search(
     out: Annotated[Path | None, typer.Option(metavar="DIR", help="Results folder; results/NAME by default.")] = None,
     trials: Annotated[int | None, typer.Option(min=1, help="Trained trials in all; a larger number extends.")] = None,
     concurrent: Annotated[int | None, typer.Option(min=1, help="Trials at a time; one a core or GPU.")] = None,
-    time_budget: Annotated[str | None, typer.Option(metavar="10m", help="Stop after this long; resumable.")] = None,
+    time_budget: Annotated[str | None, typer.Option(metavar="10m", help="Of training; resumable.")] = None,
     overrides: SetOption = None,
     ray_address: Annotated[str | None, typer.Option(metavar="A", help="A Ray cluster: auto, or HOST:PORT.")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Tell what the search would cost, and stop.")] = False,

@@ -36,7 +36,7 @@ from search.ledger.folder import (
 from search.ledger.records import CurvePoint, TrialRecord
 from search.ledger.studies import Mirror, quiet_optuna
 from search.results.measures import objective_values
-from search.run.proposer import Proposer, why_in_vain
+from search.run.proposer import Proposer, why_nothing_is_left
 from search.run.watcher import Watcher
 
 if TYPE_CHECKING:
@@ -268,7 +268,7 @@ class Coordinator:
         if self._in_vain < IN_VAIN or not self._proposing:
             return
         self._proposing = False
-        self._watcher.message(why_in_vain(self.records()[-IN_VAIN:]))
+        self._watcher.message(why_nothing_is_left(self.records()[-IN_VAIN:]))
 
     def _count_trained(self) -> int:
         outcomes = [trial.user_attrs.get(OUTCOME, {"state": "running"}) for trial in self._proposed()]

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from msarch.config.candidate import Candidate
@@ -26,6 +25,7 @@ if TYPE_CHECKING:
     from msarch.data.token_set import TokenSet
 
 Prepare = Callable[[CorpusConfig], "TokenSet"]
+"""Gives the tokens of a corpus: `search.run.text.token_preparer` makes one."""
 
 
 class Proposer:
@@ -117,8 +117,8 @@ EXHAUSTED = "exhausted"
 """Attribute of the search study: its grid has been proposed whole."""
 
 
-def why_in_vain(records: Sequence[TrialRecord]) -> str:
-    """What a search says that ends because its last proposals led to nothing."""
+def why_nothing_is_left(records: Sequence[TrialRecord]) -> str:
+    """Why a search ends whose last proposals, those of `records`, were all infeasible or tried before."""
     told = [record.violation for record in records if record.violation]
     if not told:
         return f"the last {len(records)} proposals had all been tried before: the space is as good as exhausted"
@@ -130,14 +130,3 @@ def why_in_vain(records: Sequence[TrialRecord]) -> str:
         f"{tightest}, exceeded by {names.count(tightest)} of them (such as {example}): raise it, or make the "
         "candidates smaller"
     )
-
-
-def prepare_from(base: Path) -> Prepare:
-    """Tokens of a corpus whose relative paths start at `base`."""
-
-    def prepare(corpus: CorpusConfig) -> TokenSet:
-        from msarch.data.token_set import prepare_tokens
-
-        return prepare_tokens(corpus, base=base)
-
-    return prepare

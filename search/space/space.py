@@ -36,6 +36,7 @@ class Space:
         search: sampler, pruner, trials, seed and so on.
         constraints: conditions that make a candidate infeasible.
         points: known designs that are tried first, as written.
+        overrides: those that `load_space` applied to the file.
     """
 
     name: str
@@ -51,6 +52,7 @@ class Space:
     search: SearchSettings
     constraints: tuple[Constraint, ...] = ()
     points: tuple[dict[str, Any], ...] = ()
+    overrides: tuple[str, ...] = ()
 
     def suggest(self, trial: Suggests) -> Candidate:
         """A candidate, drawn through Optuna's suggest API."""
