@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 from msarch.atomic_files import written_aside
 from msarch.config.variants import VARIANTS
-from search.ledger.records import CurvePoint, TrialRecord
+from msarch.training.validation import Validation
+from search.ledger.measures import measure, perplexity
+from search.ledger.records import TrialRecord
 from search.results.front import pareto_front
-from search.results.measures import measure, perplexity
 from search.space.objectives import DEFAULT_OBJECTIVES
 
 if TYPE_CHECKING:
@@ -151,7 +152,7 @@ def _typed(value: float | None, column: str) -> float | None:
     return int(value) if COLUMNS[column].dtype == "Int64" else float(value)
 
 
-def _curve_row(record: TrialRecord, point: CurvePoint) -> dict[str, Any]:
+def _curve_row(record: TrialRecord, point: Validation) -> dict[str, Any]:
     given = {"trial": record.number, "perplexity": perplexity(point.loss)}
     return {name: given[name] if name in given else getattr(point, name) for name in CURVE_COLUMNS}
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any, Protocol
 
 from msarch.config.candidate import Candidate
-from search.ledger.records import CurvePoint, TrialRecord
+from msarch.training.validation import Validation
+from search.ledger.records import TrialRecord
 
 
 class Watcher(Protocol):
@@ -14,7 +15,7 @@ class Watcher(Protocol):
     def started(self, number: int, candidate: Candidate, profile: dict[str, Any]) -> None:
         """A trial starts, or goes on after a restart."""
 
-    def validated(self, number: int, point: CurvePoint) -> None:
+    def validated(self, number: int, point: Validation) -> None:
         """A trial has reached a rung."""
 
     def finished(self, record: TrialRecord) -> None:
@@ -30,7 +31,7 @@ class Silent:
     def started(self, number: int, candidate: Candidate, profile: dict[str, Any]) -> None:
         """Says nothing."""
 
-    def validated(self, number: int, point: CurvePoint) -> None:
+    def validated(self, number: int, point: Validation) -> None:
         """Says nothing."""
 
     def finished(self, record: TrialRecord) -> None:

@@ -15,8 +15,9 @@ from rich.console import Console, Group, RenderableType
 from rich.text import Text
 
 from msarch.config.candidate import Candidate
+from msarch.training.validation import Validation
 from msarch.units import format_bytes, format_count, format_seconds
-from search.ledger.records import CurvePoint, TrialRecord
+from search.ledger.records import TrialRecord
 from search.results.front import pareto_front
 from search.show.terminal.front_table import format_figure, front_table
 from search.space.objectives import DEFAULT_OBJECTIVES
@@ -95,7 +96,7 @@ class SearchDisplay:
             memory = f"  memory {format_bytes(profile['memory_bytes'])}" if "memory_bytes" in profile else ""
             self.message(f"trial {number} started  {_architecture(candidate)}{memory}")
 
-    def validated(self, number: int, point: CurvePoint) -> None:
+    def validated(self, number: int, point: Validation) -> None:
         """A running trial reached a rung."""
         if number in self._running:
             self._running[number] = max(point.tokens, self._running[number])

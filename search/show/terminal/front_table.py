@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 
 from msarch.errors import UserError, unknown
 from msarch.units import format_bytes, format_count
+from search.ledger.measures import measure
 from search.ledger.records import TrialRecord
 from search.results.front import best, knee, pareto_front, split
-from search.results.measures import measure
 from search.results.tables import COLUMNS, trial_row
 from search.space.objectives import DEFAULT_OBJECTIVES, OBJECTIVES
 

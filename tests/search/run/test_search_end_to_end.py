@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from msarch.config.candidate import Candidate
-from search.ledger.folder import read_records
+from search.ledger.reading import read_records
 from search.ledger.records import TrialRecord
 
 SPACE = """
