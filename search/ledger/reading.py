@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -62,28 +62,46 @@ def read_ledger(folder: Path, *, skip_damaged: bool = False) -> LedgerContents:
         raise UserError(f"{folder} holds no search: there is no {JOURNAL} in it")
     with damage_told(path):
         lines, notes = _read_patiently(path, skip_damaged)
-        if lines.damaged and not skip_damaged:
-            raise _damage(path, lines)
         try:
-            if lines.damaged:
-                raise DamagedTrial
-            study = replay(lines)
-            if study is None:
-                return LedgerContents(notes=notes)
-            trials: Sequence[FrozenTrial] = study.get_trials(deepcopy=False)
-            objectives, attributes = tuple(study.metric_names or ()), study.user_attrs
+            found = _read_whole(path, lines, skip_damaged)
         except Exception:  # whatever Optuna makes of lines that no search wrote
             if not skip_damaged:
                 raise
-            salvage = Salvage(lines)
-            trials, objectives, attributes = salvage.trials, salvage.objectives, {}
-            notes += (_describe_lines(path, lines),)
-        records, damaged = _check(trials, objectives)
-        if damaged and not skip_damaged:
-            number, what = next(iter(damaged.items()))
-            raise UserError(f"trial {number} is damaged: {what}; {REMEDY}", file=str(path))
-        notes += (*_left_out(damaged), *_uncheckable(lines, trials))
-    return LedgerContents(records=records, objectives=objectives, study_attributes=attributes, notes=notes)
+            found = _read_salvaged(path, lines)
+    return replace(found, notes=notes + found.notes)
+
+
+def _read_whole(path: Path, lines: JournalLines, skip_damaged: bool) -> LedgerContents:
+    """What Optuna makes of a journal whose lines are those that were written, as far as their sums say."""
+    if lines.damaged:
+        raise _damage(path, lines)
+    study = replay(lines)
+    if study is None:
+        return LedgerContents()
+    trials = study.get_trials(deepcopy=False)
+    objectives = tuple(study.metric_names or ())
+    records, damaged = check_trials(trials, objectives)
+    if damaged and not skip_damaged:
+        number, what = next(iter(damaged.items()))
+        raise UserError(f"trial {number} is damaged: {what}; {REMEDY}", file=str(path))
+    return LedgerContents(
+        records=records,
+        objectives=objectives,
+        study_attributes=study.user_attrs,
+        notes=(*_left_out(damaged), *_uncheckable(lines, trials)),
+    )
+
+
+def _read_salvaged(path: Path, lines: JournalLines) -> LedgerContents:
+    """What the whole lines of a damaged journal say of trials that have ended; of others, the end may be lost."""
+    salvage = Salvage(lines)
+    records, damaged = check_trials(salvage.trials, salvage.objectives)
+    open_ended = {record.number: "its end, if it had one, is lost" for record in records if record.state == "running"}
+    return LedgerContents(
+        records=[record for record in records if record.number not in open_ended],
+        objectives=salvage.objectives,
+        notes=(_describe_lines(path, lines), *_left_out(damaged | open_ended)),
+    )
 
 
 def read_records(folder: Path) -> list[TrialRecord]:
@@ -140,7 +158,8 @@ def replay(lines: JournalLines) -> optuna.Study | None:
 
 def _read_patiently(path: Path, skip_damaged: bool) -> tuple[JournalLines, tuple[str, ...]]:
     """The lines of a journal; what seems damage is looked at again, since a search may be at work there."""
-    for _ in range(TRIES):
+    for attempt in range(TRIES):
+        time.sleep(PAUSE if attempt else 0)
         try:
             lines = read_lines(path)
         except UserError as error:  # of the file of sums
@@ -149,11 +168,12 @@ def _read_patiently(path: Path, skip_damaged: bool) -> tuple[JournalLines, tuple
             return read_lines(path, use_sums=False), (str(error),)
         if not lines.damaged:
             break
-        time.sleep(PAUSE)
     return lines, ()
 
 
-def _check(trials: Iterable[FrozenTrial], objectives: tuple[str, ...]) -> tuple[list[TrialRecord], dict[int, str]]:
+def check_trials(
+    trials: Iterable[FrozenTrial], objectives: tuple[str, ...]
+) -> tuple[list[TrialRecord], dict[int, str]]:
     """The records of trials that have been proposed, and what is wrong with those that are damaged."""
     records: dict[int, TrialRecord] = {}
     damaged: dict[int, str] = {}
@@ -180,7 +200,7 @@ def _damage(path: Path, lines: JournalLines) -> UserError:
 def _describe(lines: JournalLines) -> str:
     """What is wrong with a journal's lines."""
     if not lines.altered:
-        return f"is damaged: its last {lines.missing} of {len(lines.lines) + lines.missing} lines are missing"
+        return f"is damaged: the end is missing, {lines.missing} of {len(lines.lines) + lines.missing} lines"
     number = _number_at(lines, lines.altered[0])
     return "is damaged" if number is None else f"is damaged, in what it holds of trial {number}"
 

@@ -9,16 +9,15 @@ from __future__ import annotations
 import io
 import logging
 import os
-import shutil
 import socket
 import sys
-import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
 from msarch.errors import UserError
+from search.run.ray.scratch import scratch_folder
 
 QUIET = {
     "RAY_USAGE_STATS_ENABLED": "0",
@@ -60,7 +59,7 @@ def ray_session(folder: Path, *, address: str | None, cpus: int) -> Iterator[Pat
     with ExitStack() as stack:
         log = folder / "ray.log"
         stack.enter_context(_descriptors_to(log))
-        scratch = stack.enter_context(_scratch(folder))
+        scratch = stack.enter_context(scratch_folder(folder))
         from ray import is_initialized, shutdown, tune  # noqa: F401 - tune, so that all its loggers are there
 
         stack.enter_context(_loggers_to(log))
@@ -115,23 +114,6 @@ def _init(address: str | None, cpus: int, scratch: Path) -> None:
             raise
         reason = str(error).strip().splitlines()[0]
         raise UserError(f"no Ray cluster at '{address}': {reason}", key="--ray-address") from None
-
-
-@contextmanager
-def _scratch(folder: Path) -> Iterator[Path]:
-    """A folder for what Ray writes; what a killed search left is removed first."""
-    note = folder / ".scratch"
-    if note.exists():
-        shutil.rmtree(note.read_text(encoding="utf-8"), ignore_errors=True)
-    # Ray's sockets are in there, and the path of a socket has at most 107 bytes.
-    base = tempfile.gettempdir() if len(tempfile.gettempdir()) < 30 else "/tmp"
-    scratch = Path(tempfile.mkdtemp(prefix="msarch-", dir=base))
-    try:
-        note.write_text(str(scratch), encoding="utf-8")
-        yield scratch
-    finally:
-        shutil.rmtree(scratch, ignore_errors=True)
-        note.unlink(missing_ok=True)
 
 
 @contextmanager

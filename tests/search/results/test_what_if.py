@@ -78,7 +78,7 @@ def test_conditions_read_as_people_say_them() -> None:
 def pareto(
     results: Results, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> Callable[..., tuple[str, str]]:
-    monkeypatch.setattr("search.cli.results.load_results", lambda folder: results)
+    monkeypatch.setattr("search.cli.results.load_results", lambda folder, **options: results)
     monkeypatch.chdir(tmp_path)
 
     def runs(*arguments: object) -> tuple[str, str]:
