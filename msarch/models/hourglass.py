@@ -5,7 +5,7 @@ k = f_(l+1) / f_l:
 
     x^(0)   = LN(E[x]) + P
     x       = Pre_l( x^(l) )
-    x^(l+1) = LN( Short_k(x) ) + P^(l+1);   x' = level l + 1 on it, or the innermost blocks
+    x^(l+1) = LN( Short_k(x) ) + P^(l+1);   x' = level l + 1 on it, or the innermost layers
     x       = x + Up_k( W_l LN(x') )
     out     = Post_l( x );                 logits = LN( out of level 0 ) E^T
 
@@ -31,7 +31,7 @@ from torch import Tensor, nn
 
 from msarch.config import ModelConfig
 from msarch.layers.attention import causal_pairs
-from msarch.layers.cross_scale_block import Reading
+from msarch.layers.cross_scale_layer import CrossScaleLayer
 from msarch.layers.pooling import make_pool, pools_in
 from msarch.layers.positions import last_tokens, null_first
 from msarch.layers.resampling import CausalUpsample, LinearUpsample, prepend
@@ -59,7 +59,7 @@ class Rejoin(nn.Module):
         self.norm = nn.LayerNorm(config.d_model)
         self.project = nn.Linear(config.d_model, config.d_model * (1 if repeat else factor))
         self.upsample = CausalUpsample(factor) if repeat else LinearUpsample(factor)
-        self.reading = Reading(config) if config.upsampling == "attention" else None
+        self.reading = CrossScaleLayer(config) if config.upsampling == "attention" else None
 
     def initialise(self) -> None:
         """The null state starts near zero."""

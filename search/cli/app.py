@@ -1,4 +1,4 @@
-"""The command line: three verbs, and what helps with them.
+"""The command line: its commands, their arguments, and how a mistake is told.
 
 Only what a command needs is imported by it: `--help`, validation and `pareto` never load torch or Ray. A mistake of
 the user's is one line on standard error and exit status 2, without a traceback.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from typer.exceptions import Abort, TyperException
@@ -16,27 +16,30 @@ from typer.exceptions import Abort, TyperException
 from msarch import __version__
 from msarch.errors import UserError
 from msarch.units import parse_bytes, parse_seconds
+from search.cli.options import (
+    MemoryOption,
+    ResultsArgument,
+    SetOption,
+    SkipOption,
+    SpaceArgument,
+    TrialOption,
+    complete_model,
+    complete_space,
+    parse_option,
+    with_conditions,
+    words,
+)
+from search.cli.text_warnings import text_warnings_to
+from search.results.conditions import Conditions
 
 app = typer.Typer(
     name="msarch",
     help="Search multi-scale transformer language models: a Pareto front of perplexity against memory.",
     no_args_is_help=False,
-    add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-
-ResultsArgument = Annotated[Path, typer.Argument(metavar="RESULTS", help="A results folder, results/NAME.")]
-SetOption = Annotated[
-    list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override a key of the space; repeatable.")
-]
-MemoryOption = Annotated[
-    str | None, typer.Option("--max-memory", metavar="SIZE", help="Only trials that need at most this: 200MiB.")
-]
-SkipOption = Annotated[
-    bool, typer.Option("--skip-damaged", help="Leave damaged trials out, and say so, instead of refusing RESULTS.")
-]
-TrialOption = Annotated[str, typer.Option(metavar="best|knee|N", help="Which trial.")]
 
 
 @app.callback(invoke_without_command=True)
@@ -53,7 +56,7 @@ def root(
 
 @app.command()
 def search(
-    space: Annotated[str, typer.Argument(metavar="SPACE", help="A space's file, or the name of one that ships.")],
+    space: SpaceArgument,
     out: Annotated[Path | None, typer.Option(metavar="DIR", help="Results folder; results/NAME by default.")] = None,
     trials: Annotated[int | None, typer.Option(min=1, help="Trained trials in all; a larger number extends.")] = None,
     concurrent: Annotated[int | None, typer.Option(min=1, help="Trials at a time; one a core or GPU.")] = None,
@@ -66,7 +69,7 @@ def search(
     from search.cli.search import dry_run_search, launch_search
 
     settings = overrides or []
-    seconds = _option("--time-budget", parse_seconds, time_budget)
+    seconds = parse_option("--time-budget", parse_seconds, time_budget)
     if dry_run:
         dry_run_search(space, settings, trials=trials, concurrent=concurrent)
     else:
@@ -81,25 +84,21 @@ def search(
         )
 
 
-BatchOption = Annotated[int | None, typer.Option(min=1, metavar="N", help="What if: sequences in a step.")]
-ContextOption = Annotated[int | None, typer.Option(min=1, metavar="N", help="What if: tokens in a sequence.")]
-AttentionOption = Annotated[str | None, typer.Option(metavar="fused|unfused", help="What if: attention kernel.")]
-LossOption = Annotated[str | None, typer.Option(metavar="chunked|full", help="What if: loss.")]
-DtypeOption = Annotated[str | None, typer.Option(metavar="float32|bfloat16", help="What if: precision.")]
-CheckpointingOption = Annotated[str | None, typer.Option(metavar="none|block", help="What if: checkpointing.")]
-
-
 @app.command()
+@with_conditions
 def pareto(
     results: ResultsArgument,
+    conditions: Conditions,
     max_memory: MemoryOption = None,
-    fmt: Annotated[str, typer.Option("--format", metavar="table|csv|json", help="How to print the front.")] = "table",
-    batch_size: BatchOption = None,
-    context: ContextOption = None,
-    attention: AttentionOption = None,
-    loss: LossOption = None,
-    dtype: DtypeOption = None,
-    checkpointing: CheckpointingOption = None,
+    fmt: Annotated[
+        str,
+        typer.Option(
+            "--format",
+            metavar="table|csv|json",
+            help="How to print the front.",
+            autocompletion=words("table", "csv", "json"),
+        ),
+    ] = "table",
     html: Annotated[Path | None, typer.Option(metavar="FILE", help="Also write the report there.")] = None,
     png: Annotated[Path | None, typer.Option(metavar="FILE", help="Also draw the front there.")] = None,
     svg: Annotated[Path | None, typer.Option(metavar="FILE", help="Also draw the front there.")] = None,
@@ -108,12 +107,8 @@ def pareto(
 ) -> None:
     """Show the Pareto front of a search; "what if" options profile its trials again, perplexity stays as trained."""
     from search.cli.results import show_front
-    from search.results.conditions import Conditions
 
-    conditions = Conditions(
-        batch_size=batch_size, context=context, attention=attention, loss=loss, dtype=dtype, checkpointing=checkpointing
-    )
-    limit = _option("--max-memory", parse_bytes, max_memory)
+    limit = parse_option("--max-memory", parse_bytes, max_memory)
     pictures = (png, svg)
     show_front(
         results,
@@ -128,28 +123,36 @@ def pareto(
 
 
 @app.command()
+@with_conditions
 def profile(
-    model: Annotated[str, typer.Argument(metavar="MODEL", help="CONFIG.yaml of one model, RESULTS or RESULTS:TRIAL.")],
-    trial: Annotated[str | None, typer.Option(metavar="best|knee|N", help="Which trial of RESULTS.")] = None,
+    model: Annotated[
+        str,
+        typer.Argument(
+            metavar="MODEL", help="CONFIG.yaml of one model, RESULTS or RESULTS:TRIAL.", autocompletion=complete_model
+        ),
+    ],
+    conditions: Conditions,
+    trial: Annotated[
+        str | None,
+        typer.Option(metavar="best|knee|N", help="Which trial of RESULTS.", autocompletion=words("best", "knee")),
+    ] = None,
     fit: Annotated[str | None, typer.Option(metavar="SIZE", help="Largest batch and context that fit: 24GiB.")] = None,
-    against: Annotated[str | None, typer.Option(metavar="MODEL", help="Set another model beside it.")] = None,
+    against: Annotated[
+        str | None,
+        typer.Option(metavar="MODEL", help="Set another model beside it.", autocompletion=complete_model),
+    ] = None,
     html: Annotated[Path | None, typer.Option(metavar="FILE", help="Also write a page with the timeline.")] = None,
-    fmt: Annotated[str, typer.Option("--format", metavar="table|json", help="How to print the figures.")] = "table",
-    batch_size: BatchOption = None,
-    context: ContextOption = None,
-    attention: AttentionOption = None,
-    loss: LossOption = None,
-    dtype: DtypeOption = None,
-    checkpointing: CheckpointingOption = None,
+    fmt: Annotated[
+        str,
+        typer.Option(
+            "--format", metavar="table|json", help="How to print the figures.", autocompletion=words("table", "json")
+        ),
+    ] = "table",
 ) -> None:
     """Explain the memory of one model: by kind, scale and layer, and what fits."""
     from search.cli.profile import show_profile
-    from search.results.conditions import Conditions
 
-    conditions = Conditions(
-        batch_size=batch_size, context=context, attention=attention, loss=loss, dtype=dtype, checkpointing=checkpointing
-    )
-    limit = _option("--fit", parse_bytes, fit)
+    limit = parse_option("--fit", parse_bytes, fit)
     show_profile(model, trial, conditions, fit=limit, against=against, html=html, fmt=fmt)
 
 
@@ -177,14 +180,17 @@ def reproduce(
     """Train a trial again and set its figures beside the recorded ones; exit status 1 where they disagree."""
     from search.cli.results import reproduce_trial
 
-    limit = _option("--max-memory", parse_bytes, max_memory)
+    limit = parse_option("--max-memory", parse_bytes, max_memory)
     status = reproduce_trial(results, trial, limit, overrides or [], dry_run=dry_run, skip_damaged=skip_damaged)
     raise typer.Exit(status)
 
 
 @app.command()
 def spaces(
-    space: Annotated[str | None, typer.Argument(metavar="[SPACE]", help="A space's file or name.")] = None,
+    space: Annotated[
+        str | None,
+        typer.Argument(metavar="[SPACE]", help="A space's file or name.", autocompletion=complete_space),
+    ] = None,
     sample: Annotated[int, typer.Option(min=1, help="Candidates drawn to see what the limits admit.")] = 200,
     overrides: SetOption = None,
     draw: Annotated[
@@ -192,32 +198,25 @@ def spaces(
     ] = None,
 ) -> None:
     """List the spaces that ship, or describe one: parameters, size, an example, what its limits admit."""
-    from search.cli.search import describe, draw_model, list_spaces
+    from search.cli.spaces import draw_model, list_spaces, show_space
 
     if draw is not None:
         if space is not None or overrides:
             raise UserError("draws one model, of its own file; leave SPACE and --set out", key="--draw")
         draw_model(draw)
     elif space is None:
+        if overrides:
+            raise UserError("changes one space; name it, or leave --set out", key="--set")
         list_spaces()
     else:
-        describe(space, overrides or [], sample)
-
-
-def _option(name: str, parse: Any, text: str | None) -> int | None:
-    if text is None:
-        return None
-    try:
-        value: int = parse(text)
-    except UserError as error:
-        raise error.under(name) from None
-    return value
+        show_space(space, overrides or [], sample)
 
 
 def main() -> None:
     """The entry point. Exit status 0, 1 (a reproduction that disagrees), 2 (a mistake) or 130 (Ctrl-C)."""
     try:
-        status = app(standalone_mode=False)
+        with text_warnings_to(lambda line: print(line, file=sys.stderr)):
+            status = app(prog_name="msarch", standalone_mode=False)
     except UserError as error:
         sys.exit(_complain(str(error)))
     except TyperException as error:

@@ -38,7 +38,7 @@ class Results:
 
     @property
     def trials(self) -> pd.DataFrame:
-        """One row a trial; columns, types and units as in `search.results.tables.COLUMNS`."""
+        """One row a trial; columns, types and units as in `search.results.columns.COLUMNS`."""
         from search.results.tables import trials_frame
 
         return trials_frame(self.records)

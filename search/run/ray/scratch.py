@@ -15,7 +15,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from msarch.atomic_files import written_aside
+from msarch.atomic_files import atomic_write
 
 NOTE, MARKER, LOCK, PREFIX = ".scratch", "owner", "owner.lock", "msarch-"
 
@@ -29,7 +29,7 @@ def scratch_folder(folder: Path) -> Iterator[Path]:
     try:
         with FileLock(scratch / LOCK):  # the kernel frees it when we die
             (scratch / MARKER).write_text(str(folder.resolve()), encoding="utf-8")
-            with written_aside(note) as aside:
+            with atomic_write(note) as aside:
                 aside.write_text(str(scratch), encoding="utf-8")
             yield scratch
     finally:

@@ -6,8 +6,6 @@ its meaning from the class's docstring, its default from the class.
 
 from __future__ import annotations
 
-import inspect
-import re
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import MISSING, Field, fields
 from types import MappingProxyType
@@ -16,6 +14,7 @@ from typing import Annotated, Any, get_type_hints
 from pydantic import BaseModel, ConfigDict, PlainValidator
 from pydantic import Field as SchemaField
 
+from msarch.config.attribute_docs import attribute_docs
 from search.space.values.range_parser import parse_parameter
 from search.space.values.ranges import label
 from search.space.values.value_types import Kind, kind_of
@@ -71,17 +70,6 @@ def config_fields(
         )
         declared[name] = (varying(kind), info)
     return declared
-
-
-def attribute_docs(config: type) -> dict[str, str]:
-    """What the ``Attributes:`` part of a class's docstring says of each field, on one line."""
-    _, _, body = inspect.cleandoc(config.__doc__ or "").partition("Attributes:")
-    meanings = {}
-    for entry in re.split(r"\n {4}(?=\w)", body):
-        names, _, meaning = entry.strip().partition(":")
-        for name in names.split(","):
-            meanings[name.strip()] = " ".join(meaning.split())
-    return meanings
 
 
 def default_of(item: Field[Any]) -> Any:
