@@ -24,7 +24,7 @@ from rich.console import Console
 from rich.table import Table
 
 from msarch.units import format_seconds
-from search.ledger.folder import read_records
+from search.ledger.reading import read_records
 
 SPACES: dict[str, tuple[str, ...]] = {
     "quickstart": (),

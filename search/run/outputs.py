@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from msarch.atomic_files import atomic_write
 from msarch.config.candidate import Candidate
-from search.ledger.records import CurvePoint, TrialRecord
+from msarch.training.validation import Validation
+from search.ledger.records import TrialRecord
 from search.run.environment import describe_environment, write_environment
 from search.run.watcher import Watcher
 from search.space.space import Space
@@ -79,7 +80,7 @@ class Outputs:
         """Passed on."""
         self._watcher.training(number)
 
-    def validated(self, number: int, point: CurvePoint) -> None:
+    def validated(self, number: int, point: Validation) -> None:
         """Passed on."""
         self._watcher.validated(number, point)
 

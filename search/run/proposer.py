@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from msarch.config.candidate import Candidate
 from msarch.config.corpus import CorpusConfig
 from msarch.errors import UserError
-from search.ledger.folder import CANDIDATE
+from search.ledger.ledger import Ledger
 from search.ledger.records import TrialRecord
 from search.ledger.studies import quiet_optuna
 from search.propose.samplers import make_sampler
@@ -20,8 +20,6 @@ from search.space.limits import violations, worst_violation
 from search.space.space import Space
 
 if TYPE_CHECKING:
-    import optuna
-
     from msarch.data.token_set import TokenSet
 
 Prepare = Callable[[CorpusConfig], "TokenSet"]
@@ -33,14 +31,14 @@ class Proposer:
 
     Args:
         space: bound to its text's content, so that its candidates are.
-        study: the search study.
+        ledger: takes what is proposed.
         concurrent: trials at a time.
         prepare: gives the tokens of a corpus; called once for each tokenizer.
     """
 
-    def __init__(self, space: Space, study: optuna.Study, concurrent: int, prepare: Prepare) -> None:
+    def __init__(self, space: Space, ledger: Ledger, concurrent: int, prepare: Prepare) -> None:
         self._space = space
-        self._study = study
+        self._ledger, self._study = ledger, ledger.study
         self.concurrent = concurrent
         self._prepare = prepare
         self._vocabularies: dict[CorpusConfig, int] = {}
@@ -49,7 +47,7 @@ class Proposer:
     @property
     def exhausted(self) -> bool:
         """Whether a grid has proposed everything."""
-        return getattr(self._study.sampler, "exhausted", False) or EXHAUSTED in self._study.user_attrs
+        return getattr(self._study.sampler, "exhausted", False) or self._ledger.exhausted
 
     def enqueue_points(self) -> None:
         """Put the space's known designs first; only in an empty study."""
@@ -63,21 +61,19 @@ class Proposer:
 
     def propose(self) -> int:
         """Ask for one more candidate and record it; the number of its trial."""
-        trials = self._study.get_trials(deepcopy=False)
-        waiting = [trial.number for trial in trials if trial.state.name == "WAITING"]
-        number = waiting[0] if waiting else len(trials)
+        number = self._ledger.next_number()
         with quiet_optuna():
             self._reseed(number)
             trial = self._study.ask()
             assert trial.number == number, (trial.number, number)
             candidate = self._space.suggest(trial)
-        trial.set_user_attr(CANDIDATE, self._with_vocabulary(candidate).portable().to_dict())
+        self._ledger.record_candidate(number, self._with_vocabulary(candidate))
         return number
 
     def note_end(self) -> None:
         """Record that a grid has ended, so that the next start knows."""
-        if self.exhausted and EXHAUSTED not in self._study.user_attrs:
-            self._study.set_user_attr(EXHAUSTED, True)
+        if self.exhausted:
+            self._ledger.record_exhausted()
 
     def runnable(self, candidate: Candidate) -> Candidate:
         """A recorded candidate with this machine's paths of the corpus."""
@@ -111,10 +107,6 @@ class Proposer:
         if corpus not in self._vocabularies:
             self._vocabularies[corpus] = self._prepare(corpus).vocab_size
         return replace(candidate, model=replace(candidate.model, vocab_size=self._vocabularies[corpus]))
-
-
-EXHAUSTED = "exhausted"
-"""Attribute of the search study: its grid has been proposed whole."""
 
 
 def why_nothing_is_left(records: Sequence[TrialRecord]) -> str:

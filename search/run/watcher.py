@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any, Protocol
 
 from msarch.config.candidate import Candidate
-from search.ledger.records import CurvePoint, TrialRecord
+from msarch.training.validation import Validation
+from search.ledger.records import TrialRecord
 
 
 class Watcher(Protocol):
@@ -23,7 +24,7 @@ class Watcher(Protocol):
     def training(self, number: int) -> None:
         """A trial's worker has built its model; the training steps begin now."""
 
-    def validated(self, number: int, point: CurvePoint) -> None:
+    def validated(self, number: int, point: Validation) -> None:
         """A trial has reached a rung."""
 
     def finished(self, record: TrialRecord) -> None:
@@ -45,7 +46,7 @@ class Silent:
     def training(self, number: int) -> None:
         """Ignored."""
 
-    def validated(self, number: int, point: CurvePoint) -> None:
+    def validated(self, number: int, point: Validation) -> None:
         """Ignored."""
 
     def finished(self, record: TrialRecord) -> None:

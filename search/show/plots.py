@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from msarch.atomic_files import atomic_write
 from msarch.errors import UserError
+from search.ledger.measures import latest, measure, objective_values
 from search.ledger.records import TrialRecord
 from search.results.front import pareto_front, split
-from search.results.measures import latest, measure, objective_values
 from search.show.palette import INK, MUTED, RULE, WARNING, formatter, log_ticks, look
 from search.space.objectives import DEFAULT_OBJECTIVES, OBJECTIVES, label_under
 

@@ -24,7 +24,8 @@ from msarch.atomic_files import atomic_write
 from msarch.config.candidate import Candidate
 from msarch.config.corpus import CorpusConfig
 from msarch.data.token_set import TokenSet, prepare_tokens
-from msarch.training.trainer import NonFiniteLoss, Trainer, Validation
+from msarch.training.trainer import NonFiniteLoss, Trainer
+from msarch.training.validation import Validation
 from search.run.ray.memory_cap import MemoryCap, cap_of, tried_bytes
 
 FIRST_STEP_LIMIT, SHORTEST_LIMIT, PATIENCE = 6 * 3600, 900, 20
@@ -160,8 +161,7 @@ class TrialWorker:
         return report
 
     def _curve(self) -> list[dict[str, Any]]:
-        points = [asdict(point) for point in self._trainer.curve] if self._trainer else []
-        return [{key: value for key, value in point.items() if key != "step"} for point in points]
+        return [asdict(point) for point in self._trainer.curve] if self._trainer else []
 
     def _write_metrics(self, curve: list[Validation]) -> None:
         with atomic_write(self._folder / "metrics.csv") as path, path.open("w", newline="") as file:

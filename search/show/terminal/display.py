@@ -15,8 +15,9 @@ from rich.console import Console, Group, RenderableType
 from rich.text import Text
 
 from msarch.config.candidate import Candidate
+from msarch.training.validation import Validation
 from msarch.units import format_bytes, format_count, format_seconds
-from search.ledger.records import CurvePoint, TrialRecord
+from search.ledger.records import TrialRecord
 from search.results.front import pareto_front
 from search.show.terminal.front_table import format_figure, front_table
 from search.show.terminal.progress import TRAINED, Progress, RunningTrial
@@ -108,7 +109,7 @@ class SearchDisplay:
             self.phase(FIRST_STEPS)
         self._progress.training(number)
 
-    def validated(self, number: int, point: CurvePoint) -> None:
+    def validated(self, number: int, point: Validation) -> None:
         """A running trial reached a rung."""
         self._progress.validated(number, point)
         self._phase = ""

@@ -10,9 +10,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from msarch.config.candidate import Candidate
-from search.ledger.records import CurvePoint, TrialRecord
+from msarch.training.validation import Validation
+from search.ledger.records import TRAINED, TrialRecord
 
-TRAINED = ("complete", "pruned", "failed")
 """States that spend one of the trials a search was asked for."""
 
 
@@ -94,7 +94,7 @@ class Progress:
         self._of(number).began = now
         self.training_since = now if self.training_since is None else self.training_since
 
-    def validated(self, number: int, point: CurvePoint) -> None:
+    def validated(self, number: int, point: Validation) -> None:
         """A trial that runs reached a rung."""
         trial = self._running.get(number)
         if trial is None:

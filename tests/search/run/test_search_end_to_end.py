@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from msarch.config.candidate import Candidate
-from search.ledger.folder import read_records
+from search.ledger.reading import read_records
 from search.ledger.records import TrialRecord
 
 SPACE = """
@@ -119,8 +119,8 @@ def test_an_undisturbed_search_leaves_a_whole_folder(place: Path, whole: list[Tr
     folder = place / "whole"
     files = {path.name for path in folder.iterdir() if path.name != ".lock"}
     assert files == {
-        "space.yaml", "study.journal", "tokenizer.json", "trials.csv", "curves.csv", "pareto.csv", "report.html",
-        "environment.json", "ray.log", "trials",
+        "space.yaml", "study.journal", "study.journal.sums", "tokenizer.json", "trials.csv", "curves.csv", "pareto.csv",
+        "report.html", "environment.json", "ray.log", "trials",
     }  # fmt: skip
     complete = [record for record in whole if record.state == "complete"]
     assert sum(record.state in ("complete", "pruned", "failed") for record in whole) == 10

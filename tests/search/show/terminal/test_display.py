@@ -10,7 +10,8 @@ from dataclasses import replace
 import pytest
 from rich.console import Console
 
-from search.ledger.records import CurvePoint, TrialRecord
+from msarch.training.validation import Validation
+from search.ledger.records import TrialRecord
 from search.results.front import pareto_front
 from search.show.terminal.display import SearchDisplay, trial_line
 from search.show.terminal.front_table import format_figure
@@ -36,8 +37,8 @@ def plain(total: int = 4, **options: object) -> tuple[SearchDisplay, io.StringIO
     return display, out, clock
 
 
-def point(tokens: int) -> CurvePoint:
-    return CurvePoint(rung=0, tokens=tokens, loss=4.0, bits_per_byte=2.0, seconds=1.0)
+def point(tokens: int) -> Validation:
+    return Validation(rung=0, step=1, tokens=tokens, loss=4.0, bits_per_byte=2.0, seconds=1.0)
 
 
 def test_a_log_gets_one_line_for_each_finished_trial(make_records: Maker) -> None:

@@ -8,7 +8,8 @@ from dataclasses import replace
 import pytest
 
 from msarch.config.candidate import Candidate
-from search.ledger.records import CurvePoint, TrialRecord
+from msarch.training.validation import Validation
+from search.ledger.records import TrialRecord
 from search.show.terminal.progress import Progress
 
 SingleMaker = Callable[..., TrialRecord]
@@ -46,9 +47,11 @@ class Search:
             for number in numbers:
                 self.finish(number, seconds)
 
-    def point(self, rung: int, seconds: float) -> CurvePoint:
+    def point(self, rung: int, seconds: float) -> Validation:
         tokens = round(RUNGS[rung] * TOKENS)
-        return CurvePoint(rung=rung, tokens=tokens, loss=4.0, bits_per_byte=2.0, seconds=RUNGS[rung] * seconds)
+        return Validation(
+            rung=rung, step=rung, tokens=tokens, loss=4.0, bits_per_byte=2.0, seconds=RUNGS[rung] * seconds
+        )
 
     def finish(self, number: int, seconds: float) -> None:
         curve = tuple(self.point(rung, seconds) for rung in range(6))
