@@ -17,10 +17,10 @@ from rich.text import Text
 from msarch.config.candidate import Candidate
 from msarch.training.validation import Validation
 from msarch.units import format_bytes, format_count, format_seconds
-from search.ledger.records import TrialRecord
+from search.ledger.records import TRAINED, TrialRecord
 from search.results.front import pareto_front
 from search.show.terminal.front_table import format_figure, front_table
-from search.show.terminal.progress import TRAINED, Progress, RunningTrial
+from search.show.terminal.progress import Progress, RunningTrial
 from search.space.objectives import DEFAULT_OBJECTIVES
 
 if TYPE_CHECKING:

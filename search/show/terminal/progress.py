@@ -13,8 +13,6 @@ from msarch.config.candidate import Candidate
 from msarch.training.validation import Validation
 from search.ledger.records import TRAINED, TrialRecord
 
-"""States that spend one of the trials a search was asked for."""
-
 
 @dataclass
 class RunningTrial:
