@@ -19,7 +19,6 @@ import yaml
 from msarch.atomic_files import atomic_write
 from msarch.config.candidate import Candidate
 from msarch.training.validation import Validation
-from msarch.units import format_bytes
 from search.ledger.attributes import CONTINUE, PRUNE
 from search.ledger.folder import trial_folder
 from search.ledger.ledger import Ledger
@@ -29,6 +28,7 @@ from search.run.duplicates import Duplicates
 from search.run.judge import Judge
 from search.run.proposer import Proposer, why_nothing_is_left
 from search.run.watcher import Watcher
+from search.space.objectives import LIMITS
 
 MOST_REJECTED = 200
 """Proposals in a row that may be infeasible or duplicates before a search ends."""
@@ -182,7 +182,8 @@ class Coordinator:
     def _record_excess(self, number: int, needed: int, cap: int) -> None:
         """Record by how much a trial was too large that ran out of memory, as a share of what it was allowed."""
         self._ledger.record_constraints(number, {RAN_OUT: max(needed / cap - 1, LEAST_EXCESS)})
-        text = f"memory: ran out at {format_bytes(needed)} or more, {format_bytes(cap)} allowed"
+        needs, allowed = LIMITS["memory"].format_both(needed, cap)
+        text = f"memory: ran out at {needs} or more, {allowed} allowed"
         self._ledger.record_violation(number, text)
 
     def _finish(self, number: int, outcome: dict[str, Any]) -> None:

@@ -219,10 +219,10 @@ def _admitted(space: Space, drawn: Sequence[Drawn]) -> list[Drawn]:
     name, _ = Counter(name for item in drawn for name in item.excluded_by).most_common(1)[0]
     if name not in space.limits:
         raise UserError(f"none of {len(drawn)} candidates drawn at random meets '{name}'", key="limits")
-    limit = LIMITS[name]
-    smallest = min(item.profile[limit.key] for item in drawn)
+    smallest = min(item.profile[LIMITS[name].key] for item in drawn)
+    allowed, needed = LIMITS[name].format_both(space.limits[name], smallest)
     raise UserError(
-        f"none of {len(drawn)} candidates drawn at random stays within the {name} of "
-        f"{limit.format(space.limits[name])}; the smallest has {limit.format(smallest)}",
+        f"none of {len(drawn)} candidates drawn at random stays within the {name} of {allowed}; the smallest has "
+        f"{needed}",
         key="limits",
     )
