@@ -1,4 +1,4 @@
-"""`msarch search`: launch the search of a space, or tell what it would cost."""
+"""`msarch search`: launch the search of a space, or estimate its cost."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def launch_search(
         SearchDisplay(space.name, total, space.objectives, tokens_per_trial=tokens) as display,
         text_warnings_to(display.message),
     ):
-        display.phase("starting")  # at once: what is imported now takes seconds
+        display.phase("starting")  # at once: the imports below take seconds
         from search.run.run_search import run_search
 
         if (folder / JOURNAL).is_file():
@@ -75,7 +75,7 @@ def _show_outcome(folder: Path) -> None:
 
 
 def dry_run_search(source: str, overrides: Sequence[str], *, trials: int | None, concurrent: int | None) -> None:
-    """Tell how many candidates the limits admit, how many tokens they would read and about how long it takes."""
+    """Print how many candidates the limits admit, how many tokens they would read and about how long it takes."""
     console = Console(highlight=False)
     with console.status("starting") as status, text_warnings_to(lambda text: console.print(Text(text))):
         from search.run.plan import plan_search

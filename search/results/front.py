@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
 from msarch.errors import UserError
-from search.ledger.measures import measure, objective_values
+from search.ledger.metrics import metric, objective_values
 from search.ledger.records import TrialRecord
 from search.space.objectives import DEFAULT_OBJECTIVES, LIMITS, OBJECTIVES
 
@@ -76,7 +76,7 @@ def hypervolume(
     """Volume between the front and a reference point: over (loss in nats, log memory) by default.
 
     Perplexity and costs are taken by their natural logarithm, so that perplexity becomes the loss; bits per
-    byte as they are. `reference` gives the point in the objectives' own units. Points outside add nothing.
+    byte as they are. `reference` gives the point in the objectives' own units. Points beyond it add nothing.
     """
     names = tuple(objectives)
     corner = _logarithms(tuple(reference[name] for name in names), names)
@@ -105,7 +105,7 @@ def reference_point(
         elif name == "bits_per_byte":
             point[name] = 8.0
         else:
-            values = [value for record in records if (value := measure(record, OBJECTIVES[name].key)) is not None]
+            values = [value for record in records if (value := metric(record, OBJECTIVES[name].key)) is not None]
             point[name] = (limits or {}).get(name) or max(values, default=1.0)
     return point
 

@@ -38,7 +38,7 @@ def worst_violation(space: Space, broken: Mapping[str, float], profile: Profile)
 def check_limits(space: Space) -> None:
     """Profiles the smallest candidates of the space, a second or less each, until one meets all limits.
 
-    Where they are too many to be tried (`MOST_COMBINATIONS`), nothing is refused. Raises UserError, with the figure
+    With too many to try (more than `MOST_COMBINATIONS`), nothing is refused. Raises UserError, with the figure
     of the smallest, where no candidate can meet the limits.
     """
     if not space.limits:

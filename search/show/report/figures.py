@@ -11,7 +11,7 @@ from typing import Any
 
 import plotly.graph_objects as go
 
-from search.ledger.measures import latest, measure
+from search.ledger.metrics import latest_quality, metric
 from search.ledger.records import TrialRecord
 from search.results.front import best, knee, pareto_front
 from search.show.palette import INK, MUTED, WARNING, formatter, look
@@ -71,7 +71,7 @@ def trade_off_figure(
 def _points(records: Iterable[TrialRecord], state: str, quality: str, cost: str) -> list[Point]:
     points = []
     for record in records:
-        x, y = measure(record, OBJECTIVES[cost].key), latest(record, quality)
+        x, y = metric(record, OBJECTIVES[cost].key), latest_quality(record, quality)
         if record.state == state and x and y and math.isfinite(x) and math.isfinite(y) and min(x, y) > 0:
             points.append((x, y, record))
     return points
@@ -79,7 +79,7 @@ def _points(records: Iterable[TrialRecord], state: str, quality: str, cost: str)
 
 def _costs(records: Iterable[TrialRecord], key: str) -> list[tuple[float, TrialRecord]]:
     infeasible = [record for record in records if record.state == "infeasible"]
-    return [(value, record) for record in infeasible if (value := measure(record, key)) is not None and value > 0]
+    return [(value, record) for record in infeasible if (value := metric(record, key)) is not None and value > 0]
 
 
 def _span(values: Sequence[float], limit: float | None) -> tuple[float, float]:

@@ -19,7 +19,7 @@ from search.run.estimate import Estimate
 from search.run.plan import Plan
 from search.show.profile.comparison import compared, comparison_view, fit_view
 from search.show.profile.tables import profile_view
-from search.show.terminal.fitted_table import IF_UNWRAPPED, FittedColumn, FittedTable, fit
+from search.show.terminal.fitted_table import IF_UNWRAPPED, FittedColumn, FittedTable, fit_columns
 from search.show.terminal.front_table import format_front, front_table
 from search.show.terminal.space_description import describe_space
 from search.space.load import load_space
@@ -141,7 +141,7 @@ def column(heading: str, cells: Sequence[str], importance: int = 1000, *, text: 
 
 
 def headings(columns: Sequence[FittedColumn], room: int, *, wrap: bool = True) -> list[str]:
-    found = fit(columns, room, wrap=wrap)
+    found = fit_columns(columns, room, wrap=wrap)
     return [each.heading for each in found.columns] if found.widths else ["stacked"]
 
 
