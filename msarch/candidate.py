@@ -4,13 +4,20 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import MISSING, asdict, dataclass, field, fields, replace
 from typing import Any
 
 from msarch.config import ModelConfig, TrainingConfig
 from msarch.corpus_config import CorpusConfig, TokenizerConfig
 from msarch.errors import UserError, unknown
+
+ABSENT_MEANS: dict[str, dict[str, Any]] = {"model": {"embedding_init": "gpt2"}}
+"""What a record means that lacks a field: how all models were before the field was there.
+
+Defaults may change, this never does: so candidates recorded by any earlier version build the same model, and their
+digests stay, because a field that says what its absence would is left out of them.
+"""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -29,13 +36,16 @@ class Candidate:
 
     @classmethod
     def from_dict(cls, values: object) -> Candidate:
-        """The candidate written by `to_dict`. Raises UserError with the key's path."""
+        """The candidate written by `to_dict`, by this version or an earlier one. Raises UserError with the key's path.
+
+        A field that came later means what its absence meant then (`ABSENT_MEANS`), not today's default.
+        """
         top = _mapping(values, {"model", "training", "corpus", "seed"}, required={"model", "training"})
         corpus = dict(_mapping(top.get("corpus", {}), {item.name for item in fields(CorpusConfig)}, key="corpus"))
         if "tokenizer" in corpus:
             corpus["tokenizer"] = _build(TokenizerConfig, corpus["tokenizer"], "corpus.tokenizer")
         return cls(
-            model=_build(ModelConfig, top["model"], "model"),
+            model=_build(ModelConfig, top["model"], "model", ABSENT_MEANS["model"]),
             training=_build(TrainingConfig, top["training"], "training"),
             corpus=_build(CorpusConfig, corpus, "corpus"),
             seed=top.get("seed", 0),
@@ -47,7 +57,10 @@ class Candidate:
 
     def digest(self) -> str:
         """A hash that is the same for the same candidate anywhere, 16 hexadecimal digits."""
-        text = json.dumps(self.portable().to_dict(), sort_keys=True)
+        values = self.portable().to_dict()
+        for part, absent in ABSENT_MEANS.items():
+            values[part] = {name: value for name, value in values[part].items() if absent.get(name) != value}
+        text = json.dumps(values, sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
@@ -60,9 +73,9 @@ def _plain(value: Any) -> Any:
     return value
 
 
-def _build(kind: Any, values: object, key: str) -> Any:
+def _build(kind: Any, values: object, key: str, absent: Mapping[str, Any] | None = None) -> Any:
     known = {item.name: item for item in fields(kind)}
-    given = _mapping(values, set(known), key=key)
+    given = {**(absent or {}), **_mapping(values, set(known), key=key)}
     arguments = {name: tuple(item) if isinstance(item, list) else item for name, item in given.items()}
     try:
         return kind(**arguments)

@@ -34,6 +34,8 @@ class ModelConfig:
             every width: matrices learn at learning_rate * base_width / d_model, and logits are scaled by that ratio.
             Keep d_head fixed, so that heads grow with the width.
         base_width: the d_model at which the learning rate is meant, in "mup".
+        embedding_init: how large token embeddings start: "gpt2" (0.02) or "fan_in" (1/sqrt(d_model), as all other
+            matrices; of base_width in muP).
         pool: how top_down and bottom_up make a coarse state from its block: "average"; "conv" (a strided
             convolution); "attention" (the mean reads its block, as in Hourglass); "query_only" (the first layer of a
             scale has pooled queries alone, and reads all that is finer up to its block's end, as in
@@ -59,6 +61,7 @@ class ModelConfig:
     positions: Literal["learned", "rotary", "alibi", "none"] = "learned"
     parametrization: Literal["standard", "mup"] = "standard"
     base_width: int = 64
+    embedding_init: Literal["gpt2", "fan_in"] = "gpt2"
     pool: Literal["average", "conv", "attention", "query_only"] = "average"
     combine: Literal["concat", "add"] = "concat"
     aggregation: Literal["all", "aligned"] = "all"
@@ -203,6 +206,7 @@ class TrainingConfig:
 MODEL_CHOICES: dict[str, tuple[str, ...]] = {
     "positions": ("learned", "rotary", "alibi", "none"),
     "parametrization": ("standard", "mup"),
+    "embedding_init": ("gpt2", "fan_in"),
     "pool": ("average", "conv", "attention", "query_only"),
     "combine": ("concat", "add"),
     "aggregation": ("all", "aligned"),
