@@ -51,6 +51,7 @@ def run(seed: int, tokenizer: Tokenizer, model: tuple[str, str], start: str, bud
             variant=variant,
             layers=layers,
             positions="rotary",
+            rotary_pairs="halves",  # as when these runs were made
             embedding_init=start,  # type: ignore[arg-type]
             d_model=64,
             n_heads=2,

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.nn.functional import scaled_dot_product_attention
 
-from msarch.positions import Positions, distance_bias, turn, turning, visible
+from msarch.positions import ROTATIONS, Positions, distance_bias, visible
 
 # Math is left out: where no fused kernel fits, torch raises instead of silently keeping the scores.
 _FUSED = [SDPBackend.FLASH_ATTENTION, SDPBackend.EFFICIENT_ATTENTION]
@@ -83,16 +83,16 @@ class SelfAttention(nn.Module):
 class CrossProjections(nn.Module):
     """The matrices of attention from one sequence to another, and how positions enter it."""
 
-    def __init__(self, d_model: int, n_heads: int, scheme: str) -> None:
+    def __init__(self, d_model: int, n_heads: int, scheme: str, pairs: str = "halves") -> None:
         super().__init__()
-        self.n_heads, self.scheme = n_heads, scheme
+        self.n_heads, self.scheme, self.rotation = n_heads, scheme, ROTATIONS[pairs]
         self.q = nn.Linear(d_model, d_model)
         self.kv = nn.Linear(d_model, 2 * d_model)
         self.out = nn.Linear(d_model, d_model)
 
     def placed(self, x_BHNK: Tensor, at_N: Tensor) -> Tensor:
         """Queries or keys that stand at tokens `at_N`, turned where the scheme is rotary."""
-        return turn(x_BHNK, *turning(at_N, x_BHNK.shape[3], x_BHNK)) if self.scheme == "rotary" else x_BHNK
+        return self.rotation.at(x_BHNK, at_N) if self.scheme == "rotary" else x_BHNK
 
 
 class CrossAttention(CrossProjections):

@@ -8,11 +8,11 @@ from collections.abc import Collection, Mapping
 from dataclasses import MISSING, asdict, dataclass, field, fields, replace
 from typing import Any
 
-from msarch.config import ModelConfig, TrainingConfig
+from msarch.config import NEEDS, ModelConfig, TrainingConfig
 from msarch.corpus_config import CorpusConfig, TokenizerConfig
 from msarch.errors import UserError, unknown
 
-ABSENT_MEANS: dict[str, dict[str, Any]] = {"model": {"embedding_init": "gpt2"}}
+ABSENT_MEANS: dict[str, dict[str, Any]] = {"model": {"embedding_init": "gpt2", "rotary_pairs": "halves"}}
 """What a record means that lacks a field: how all models were before the field was there.
 
 Defaults may change, this never does: so candidates recorded by any earlier version build the same model, and their
@@ -45,7 +45,7 @@ class Candidate:
         if "tokenizer" in corpus:
             corpus["tokenizer"] = _build(TokenizerConfig, corpus["tokenizer"], "corpus.tokenizer")
         return cls(
-            model=_build(ModelConfig, top["model"], "model", ABSENT_MEANS["model"]),
+            model=_build(ModelConfig, _completed(top["model"], "model"), "model"),
             training=_build(TrainingConfig, top["training"], "training"),
             corpus=_build(CorpusConfig, corpus, "corpus"),
             seed=top.get("seed", 0),
@@ -59,7 +59,9 @@ class Candidate:
         """A hash that is the same for the same candidate anywhere, 16 hexadecimal digits."""
         values = self.portable().to_dict()
         for part, absent in ABSENT_MEANS.items():
-            values[part] = {name: value for name, value in values[part].items() if absent.get(name) != value}
+            for name in absent:
+                if values[part][name] == absent[name] or not _is_read(values[part], name):
+                    del values[part][name]
         text = json.dumps(values, sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
@@ -73,9 +75,22 @@ def _plain(value: Any) -> Any:
     return value
 
 
-def _build(kind: Any, values: object, key: str, absent: Mapping[str, Any] | None = None) -> Any:
+def _completed(values: object, part: str) -> object:
+    """A recorded part with what the absence of later fields means; one that is not read keeps its default."""
+    if not isinstance(values, dict):
+        return values
+    absent = {name: value for name, value in ABSENT_MEANS[part].items() if _is_read(values, name)}
+    return {**absent, **values}
+
+
+def _is_read(values: Mapping[str, Any], name: str) -> bool:
+    other, value = NEEDS.get(name, ("", None))
+    return values.get(other) == value
+
+
+def _build(kind: Any, values: object, key: str) -> Any:
     known = {item.name: item for item in fields(kind)}
-    given = {**(absent or {}), **_mapping(values, set(known), key=key)}
+    given = _mapping(values, set(known), key=key)
     arguments = {name: tuple(item) if isinstance(item, list) else item for name, item in given.items()}
     try:
         return kind(**arguments)

@@ -34,6 +34,9 @@ class ModelConfig:
             every width: matrices learn at learning_rate * base_width / d_model, and logits are scaled by that ratio.
             Keep d_head fixed, so that heads grow with the width.
         base_width: the d_model at which the learning rate is meant, in "mup".
+        rotary_pairs: which numbers of a vector rotary positions turn as a pair: "halves" (i and i + d_head / 2) or
+            "adjacent" (2i and 2i + 1, as in the paper). The same model but for the order of its numbers; the second
+            takes less time.
         embedding_init: how large token embeddings start: "gpt2" (0.02) or "fan_in" (1/sqrt(d_model), as all other
             matrices; of base_width in muP).
         pool: how top_down and bottom_up make a coarse state from its block: "average"; "conv" (a strided
@@ -61,6 +64,7 @@ class ModelConfig:
     positions: Literal["learned", "rotary", "alibi", "none"] = "learned"
     parametrization: Literal["standard", "mup"] = "standard"
     base_width: int = 64
+    rotary_pairs: Literal["halves", "adjacent"] = "adjacent"
     embedding_init: Literal["gpt2", "fan_in"] = "gpt2"
     pool: Literal["average", "conv", "attention", "query_only"] = "average"
     combine: Literal["concat", "add"] = "concat"
@@ -96,8 +100,12 @@ class ModelConfig:
             if option.name in optional - variant.options and getattr(self, option.name) != option.default:
                 raise UserError(f"{option.name} has no effect on {self.variant}; leave it out", key=option.name)
         _check_choices(self, MODEL_CHOICES)
-        if self.parametrization == "standard" and self.base_width != 64:
-            raise UserError("base_width has no effect on the standard parametrization; leave it out", key="base_width")
+        for option in fields(self):
+            other, value = NEEDS.get(option.name, ("", None))
+            if other and getattr(self, other) != value and getattr(self, option.name) != option.default:
+                raise UserError(
+                    f"{option.name} has no effect with {other} {getattr(self, other)}; leave it out", key=option.name
+                )
         if self.positions == "rotary" and self.d_head % 2:
             raise UserError(f"rotary turns pairs, and heads of width {self.d_head} are odd", key="positions")
         if "retina_factors" in variant.options:
@@ -203,9 +211,13 @@ class TrainingConfig:
         return self.validation_tokens or max(256, round(0.008 * self.tokens))
 
 
+NEEDS: dict[str, tuple[str, str]] = {"base_width": ("parametrization", "mup"), "rotary_pairs": ("positions", "rotary")}
+"""Fields of `ModelConfig` that are read only where another one has this value; elsewhere they keep their default."""
+
 MODEL_CHOICES: dict[str, tuple[str, ...]] = {
     "positions": ("learned", "rotary", "alibi", "none"),
     "parametrization": ("standard", "mup"),
+    "rotary_pairs": ("halves", "adjacent"),
     "embedding_init": ("gpt2", "fan_in"),
     "pool": ("average", "conv", "attention", "query_only"),
     "combine": ("concat", "add"),

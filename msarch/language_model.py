@@ -111,7 +111,8 @@ class LanguageModel(nn.Module, ABC):
     def positions_at(self, factor: int) -> Positions:
         """Where the states of the scale of that factor stand, for all attention within it."""
         if factor not in self._positions:
-            self._positions[factor] = Positions(self.config.positions, self.config.n_heads, factor)
+            config = self.config
+            self._positions[factor] = Positions(config.positions, config.n_heads, factor, config.rotary_pairs)
         return self._positions[factor]
 
     def new_stack(self, layers: int, factor: int) -> Stack:

@@ -12,7 +12,7 @@ from small_models import small
 
 from msarch import ModelConfig, TrainingConfig, build_model
 from msarch.causality import influence, randomised_copy
-from msarch.config import CHOICES, MODEL_CHOICES
+from msarch.config import CHOICES, MODEL_CHOICES, NEEDS
 from msarch.profile import count_training_step, profile_training_step
 from msarch.variants import VARIANTS, Variant
 
@@ -27,6 +27,8 @@ def configurations(draw: st.DrawFn, variant: str) -> ModelConfig:
         for name, choices in MODEL_CHOICES.items()
         if name in known.options or not any(name in other.options for other in VARIANTS.values())
     }
+    if options["positions"] != "rotary":
+        del options["rotary_pairs"]
     if options["parametrization"] == "mup":
         options["base_width"] = draw(st.sampled_from([1, 8, 64]))  # type: ignore[assignment]
     layers, factors = draw(allocations(known))
@@ -109,5 +111,5 @@ def test_a_drawn_model_can_fail() -> None:
 def test_every_option_is_drawn() -> None:
     """A new option of ModelConfig is one of MODEL_CHOICES, or is drawn by name above."""
     by_name = {"retina_factors", "retina_windows"}
-    options = set().union(*(known.options for known in VARIANTS.values()))
-    assert options <= set(MODEL_CHOICES) | by_name
+    options = set().union(NEEDS, *(known.options for known in VARIANTS.values()))
+    assert options <= set(MODEL_CHOICES) | by_name | {"base_width"}
