@@ -38,8 +38,8 @@ check: $(VENV)/.installed-dev
 	$(BIN)/mypy
 
 docs: $(VENV)/.installed-dev
-	$(BIN)/python -m search.language.space_docs > docs/space.md
-	$(BIN)/python -m search.show.drawings docs/architectures
+	$(BIN)/python -m search.space.schema.docs > docs/space.md
+	$(BIN)/python -m search.show.drawing.files docs/architectures
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

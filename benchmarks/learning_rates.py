@@ -21,8 +21,8 @@ from rich.console import Console
 from rich.table import Table
 
 from msarch import Candidate, CorpusConfig, ModelConfig, TrainingConfig
-from msarch.tokens import TokenSet, prepare_tokens
-from msarch.trainer import NonFiniteLoss, Trainer
+from msarch.data.token_set import TokenSet, prepare_tokens
+from msarch.training.trainer import NonFiniteLoss, Trainer
 
 WIDTHS = (64, 128, 256)
 RATES = tuple(0.001 * 2**power for power in range(6))

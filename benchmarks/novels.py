@@ -12,8 +12,8 @@ import pandas as pd
 from rich.console import Console
 
 from msarch import Candidate, CorpusConfig, ModelConfig, TokenizerConfig, TrainingConfig
-from msarch.tokens import TokenSet, prepare_tokens
-from msarch.trainer import NonFiniteLoss, Trainer, Validation
+from msarch.data.token_set import TokenSet, prepare_tokens
+from msarch.training.trainer import NonFiniteLoss, Trainer, Validation
 
 TARGETS = 100_000
 """Validation tokens of each rung."""

@@ -30,8 +30,8 @@ from rich.console import Console
 from rich.table import Table
 
 from msarch import Candidate, CorpusConfig, ModelConfig, TokenizerConfig, TrainingConfig, profile_training_step
-from msarch.tokens import TokenSet, prepare_tokens
-from msarch.trainer import Trainer
+from msarch.data.token_set import TokenSet, prepare_tokens
+from msarch.training.trainer import Trainer
 from msarch.units import format_bytes
 
 ORDERS: dict[str, tuple[tuple[str, str], ...]] = {

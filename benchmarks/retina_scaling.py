@@ -23,8 +23,8 @@ from rich.progress import track
 from rich.table import Table
 
 from msarch import ModelConfig, TrainingConfig, build_model
-from msarch.profile import profile_training_step
-from msarch.step import make_optimizer, training_step
+from msarch.memory.profile import profile_training_step
+from msarch.training.step import make_optimizer, training_step
 from msarch.units import format_bytes
 
 LENGTHS = (512, 1024, 2048, 4096, 8192)

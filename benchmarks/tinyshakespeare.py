@@ -18,8 +18,8 @@ from rich.console import Console
 from rich.table import Table
 
 from msarch import Candidate, CorpusConfig, ModelConfig, TokenizerConfig, TrainingConfig
-from msarch.tokens import TokenSet, prepare_tokens
-from msarch.trainer import Trainer
+from msarch.data.token_set import TokenSet, prepare_tokens
+from msarch.training.trainer import Trainer
 
 BAR = 1.89
 CONTEXT, BATCH, STEPS = 64, 12, 2_000

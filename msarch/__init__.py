@@ -9,14 +9,14 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from msarch.candidate import Candidate
 from msarch.config import ModelConfig, TrainingConfig
-from msarch.corpus_config import CorpusConfig, TokenizerConfig
+from msarch.config.candidate import Candidate
+from msarch.config.corpus import CorpusConfig, TokenizerConfig
 from msarch.errors import UserError
 
 if TYPE_CHECKING:
-    from msarch.model import build_model as build_model
-    from msarch.profile import profile_training_step as profile_training_step
+    from msarch.memory.profile import profile_training_step as profile_training_step
+    from msarch.models.build import build_model as build_model
 
 __version__ = "0.1.0"
 __all__ = [
@@ -30,7 +30,7 @@ __all__ = [
     "profile_training_step",
 ]
 
-_LAZY = {"build_model": "msarch.model", "profile_training_step": "msarch.profile"}
+_LAZY = {"build_model": "msarch.models.build", "profile_training_step": "msarch.memory.profile"}
 
 
 def __getattr__(name: str) -> Any:

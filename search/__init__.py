@@ -13,20 +13,20 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from search.engine.run import run_search as run_search
-    from search.language.space import Space as Space
-    from search.language.space import load_space as load_space
-    from search.results import Results as Results
-    from search.results import load_results as load_results
+    from search.results.results import Results as Results
+    from search.results.results import load_results as load_results
+    from search.run.run_search import run_search as run_search
+    from search.space.space import Space as Space
+    from search.space.space import load_space as load_space
 
 __all__ = ["Results", "Space", "load_results", "load_space", "run_search"]
 
 _LAZY = {
-    "Results": "search.results",
-    "Space": "search.language.space",
-    "load_results": "search.results",
-    "load_space": "search.language.space",
-    "run_search": "search.engine.run",
+    "Results": "search.results.results",
+    "Space": "search.space.space",
+    "load_results": "search.results.results",
+    "load_space": "search.space.space",
+    "run_search": "search.run.run_search",
 }
 
 

@@ -11,17 +11,17 @@ from types import ModuleType
 
 import pytest
 import torch
-from small_models import small
+from support.small_models import small
 from torch import Tensor
 
-import msarch
-from msarch import ModelConfig, build_model, variants
-from msarch.causality import CausalityError, check_causality, randomised_copy
-from msarch.resample import CausalUpsample
-from search.language.allocation_range import parse_allocation, with_ranges
-from search.show.drawing_text import draw_text
-from search.show.drawings import drawings
+from msarch import ModelConfig, build_model, models
+from msarch.config import variants
+from msarch.layers.resampling import CausalUpsample
+from msarch.models.causality import CausalityError, check_causality, randomised_copy
+from search.show.drawing.files import drawings
+from search.show.drawing.text import draw_text
 from search.show.palette import look
+from search.space.values.allocations import parse_allocation, with_ranges
 
 ROOT = Path(__file__).parents[1]
 PAGE = (ROOT / "docs" / "add-a-variant.md").read_text(encoding="utf-8")
@@ -32,13 +32,13 @@ NAME = "side_by_side"
 
 @pytest.fixture(autouse=True)
 def added(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """The file of the page among the modules of msarch, and its entry in the registry."""
+    """The file of the page among the models of msarch, and its entry in the registry."""
     (tmp_path / f"{NAME}.py").write_text(FILE, encoding="utf-8")
-    monkeypatch.setattr(msarch, "__path__", [*msarch.__path__, str(tmp_path)])
+    monkeypatch.setattr(models, "__path__", [*models.__path__, str(tmp_path)])
     (entry,) = eval("{" + ENTRY + "}", vars(variants)).items()
     monkeypatch.setitem(variants.VARIANTS, *entry)
     yield
-    sys.modules.pop(f"msarch.{NAME}", None)
+    sys.modules.pop(f"msarch.models.{NAME}", None)
 
 
 def configs() -> list[ModelConfig]:
@@ -49,7 +49,9 @@ def configs() -> list[ModelConfig]:
 
 
 def conformance() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("conformance", ROOT / "tests" / "msarch" / "test_conformance.py")
+    spec = importlib.util.spec_from_file_location(
+        "conformance", ROOT / "tests" / "msarch" / "models" / "test_conformance.py"
+    )
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)

@@ -7,9 +7,9 @@ import shutil
 from pathlib import Path
 
 import pytest
-from test_cli import fill, msarch
+from support.command_line import fill, msarch
 
-from search.show.tables import COLUMNS, CURVE_COLUMNS, describe_columns
+from search.results.tables import COLUMNS, CURVE_COLUMNS, describe_columns
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]

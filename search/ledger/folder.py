@@ -17,10 +17,10 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from msarch.candidate import Candidate
+from msarch.config.candidate import Candidate
 from msarch.errors import UserError
 from search.ledger.journal import repair
-from search.records import CurvePoint, TrialRecord, TrialState
+from search.ledger.records import CurvePoint, TrialRecord, TrialState
 
 if TYPE_CHECKING:
     import optuna

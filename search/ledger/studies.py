@@ -13,8 +13,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from search.propose.controls import costs_of
-from search.records import TrialRecord
+from search.ledger.records import TrialRecord
+from search.propose.false_prunes import costs_of
 
 if TYPE_CHECKING:
     import optuna

@@ -28,7 +28,7 @@ import numpy as np
 from optuna.pruners import BasePruner
 from optuna.trial import FrozenTrial, TrialState
 
-from search.propose.controls import costs_no_more
+from search.propose.false_prunes import costs_no_more
 from search.propose.samplers import derived_seed
 
 if TYPE_CHECKING:

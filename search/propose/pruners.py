@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from msarch.errors import UserError, unknown
-from search.language.objectives import OBJECTIVES
+from search.space.objectives import OBJECTIVES
 
 if TYPE_CHECKING:
     from optuna.pruners import BasePruner

@@ -10,9 +10,9 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from msarch.config.variants import VARIANTS
 from msarch.units import format_bytes, format_count
-from msarch.variants import VARIANTS
-from search.language.objectives import OBJECTIVES
+from search.space.objectives import OBJECTIVES
 
 
 @dataclass(frozen=True, slots=True)

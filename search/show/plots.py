@@ -7,13 +7,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from msarch.atomic_files import written_aside
 from msarch.errors import UserError
-from search.aside import written_aside
-from search.language.objectives import DEFAULT_OBJECTIVES, OBJECTIVES, label_under
-from search.measures import latest, measure, objective_values
-from search.records import TrialRecord
-from search.show.front import pareto_front, split
+from search.ledger.records import TrialRecord
+from search.results.front import pareto_front, split
+from search.results.measures import latest, measure, objective_values
 from search.show.palette import INK, MUTED, RULE, WARNING, formatter, log_ticks, look
+from search.space.objectives import DEFAULT_OBJECTIVES, OBJECTIVES, label_under
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 import torch
 
-from benchmarks.gpu_headline import read_tokens
-from benchmarks.gpu_speed import peak_of
+from benchmarks.gpu.headline import read_tokens
+from benchmarks.gpu.speed import peak_of
 
 ROOT = Path(__file__).parents[2]
 BARE = """
@@ -30,7 +30,7 @@ class Without:
         return None if name.split(".")[0] in self.names else self.finder.find_spec(name, path, target)
 
 sys.meta_path[:] = [Without(finder) for finder in sys.meta_path]
-from benchmarks.gpu import main
+from benchmarks.gpu.command import main
 sys.exit(main(sys.argv[1:]))
 """
 

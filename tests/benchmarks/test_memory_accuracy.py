@@ -5,13 +5,13 @@ from __future__ import annotations
 import random
 
 import torch
-from small_models import small
+from support.small_models import small
 
-from benchmarks.memory_accuracy import compare, summary
-from benchmarks.memory_candidates import CONDITIONS, Drawn, draw, shrink, vary_conditions
-from benchmarks.profiler_peak import profiler_peak
+from benchmarks.memory_accuracy.candidates import CONDITIONS, Drawn, draw, shrink, vary_conditions
+from benchmarks.memory_accuracy.command import compare, summary
+from benchmarks.memory_accuracy.profiler_peak import profiler_peak
 from msarch import TrainingConfig
-from msarch.profile import profile_training_step
+from msarch.memory.profile import profile_training_step
 
 
 def test_prediction_count_and_profiler_agree() -> None:

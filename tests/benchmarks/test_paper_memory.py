@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.paper_memory_profiles import BASELINE, TODAY, Profiles, append, conditions, configs, profile, read
-from benchmarks.paper_memory_tables import is_deep, sheets
+from benchmarks.paper_memory.profiles import BASELINE, TODAY, Profiles, append, conditions, configs, profile, read
+from benchmarks.paper_memory.tables import is_deep, sheets
 
 DOCS = Path(__file__).parents[2] / "docs"
 

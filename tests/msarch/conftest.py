@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
-from small_models import CONFIGS, label
+from support.small_models import CONFIGS, label
 
 from msarch import ModelConfig
 

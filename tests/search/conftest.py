@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from msarch.candidate import Candidate
 from msarch.config import ModelConfig, TrainingConfig
-from msarch.corpus_config import CorpusConfig
+from msarch.config.candidate import Candidate
+from msarch.config.corpus import CorpusConfig
 from msarch.units import format_bytes
-from search.records import CurvePoint, TrialRecord, TrialState
+from search.ledger.records import CurvePoint, TrialRecord, TrialState
 
 MIB = 2**20
 LIMIT = 90 * MIB

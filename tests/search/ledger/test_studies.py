@@ -6,9 +6,9 @@ from collections.abc import Callable
 
 import optuna
 
+from search.ledger.records import TrialRecord
 from search.ledger.studies import MIRROR, Mirror
 from search.propose.pareto_pruner import ParetoPruner
-from search.records import TrialRecord
 
 OBJECTIVES = ("perplexity", "memory")
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from msarch.variants import VARIANTS
+from msarch.config.variants import VARIANTS
 from search.show.palette import look
 
 

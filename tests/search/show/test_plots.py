@@ -12,8 +12,8 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.text import Annotation, Text
 
 from msarch.errors import UserError
-from search.records import TrialRecord
-from search.show.front import pareto_front
+from search.ledger.records import TrialRecord
+from search.results.front import pareto_front
 from search.show.plots import front_figure, write_plot
 
 MIB = 2**20

@@ -1,0 +1,1 @@
+"""The paper's statement on memory, allocation by allocation."""

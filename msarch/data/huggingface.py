@@ -1,0 +1,97 @@
+"""Documents from a Hugging Face data set, by name, configuration and splits."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import socket
+import urllib.parse
+import urllib.request
+from collections.abc import Iterator
+from typing import Any
+
+from msarch.config.corpus import CorpusConfig
+from msarch.data.text_files import text_of
+from msarch.errors import UserError
+
+_KEY = "corpus.huggingface"
+
+
+def load_splits(config: CorpusConfig) -> dict[str, list[Any]]:
+    """Tables of the splits that the configuration names, or that the data set has under the usual names.
+
+    Always with "train"; a split that does not exist is left out where it was not asked for. Raises UserError.
+    """
+    import datasets
+
+    named = {"train": config.train, "validation": config.validation, "test": config.test}
+    try:
+        with _reachable(config.name):
+            every = datasets.load_dataset(config.name, config.config or None)
+            return {
+                split: [_table(config, every, name, f"corpus.{split}") for name in names or (split,)]
+                for split, names in named.items()
+                if names or split == "train" or split in every
+            }
+    except (ValueError, OSError, datasets.exceptions.DatasetsError) as error:
+        if isinstance(error, UserError):
+            raise
+        reason = " ".join(str(error).split())[:200]
+        raise UserError(
+            f"data set '{config.name}' cannot be loaded: {reason}. Check its name and configuration, and the network; "
+            "a data set that was loaded once works without",
+            key=_KEY,
+        ) from None
+
+
+def _table(config: CorpusConfig, every: Any, name: str, key: str) -> Any:
+    import datasets
+
+    if name in every:
+        return every[name]
+    if "[" in name:  # part of a split, such as train[:10%]
+        return datasets.load_dataset(config.name, config.config or None, split=name)
+    raise UserError(f"data set '{config.name}' has no split '{name}'. Legal: {', '.join(every)}", key=key)
+
+
+def read_tables(tables: list[Any], *, column: str, key: str) -> Iterator[str]:
+    """The text of every row. Raises UserError at `key` where the column is missing or holds no text."""
+    for table in tables:
+        for number, row in enumerate(table):
+            try:
+                yield text_of(row, column, f"row {number}")
+            except UserError as error:
+                raise error.under(key) from None
+
+
+@contextlib.contextmanager
+def _reachable(name: str) -> Iterator[None]:
+    """Does what HF_HUB_OFFLINE=1 would do where the hub does not answer: cached data sets load, others fail at once."""
+    import datasets
+    import huggingface_hub
+
+    constants: tuple[Any, ...] = (datasets.config, huggingface_hub.constants)
+    before = [constant.HF_HUB_OFFLINE for constant in constants]
+    if not os.path.isdir(name) and not _hub_answers():  # noqa: PTH112  (Path.is_dir raises on a name that is too long)
+        for constant in constants:
+            constant.HF_HUB_OFFLINE = True
+    try:
+        yield
+    finally:
+        for constant, offline in zip(constants, before, strict=True):
+            constant.HF_HUB_OFFLINE = offline
+
+
+def _hub_answers() -> bool:
+    """Whether the hub can be reached: without this test its client retries for 23 s before it fails."""
+    from huggingface_hub import constants
+
+    if urllib.request.getproxies():
+        return True
+    address = urllib.parse.urlsplit(constants.ENDPOINT)
+    port = address.port or (80 if address.scheme == "http" else 443)
+    try:
+        with socket.create_connection((address.hostname or "", port), timeout=5):
+            return True
+    except OSError:
+        return False

@@ -1,0 +1,192 @@
+"""Text to tokens and back: byte-level BPE trained on the corpus, plain bytes, or a tokenizer file.
+
+All three are files in the format of `tokenizers`, so a saved one opens again here and elsewhere. A special
+token written out in a text is text: only the cache puts separators between documents.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from msarch.config.corpus import TokenizerConfig
+from msarch.data.long_documents import pieces
+from msarch.errors import UserError
+
+if TYPE_CHECKING:
+    import tokenizers
+
+SEPARATOR = "<|endoftext|>"
+"""Stands between documents in a vocabulary that we train; its number is 0."""
+
+_SEPARATORS = (SEPARATOR, "</s>", "[SEP]", "<eos>", "<|end_of_text|>")
+
+
+class Tokenizer:
+    """One vocabulary, wherever it comes from.
+
+    Attributes:
+        vocab_size: tokens in the vocabulary: every number is below.
+        separator: the token between documents, or None where the vocabulary has none.
+        token_bytes: bytes of text each token stands for, (vocab_size,) int64, 0 for special ones; None where
+            tokens do not stand for fixed bytes.
+    """
+
+    def __init__(self, raw: tokenizers.Tokenizer) -> None:
+        raw.no_padding()
+        raw.no_truncation()
+        raw.encode_special_tokens = True  # read "<|endoftext|>" in a text as the text that it is
+        self._raw = raw
+        self._vocabulary: dict[str, int] = raw.get_vocab(with_added_tokens=True)
+        self.is_bytes = self._vocabulary == dict(zip(BYTE_LETTERS, range(256), strict=True))
+        self.vocab_size = max(self._vocabulary.values()) + 1
+        self.separator = 0 if self.is_bytes else self._find_separator()
+        self.token_bytes = self._count_bytes()
+
+    def encode(self, text: str) -> list[int]:
+        """Token numbers of `text`, without separators."""
+        return [int(token) for token in self.encode_batch([text])[0]]
+
+    def encode_batch(self, texts: Sequence[str]) -> list[NDArray[Any]]:
+        """Token numbers of each text, (time,) unsigned."""
+        if self.is_bytes:
+            return [np.frombuffer(text.encode(), dtype=np.uint8) for text in texts]
+        encodings = self._raw.encode_batch_fast(list(texts), add_special_tokens=False)
+        return [np.array(encoding.ids, dtype=np.uint32) for encoding in encodings]
+
+    def decode(self, tokens: Iterable[int]) -> str:
+        """The text of token numbers; separators and other special tokens are left out."""
+        numbers = [int(token) for token in tokens]
+        if self.is_bytes:
+            return bytes(number for number in numbers if number != self.separator).decode(errors="replace")
+        text: str = self._raw.decode(numbers, skip_special_tokens=True)
+        return text
+
+    def save(self, path: Path) -> None:
+        """Writes a ``tokenizer.json`` that `load_tokenizer` opens again."""
+        path.write_text(self._raw.to_str(pretty=True), encoding="utf-8")
+
+    def _find_separator(self) -> int | None:
+        return next((self._vocabulary[name] for name in _SEPARATORS if name in self._vocabulary), None)
+
+    def _count_bytes(self) -> NDArray[np.int64] | None:
+        added = self._raw.get_added_tokens_decoder()
+        ordinary = {name: number for name, number in self._vocabulary.items() if number not in added}
+        letters = frozenset(BYTE_LETTERS)
+        if "ByteLevel" not in json.dumps(json.loads(self._raw.to_str())["decoder"]):
+            return None
+        if not all(letters.issuperset(name) for name in ordinary):
+            return None
+        counts = np.zeros(self.vocab_size, dtype=np.int64)
+        for name, number in ordinary.items():
+            counts[number] = len(name)  # one letter of the byte alphabet is one byte
+        for number, token in added.items():
+            counts[number] = 0 if token.special else len(token.content.encode())
+        if self.is_bytes:
+            counts[0] = 0
+        return counts
+
+
+def _byte_letters() -> str:
+    """The 256 letters by which byte-level vocabularies write bytes: printable ones as they are, others shifted."""
+    printable = {*range(33, 127), *range(161, 173), *range(174, 256)}
+    shifted = iter(range(256, 512))
+    return "".join(chr(byte) if byte in printable else chr(next(shifted)) for byte in range(256))
+
+
+BYTE_LETTERS = _byte_letters()
+
+
+def load_tokenizer(path: Path, *, key: str = "") -> Tokenizer:
+    """The tokenizer in a ``tokenizer.json``. Raises UserError at `key` where there is none."""
+    import tokenizers
+
+    text = _read(path, key).decode(errors="replace")
+    try:
+        return Tokenizer(tokenizers.Tokenizer.from_str(text))
+    except Exception as error:  # the library raises no narrower type
+        raise UserError(f"{path} is no tokenizer.json: {str(error).splitlines()[0]}", key=key) from None
+
+
+def make_tokenizer(config: TokenizerConfig, documents: Iterator[str], *, base: Path) -> Tokenizer:
+    """The tokenizer that `config` names; a BPE is trained on `documents`. Raises UserError."""
+    if config.kind == "bytes":
+        return byte_tokenizer()
+    if config.kind == "file":
+        return load_tokenizer(_place(config, base), key=_FILE_KEY)
+    return train_bpe(documents, config.vocab_size)
+
+
+def train_bpe(documents: Iterator[str], vocab_size: int) -> Tokenizer:
+    """Byte-level BPE with `vocab_size` tokens, the separator among them. The same text gives the same vocabulary.
+
+    Raises UserError where the text has too few different words for so many tokens.
+    """
+    from tokenizers import Tokenizer as Raw
+    from tokenizers import decoders, models, pre_tokenizers, trainers
+
+    raw = Raw(models.BPE())
+    raw.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    raw.decoder = decoders.ByteLevel()
+    alphabet = pre_tokenizers.ByteLevel.alphabet()
+    raw.train_from_iterator(
+        (piece for text in documents for piece in pieces(text)),
+        trainers.BpeTrainer(
+            vocab_size=vocab_size, special_tokens=[SEPARATOR], initial_alphabet=alphabet, show_progress=False
+        ),
+    )
+    if raw.get_vocab_size() != vocab_size:
+        raise UserError(
+            f"the training text yields only {raw.get_vocab_size()} tokens, not {vocab_size}; write bpe: "
+            f"{raw.get_vocab_size()} or less, or give more text",
+            key="corpus.tokenizer.bpe",
+        )
+    return Tokenizer(raw)
+
+
+def byte_tokenizer() -> Tokenizer:
+    """Every byte of UTF-8 is a token, 0 to 255; byte 0 stands between documents."""
+    from tokenizers import Tokenizer as Raw
+    from tokenizers import decoders, models, pre_tokenizers
+
+    raw = Raw(models.BPE(vocab={letter: byte for byte, letter in enumerate(BYTE_LETTERS)}, merges=[]))
+    raw.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
+    raw.decoder = decoders.ByteLevel()
+    return Tokenizer(raw)
+
+
+def tokenizer_spec(config: TokenizerConfig, *, base: Path) -> dict[str, str | int]:
+    """What identifies the tokenizer besides the text it is trained on. Raises UserError where a file is missing."""
+    if config.kind == "file":
+        return {"kind": "file", "sha256": hashlib.sha256(_read(_place(config, base), _FILE_KEY)).hexdigest()}
+    return {"kind": "bytes"} if config.kind == "bytes" else {"kind": "bpe", "vocab_size": config.vocab_size}
+
+
+def vocab_size_of(config: TokenizerConfig, *, base: Path | None = None) -> int:
+    """Tokens in the vocabulary that `config` names, without reading any corpus. Raises UserError."""
+    if config.kind == "file":
+        return load_tokenizer(_place(config, base or Path.cwd()), key=_FILE_KEY).vocab_size
+    return 256 if config.kind == "bytes" else config.vocab_size
+
+
+_FILE_KEY = "corpus.tokenizer.file"
+
+
+def _place(config: TokenizerConfig, base: Path) -> Path:
+    return base / os.path.expanduser(config.file)  # noqa: PTH111  (Path.expanduser raises on an unknown user)
+
+
+def _read(path: Path, key: str) -> bytes:
+    try:
+        return path.read_bytes()
+    except (OSError, ValueError) as error:  # ValueError: a name with a zero byte
+        raise UserError(
+            f"{path} cannot be read: {getattr(error, 'strerror', error)}; name a tokenizer.json", key=key
+        ) from None

@@ -1,0 +1,158 @@
+"""How the tokens of a bottom-up model read its coarse scales: once, all scales at the same time.
+
+Hourglass (arXiv 2110.13711, sections 2.3 and 5) says of Subramanian et al. (2005.00581) that an attention-based
+aggregation layer combines different scales to one global up-sampling. What it attends to is open; both readings:
+
+    all       every coarse state of every scale whose block is complete, and a null state: T sum(T / f) scores at most
+    aligned   the token's own state and the last completed state of each coarse scale, a null state before the first:
+              a softmax over scales, T S scores
+
+Shapes: B batch, T tokens, M coarse states of all scales and the null state, S scales, D d_model, H heads, K width
+of a head.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from msarch.config import ModelConfig
+from msarch.layers.attention import CrossAttention, CrossProjections, merge_heads, split_heads
+from msarch.layers.block import FeedForward, Recomputable, residual_dropout
+from msarch.layers.positions import last_tokens, null_first, slopes
+from msarch.layers.resampling import CausalUpsample, prepend
+
+
+class Aggregation(Recomputable):
+    """Every token reads all coarse states that are complete by then, of all scales at once."""
+
+    drawn_as = "attend"
+
+    def __init__(self, config: ModelConfig, factors: Sequence[int]) -> None:
+        super().__init__()
+        d_model = config.d_model
+        self.factors = tuple(factors)
+        self.null = nn.Parameter(torch.zeros(d_model))
+        self.query_norm = nn.LayerNorm(d_model)
+        self.memory_norms = nn.ModuleList(nn.LayerNorm(d_model) for _ in factors)
+        self.attention = self._attention(config)
+        self.feed_forward_norm = nn.LayerNorm(d_model)
+        self.feed_forward = FeedForward(d_model, config.d_ff)
+        self.drop = residual_dropout(config.dropout)
+
+    def _attention(self, config: ModelConfig) -> nn.Module:
+        return CrossAttention(config.d_model, config.n_heads, config.positions, config.rotary_pairs)
+
+    def initialise(self) -> None:
+        """The null state starts near zero."""
+        nn.init.normal_(self.null, std=0.02)
+
+    def forward(self, fine_BTD: Tensor, coarse: Sequence[Tensor]) -> Tensor:
+        """(B, T, D) and one (B, T // f, D) for each coarse scale -> (B, T, D)."""
+        return self.run(self._aggregate, fine_BTD, *coarse)
+
+    def _aggregate(self, fine_BTD: Tensor, *coarse: Tensor) -> Tensor:
+        fine_BTD = fine_BTD + self.drop(self.read(fine_BTD, coarse))
+        out: Tensor = fine_BTD + self.drop(self.feed_forward(self.feed_forward_norm(fine_BTD)))
+        return out
+
+    def read(self, fine_BTD: Tensor, coarse: Sequence[Tensor]) -> Tensor:
+        """What attention brings each token: (B, T, D)."""
+        states = torch.cat([norm(x_BND) for norm, x_BND in zip(self.memory_norms, coarse, strict=True)], dim=1)
+        at_T, at_M = self.places(fine_BTD.shape[1], fine_BTD.device)
+        read: Tensor = self.attention(self.query_norm(fine_BTD), prepend(self.null, states), at_T, at_M)
+        return read
+
+    def places(self, length: int, device: torch.device) -> tuple[Tensor, Tensor]:
+        """(T,) and (M,): where tokens stand, and from where on each coarse state may be read."""
+        ends = [last_tokens(length // factor, factor, device) for factor in self.factors]
+        return last_tokens(length, 1, device), null_first(torch.cat(ends))
+
+    def attended_pairs(self, length: int) -> int:
+        """The null state, and every completed block of every scale."""
+        return length + sum((token + 1) // factor for factor in self.factors for token in range(length))
+
+    def cached_states(self, length: int) -> int:
+        """Keys of all coarse states and of the null state."""
+        return 1 + sum(length // factor for factor in self.factors)
+
+
+class AlignedAggregation(Aggregation):
+    """Every token chooses between its own state and the last completed one of each coarse scale."""
+
+    drawn_as = "choose"
+
+    def __init__(self, config: ModelConfig, factors: Sequence[int]) -> None:
+        super().__init__(config, factors)
+        self.fine_norm = nn.LayerNorm(config.d_model)
+        # From a scale straight to the tokens, not to the next finer scale.
+        self.upsample = nn.ModuleList(CausalUpsample(factor) for factor in factors)
+
+    def _attention(self, config: ModelConfig) -> nn.Module:
+        return AlignedAttention(config.d_model, config.n_heads, config.positions, config.rotary_pairs)
+
+    def read(self, fine_BTD: Tensor, coarse: Sequence[Tensor]) -> Tensor:
+        """What attention brings each token: (B, T, D)."""
+        at_T = last_tokens(fine_BTD.shape[1], 1, fine_BTD.device)
+        sources: list[tuple[Tensor, Tensor, nn.Module | None]] = [(self.fine_norm(fine_BTD), at_T, None)]
+        for factor, norm, upsample, x_BND in zip(self.factors, self.memory_norms, self.upsample, coarse, strict=True):
+            at_M = null_first(last_tokens(x_BND.shape[1], factor, x_BND.device))
+            sources.append((prepend(self.null, norm(x_BND)), at_M, upsample))
+        read: Tensor = self.attention(self.query_norm(fine_BTD), sources, at_T)
+        return read
+
+    def attended_pairs(self, length: int) -> int:
+        """One key of each scale."""
+        return length * (1 + len(self.factors))
+
+    def cached_states(self, length: int) -> int:
+        """Of each coarse scale the last key alone, and the null state."""
+        return 1 + len(self.factors)
+
+
+class AlignedAttention(CrossProjections):
+    """Attention in which each query has S keys of its own.
+
+    Keys and values are projected before they are repeated, so on M coarse states and not on T copies. It takes no
+    kernel: S scores a token are all there is.
+    """
+
+    def forward(
+        self, x_BTD: Tensor, sources: Sequence[tuple[Tensor, Tensor, nn.Module | None]], at_T: Tensor
+    ) -> Tensor:
+        """Queries (B, T, D); each source its states, where they stand and how they are brought to the tokens."""
+        q_BHTK = self.placed(split_heads(self.q(x_BTD), self.n_heads), at_T)
+        keys, values, distances = [], [], []
+        for states, at_M, upsample in sources:
+            k, v = (split_heads(part, self.n_heads) for part in self.kv(states).chunk(2, dim=-1))
+            k = self.placed(k, at_M)
+            if upsample is not None:
+                k, v = (split_heads(upsample(merge_heads(x), len(at_T)), self.n_heads) for x in (k, v))
+                at_M = upsample(at_M[None, :, None], len(at_T))[0, :, 0]
+            keys.append(k)
+            values.append(v)
+            distances.append(at_T - at_M)
+        bias = None
+        if self.scheme == "alibi":
+            bias = -slopes(self.n_heads, q_BHTK)[:, None, None] * torch.stack(distances, dim=-1)
+        out: Tensor = self.out(merge_heads(attend_aligned(q_BHTK, keys, values, bias)))
+        return out
+
+
+def attend_aligned(
+    q_BHTK: Tensor, keys: Sequence[Tensor], values: Sequence[Tensor], bias_HTS: Tensor | None = None
+) -> Tensor:
+    """Softmax over S keys of the query's own position: queries, each key and each value (B, H, T, K) -> the same."""
+    exact = torch.promote_types(q_BHTK.dtype, torch.float32)
+    scores = torch.stack([(q_BHTK * k).sum(dim=-1, dtype=exact) for k in keys], dim=-1) / math.sqrt(q_BHTK.shape[-1])
+    weights = (scores if bias_HTS is None else scores + bias_HTS).softmax(dim=-1).to(q_BHTK.dtype)
+    out = values[0] * weights[..., :1]
+    for s, v_BHTK in enumerate(values[1:], start=1):
+        out = out + v_BHTK * weights[..., s : s + 1]
+    return out
+
+
+AGGREGATIONS: dict[str, type[Aggregation]] = {"all": Aggregation, "aligned": AlignedAggregation}

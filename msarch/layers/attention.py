@@ -1,0 +1,118 @@
+"""Multi-head attention, and the choice of the kernel that computes it.
+
+Shapes: B batch, N and M positions of queries and keys, D d_model, H heads, K width of a head.
+
+All attention of all variants goes through `attend`, so that one context manager decides the kernel.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from torch import Tensor, nn
+from torch.nn.attention import SDPBackend, sdpa_kernel
+from torch.nn.functional import scaled_dot_product_attention
+
+from msarch.layers.positions import ROTATIONS, Positions, distance_bias, visible
+
+# Math is left out: where no fused kernel fits, torch raises instead of silently keeping the scores.
+_FUSED = [SDPBackend.FLASH_ATTENTION, SDPBackend.EFFICIENT_ATTENTION]
+
+
+@contextmanager
+def attention_kernel(name: str) -> Iterator[None]:
+    """Run attention inside with the "fused" kernels (no scores kept) or the "unfused" one (all kept)."""
+    assert name in ("fused", "unfused"), name
+    with sdpa_kernel(_FUSED if name == "fused" else [SDPBackend.MATH]):
+        yield
+
+
+def attend(q_BHNK: Tensor, k_BHMK: Tensor, v_BHMK: Tensor, mask: Tensor | None = None) -> Tensor:
+    """Scaled dot-product attention, (B, H, N, K).
+
+    `mask`, (N, M) or (H, N, M), is true where query n may read key m, or what is added to the score there and -inf
+    elsewhere, in the type of the queries; without it queries and keys are the same positions and the mask is
+    causal. Torch makes the second form of the first at each call and keeps it for the backward pass. It is passed
+    with four dimensions: with fewer the CPU falls back to unfused.
+    """
+    if mask is None:
+        return scaled_dot_product_attention(q_BHNK, k_BHMK, v_BHMK, is_causal=True)
+    four = mask[None] if mask.ndim == 3 else mask[None, None]
+    return scaled_dot_product_attention(q_BHNK, k_BHMK, v_BHMK, attn_mask=four)
+
+
+def split_heads(x_BND: Tensor, n_heads: int) -> Tensor:
+    """(B, N, D) -> (B, H, N, K)."""
+    return x_BND.view(*x_BND.shape[:-1], n_heads, x_BND.shape[-1] // n_heads).transpose(1, 2)
+
+
+def merge_heads(x_BHNK: Tensor) -> Tensor:
+    """(B, H, N, K) -> (B, N, D)."""
+    return x_BHNK.transpose(1, 2).flatten(-2)
+
+
+def split_qkv(qkv_BND: Tensor, positions: Positions) -> tuple[Tensor, Tensor, Tensor]:
+    """Queries, keys and values of one projection, (B, N, 3 D) -> three of (B, N, D).
+
+    Turned queries and keys are copies, which attention keeps: so that these do not come on top of the whole
+    projection, its last third becomes a copy too, and the projection goes.
+    """
+    q, k, v = qkv_BND.chunk(3, dim=-1)
+    return q, k, v.clone() if positions.scheme == "rotary" else v
+
+
+class SelfAttention(nn.Module):
+    """Causal self-attention over all earlier positions of the same scale."""
+
+    def __init__(self, d_model: int, n_heads: int, positions: Positions) -> None:
+        super().__init__()
+        self.n_heads, self.positions = n_heads, positions
+        self.qkv = nn.Linear(d_model, 3 * d_model)
+        self.out = nn.Linear(d_model, d_model)
+
+    def forward(self, x_BND: Tensor) -> Tensor:
+        """(B, N, D) -> (B, N, D)."""
+        parts = split_qkv(self.qkv(x_BND), self.positions)
+        q, k, v = (split_heads(part, self.n_heads) for part in parts)
+        q, k = self.positions.turned(q), self.positions.turned(k)
+        out: Tensor = self.out(merge_heads(attend(q, k, v, self.positions.causal_bias(q))))
+        return out
+
+
+class CrossProjections(nn.Module):
+    """The matrices of attention from one sequence to another, and how positions enter it."""
+
+    def __init__(self, d_model: int, n_heads: int, scheme: str, pairs: str = "halves") -> None:
+        super().__init__()
+        self.n_heads, self.scheme, self.rotation = n_heads, scheme, ROTATIONS[pairs]
+        self.q = nn.Linear(d_model, d_model)
+        self.kv = nn.Linear(d_model, 2 * d_model)
+        self.out = nn.Linear(d_model, d_model)
+
+    def placed(self, x_BHNK: Tensor, at_N: Tensor) -> Tensor:
+        """Queries or keys that stand at tokens `at_N`, turned where the scheme is rotary."""
+        return self.rotation.at(x_BHNK, at_N) if self.scheme == "rotary" else x_BHNK
+
+
+class CrossAttention(CrossProjections):
+    """Attention of one sequence to another: each query reads the keys whose last token is not after its own."""
+
+    def forward(self, x_BND: Tensor, memory_BMD: Tensor, at_N: Tensor, at_M: Tensor) -> Tensor:
+        """Queries (B, N, D) standing at tokens `at_N`, keys and values (B, M, D) at `at_M` -> (B, N, D).
+
+        Each query must see a key.
+        """
+        q = split_heads(self.q(x_BND), self.n_heads)
+        k, v = (split_heads(part, self.n_heads) for part in self.kv(memory_BMD).chunk(2, dim=-1))
+        q, k = self.placed(q, at_N), self.placed(k, at_M)
+        mask = visible(at_N, at_M)
+        if self.scheme == "alibi":
+            mask = distance_bias(at_N, at_M, mask, self.n_heads, q)
+        out: Tensor = self.out(merge_heads(attend(q, k, v, mask)))
+        return out
+
+
+def causal_pairs(positions: int) -> int:
+    """Query-key pairs of one causal self-attention over that many positions."""
+    return positions * (positions + 1) // 2

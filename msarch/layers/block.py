@@ -1,0 +1,102 @@
+"""The pre-norm transformer block that every variant is made of, and a stack of them at one scale.
+
+Shapes: B batch, N positions at this scale, D d_model.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cached_property
+
+from torch import Tensor, nn
+from torch.nn.functional import gelu
+from torch.utils.checkpoint import checkpoint
+
+from msarch.layers.attention import SelfAttention
+from msarch.layers.positions import Positions
+
+
+class FeedForward(nn.Module):
+    """Linear, GELU, linear; four times as wide inside."""
+
+    def __init__(self, d_model: int, d_ff: int) -> None:
+        super().__init__()
+        self.inner = nn.Linear(d_model, d_ff)
+        self.out = nn.Linear(d_ff, d_model)
+
+    def forward(self, x_BND: Tensor) -> Tensor:
+        """(B, N, D) -> (B, N, D)."""
+        out: Tensor = self.out(gelu(self.inner(x_BND)))
+        return out
+
+
+def residual_dropout(share: float) -> nn.Module:
+    """Drops that share of a residual branch in training; nothing at all, not even a copy, where the share is 0."""
+    return nn.Dropout(share) if share else nn.Identity()
+
+
+class Block(nn.Module):
+    """``h + Attention(LN h)``, then ``h + FFN(LN h)`` (pre-norm, trainable at 30 layers without tricks).
+
+    With `dropout`, that share of what each branch adds is dropped in training.
+    """
+
+    def __init__(self, d_model: int, d_ff: int, attention: nn.Module, dropout: float = 0.0) -> None:
+        super().__init__()
+        self.attention_norm = nn.LayerNorm(d_model)
+        self.attention = attention
+        self.feed_forward_norm = nn.LayerNorm(d_model)
+        self.feed_forward = FeedForward(d_model, d_ff)
+        self.drop = residual_dropout(dropout)
+
+    def forward(self, x_BND: Tensor) -> Tensor:
+        """(B, N, D) -> (B, N, D)."""
+        x_BND = x_BND + self.drop(self.attention(self.attention_norm(x_BND)))
+        out: Tensor = x_BND + self.drop(self.feed_forward(self.feed_forward_norm(x_BND)))
+        return out
+
+
+class Recomputable(nn.Module):
+    """Runs layers that, with `checkpointing`, keep only their inputs and are computed again in the backward pass."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.checkpointing = False
+
+    def run(self, layer: Callable[..., Tensor], *inputs: Tensor) -> Tensor:
+        """``layer(*inputs)``, recomputed in the backward pass where asked."""
+        if self.checkpointing and any(x.requires_grad for x in inputs):
+            out: Tensor = checkpoint(layer, *inputs, use_reentrant=False, preserve_rng_state=self._draws)
+            return out
+        return layer(*inputs)
+
+    @cached_property
+    def _draws(self) -> bool:
+        """Only dropout draws anything that has to be drawn again."""
+        return any(isinstance(module, nn.Dropout) for module in self.modules())
+
+
+class Stack(Recomputable):
+    """Blocks one after another at one scale, each recomputed on its own where that is asked."""
+
+    def __init__(self, blocks: list[Block]) -> None:
+        super().__init__()
+        self.blocks = nn.ModuleList(blocks)
+
+    def __len__(self) -> int:
+        return len(self.blocks)
+
+    def forward(self, x_BND: Tensor) -> Tensor:
+        """(B, N, D) -> (B, N, D); a sequence too short for a single state of this scale passes as it is."""
+        if x_BND.shape[1] == 0:
+            return x_BND
+        for block in self.blocks:
+            x_BND = self.run(block, x_BND)
+        return x_BND
+
+
+def causal_stack(
+    layers: int, d_model: int, n_heads: int, d_ff: int, positions: Positions, dropout: float = 0.0
+) -> Stack:
+    """`layers` blocks of causal self-attention."""
+    return Stack([Block(d_model, d_ff, SelfAttention(d_model, n_heads, positions), dropout) for _ in range(layers)])

@@ -1,0 +1,35 @@
+"""A layer with which one sequence reads another: cross-attention, then feed-forward.
+
+Shapes: B batch, N and M positions of readers and of what is read, D d_model.
+"""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+
+from msarch.config import ModelConfig
+from msarch.layers.attention import CrossAttention
+from msarch.layers.block import FeedForward, Recomputable, residual_dropout
+
+
+class Reading(Recomputable):
+    """``s + Attention(Q = LN s, K = V = LN m)``, then ``s + FFN(LN s)``: states that read other ones."""
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        self.query_norm = nn.LayerNorm(config.d_model)
+        self.memory_norm = nn.LayerNorm(config.d_model)
+        self.attention = CrossAttention(config.d_model, config.n_heads, config.positions, config.rotary_pairs)
+        self.feed_forward_norm = nn.LayerNorm(config.d_model)
+        self.feed_forward = FeedForward(config.d_model, config.d_ff)
+        self.drop = residual_dropout(config.dropout)
+
+    def forward(self, x_BND: Tensor, memory_BMD: Tensor, at_N: Tensor, at_M: Tensor) -> Tensor:
+        """(B, N, D) at tokens `at_N` reads (B, M, D) at tokens `at_M` -> (B, N, D)."""
+        return self.run(self._read, x_BND, memory_BMD, at_N, at_M)
+
+    def _read(self, x_BND: Tensor, memory_BMD: Tensor, at_N: Tensor, at_M: Tensor) -> Tensor:
+        read = self.attention(self.query_norm(x_BND), self.memory_norm(memory_BMD), at_N, at_M)
+        x_BND = x_BND + self.drop(read)
+        out: Tensor = x_BND + self.drop(self.feed_forward(self.feed_forward_norm(x_BND)))
+        return out

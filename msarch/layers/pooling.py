@@ -1,0 +1,150 @@
+"""The ways to shorten a sequence: from N states to M = N // k, one for each complete block of k.
+
+    average      the mean: no parameters, and the best single way on text in Hourglass (table 8)
+    conv         a strided convolution of width and stride k, which Subramanian et al. name beside pooling; the
+                 "linear" shortening of Hourglass is the same thing
+    attention    the mean reads its own block, then feed-forward (Hourglass, section 2.2)
+    query_only   the mean reads all that is finer up to its block's end, then feed-forward: the first layer of the
+                 coarser scale has pooled queries and keys that are not (Funnel-Transformer, section 2.1, made causal)
+
+Hourglass is arXiv 2110.13711, Funnel-Transformer 2006.03236, Subramanian et al. 2005.00581. Ours: the norms before
+attention and feed-forward, as in every block here, and that a block is never pooled before it is complete.
+
+Shapes: B batch, N positions at the finer scale, M blocks at the coarser one, k states in a block, D d_model.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar, cast
+
+from torch import Tensor, nn
+
+from msarch.config import ModelConfig
+from msarch.layers.cross_scale_block import Reading
+from msarch.layers.positions import last_tokens
+from msarch.layers.resampling import average_pool
+
+
+class Pool(nn.Module):
+    """The mean of each block, and what all ways to shorten have in common.
+
+    Attributes:
+        finer, coarser: shortening factors of the scales it stands between; `factor` is k, their ratio.
+        layers: how many of the coarser scale's layers it takes the place of.
+    """
+
+    layers: ClassVar[int] = 0
+    drawn_as: ClassVar[str] = "average"
+
+    def __init__(self, config: ModelConfig, finer: int, coarser: int) -> None:
+        super().__init__()
+        self.finer, self.coarser, self.factor = finer, coarser, coarser // finer
+
+    def forward(self, x_BND: Tensor) -> Tensor:
+        """(B, N, D) -> (B, M, D)."""
+        return average_pool(x_BND, self.factor)
+
+    def attended_pairs(self, states: int) -> int:
+        """Query-key pairs that it computes for N = `states`."""
+        return 0
+
+    def cached_states(self, states: int) -> int:
+        """Key-value pairs that generation keeps for it after N = `states`; a running block is not counted."""
+        return 0
+
+
+class ConvPool(Pool):
+    """The k states of a block side by side, projected to one."""
+
+    drawn_as: ClassVar[str] = "conv"
+
+    def __init__(self, config: ModelConfig, finer: int, coarser: int) -> None:
+        super().__init__(config, finer, coarser)
+        self.project = nn.Linear(self.factor * config.d_model, config.d_model)
+
+    def forward(self, x_BND: Tensor) -> Tensor:
+        """(B, N, D) -> (B, M, D)."""
+        batch, length, d_model = x_BND.shape
+        blocks = length // self.factor
+        complete = x_BND[:, : blocks * self.factor]
+        pooled: Tensor = self.project(complete.reshape(batch, blocks, self.factor * d_model))
+        return pooled.to(x_BND.dtype)
+
+
+class AttentionPool(Pool):
+    """``S(x) + Attention(Q = S(x), K = V = x of the same block)``, then feed-forward; S is the mean."""
+
+    drawn_as: ClassVar[str] = "attention"
+
+    def __init__(self, config: ModelConfig, finer: int, coarser: int) -> None:
+        super().__init__(config, finer, coarser)
+        self.reading = Reading(config)
+
+    def forward(self, x_BND: Tensor) -> Tensor:
+        """(B, N, D) -> (B, M, D)."""
+        pooled = average_pool(x_BND, self.factor)
+        batch, blocks, d_model = pooled.shape
+        if blocks == 0:
+            return pooled
+        members = x_BND[:, : blocks * self.factor].reshape(batch * blocks, self.factor, d_model)
+        # Every block as if it were the first: only distances count.
+        at_first = last_tokens(1, self.coarser, x_BND.device), last_tokens(self.factor, self.finer, x_BND.device)
+        read: Tensor = self.reading(pooled.reshape(batch * blocks, 1, d_model), members, *at_first)
+        return read.view(batch, blocks, d_model)
+
+    def attended_pairs(self, states: int) -> int:
+        """Each block its members."""
+        return states // self.factor * self.factor
+
+
+class QueryOnlyPool(Pool):
+    """``S(x) + Attention(Q = S(x), K = V = x up to the block's end)``, then feed-forward; S is the mean.
+
+    It is the first layer of the coarser scale, as in its paper, and counted as one.
+    """
+
+    layers: ClassVar[int] = 1
+    drawn_as: ClassVar[str] = "attend"
+
+    def __init__(self, config: ModelConfig, finer: int, coarser: int) -> None:
+        super().__init__(config, finer, coarser)
+        self.reading = Reading(config)
+
+    def forward(self, x_BND: Tensor) -> Tensor:
+        """(B, N, D) -> (B, M, D)."""
+        pooled = average_pool(x_BND, self.factor)
+        blocks = pooled.shape[1]
+        if blocks == 0:
+            return pooled
+        members = x_BND[:, : blocks * self.factor]
+        at_M = last_tokens(blocks, self.coarser, x_BND.device)
+        read: Tensor = self.reading(pooled, members, at_M, last_tokens(members.shape[1], self.finer, x_BND.device))
+        return read
+
+    def attended_pairs(self, states: int) -> int:
+        """Block j reads (j + 1) k states."""
+        blocks = states // self.factor
+        return self.factor * blocks * (blocks + 1) // 2
+
+    def cached_states(self, states: int) -> int:
+        """Keys of every finer state."""
+        return states
+
+
+POOLS: dict[str, type[Pool]] = {
+    "average": Pool,
+    "conv": ConvPool,
+    "linear": ConvPool,
+    "attention": AttentionPool,
+    "query_only": QueryOnlyPool,
+}
+
+
+def make_pool(way: str, config: ModelConfig, finer: int, coarser: int) -> Pool:
+    """The way of that name from the scale of factor `finer` to that of `coarser`."""
+    return POOLS[way](config, finer, coarser)
+
+
+def pools_in(modules: nn.ModuleDict) -> list[Pool]:
+    """The pools that such a mapping holds, typed."""
+    return [cast(Pool, module) for module in modules.values()]

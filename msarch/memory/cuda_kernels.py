@@ -1,0 +1,190 @@
+"""Where a step on a CUDA GPU keeps other bytes than the same step on the CPU, and so on the profiler's fake tensors.
+
+The profiler runs the step on fake CPU tensors: a build of torch without CUDA has no fake GPU ones. Most operations
+make and keep the same tensors on both. The exceptions are modelled here, each with its place in torch's source:
+
+dropout       CUDA keeps a mask of one byte a number (``native/cuda/Dropout.cu``), the CPU the noise in floats.
+layer norm    CUDA's autocast runs it in float32 (``autocast_mode.h``, the list ``FP32``), the CPU's as it comes.
+masks         the efficient kernel wants rows at multiples of 8 numbers; others are copied with a wider row, and the
+              copy is kept (``native/transformers/attention.cpp``, `preprocess_mask`).
+log-sum-exp   the efficient kernel pads it to multiples of 32 queries (``native/transformers/cuda/attention.cu``,
+              `kAlignLSE`); it and the flash kernel also keep two numbers of the random state.
+attention's   backward kernels hold float sums: flash those of the queries' gradient, over multiples of 128 queries
+workspaces    and 32 numbers (``flash_attn/flash_api.cpp``, `dq_accum`, `softmax_d`); the efficient one the product of
+              output and its gradient in float32, else the queries' gradient (``attention_backward.cu``, `delta`,
+              `workspace`).
+softmax       of unfused attention: beside its result it holds that of the plain softmax and a mask of one byte a score
+              (``native/transformers/attention.cpp``, `_safe_softmax`), on the CPU as well.
+blocks        what the caching allocator makes of all this: see `msarch.memory.cuda_allocator`.
+
+Flash runs for bfloat16 without a mask, the efficient kernel for the rest (``cuda/sdp_utils.cpp``). The optimizer is
+fused and clipping runs on lists of tensors: neither holds more than a few numbers for each parameter. Not modelled:
+cuBLAS's workspaces, which belong to the process (see `allocated_without_model`), and what sums over tokens need inside
+a kernel, such as the embedding's gradient, which stands at the very end of the backward pass.
+
+Written from torch's source; not yet compared with a GPU.
+"""
+
+from __future__ import annotations
+
+import math
+import weakref
+from collections.abc import Callable
+from types import TracebackType
+from typing import Any, Self
+
+import torch
+from torch import Tensor
+from torch.autograd.graph import _engine_run_backward
+from torch.nn import functional as F
+from torch.overrides import TorchFunctionMode
+
+from msarch.memory.cuda_allocator import as_blocks
+from msarch.memory.live_storages import LiveStorages
+
+_SDPA = F.scaled_dot_product_attention
+_FORWARD = "aten::_scaled_dot_product_flash_attention_for_cpu"
+_BACKWARD = "aten::_scaled_dot_product_flash_attention_for_cpu_backward"
+_SAFE_SOFTMAX = "aten::_safe_softmax"
+_RANDOM_STATE = 16  # bytes of each of the two tensors
+
+
+def allocated_without_model() -> int:
+    """Bytes that this process has on the GPU once cuBLAS has its workspaces, one for each of autograd's two threads.
+
+    What is allocated later belongs to the model that is built then.
+    """
+    for dtype in (torch.float32, torch.bfloat16):
+        weight = torch.ones(64, 64, device="cuda", dtype=dtype, requires_grad=True)
+        bias = torch.ones(64, device="cuda", dtype=dtype, requires_grad=True)
+        F.linear(F.linear(weight, weight, bias), weight).sum().backward()  # type: ignore[no-untyped-call]
+    torch.cuda.synchronize()
+    del weight, bias
+    return torch.cuda.memory_allocated()
+
+
+class CudaStorages(LiveStorages):
+    """Counts what the same operations would hold on a GPU; where it ends, sizes are those of the allocator's blocks.
+
+    Attributes:
+        reserved: bytes of the allocator's segments in all, known at the end.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.reserved = 0
+        self._functions = CudaFunctions()
+
+    def __enter__(self) -> Self:
+        super().__enter__()  # type: ignore[no-untyped-call]
+        self._functions.__enter__()  # type: ignore[no-untyped-call]
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._functions.__exit__(kind, error, trace)  # type: ignore[no-untyped-call]
+        super().__exit__(kind, error, trace)  # type: ignore[no-untyped-call]
+        self.events, self.reserved = as_blocks(self.events)
+
+    def after(self, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any], out: Any) -> None:
+        """Add what a CUDA kernel keeps, or holds while it runs, beyond the CPU's."""
+        masked = kwargs.get("attn_mask") is not None
+        if func._schema.name == _FORWARD:
+            for size in kept_by_attention(args[0], masked=masked):
+                self._hold(size, out[1])
+        elif func._schema.name == _SAFE_SOFTMAX:
+            self._hold(out.nbytes + out.numel())
+        elif func._schema.name == _BACKWARD:
+            self._hold(held_by_attention_backward(args[1], masked=masked))
+
+    def _hold(self, size: int, tensor: Tensor | None = None) -> None:
+        """Count `size` bytes as long as `tensor` lives, or for this moment only."""
+        number = len(self.storage_phase)
+        self.storage_phase.append(self.phase)
+        self.storage_place.append(self.place)
+        self.events.append((number, size))
+        if tensor is None:
+            self.events.append((number, -size))
+        else:
+            weakref.finalize(tensor.untyped_storage(), lambda: self.events.append((number, -size)))
+
+
+def kept_by_attention(q_BHNK: Tensor, *, masked: bool) -> list[int]:
+    """Bytes that a fused CUDA kernel keeps for the backward pass, beyond output and a log-sum-exp of each query."""
+    batch, heads, queries, _ = q_BHNK.shape
+    padding = 0 if is_flash(q_BHNK, masked=masked) else 4 * batch * heads * (-queries % 32)
+    return [padding, _RANDOM_STATE, _RANDOM_STATE]
+
+
+def held_by_attention_backward(q_BHNK: Tensor, *, masked: bool) -> int:
+    """Bytes that the backward pass of a fused CUDA kernel holds while it runs."""
+    batch, heads, queries, width = q_BHNK.shape
+    if is_flash(q_BHNK, masked=masked):
+        rows = batch * heads * (queries + -queries % 128)
+        return 4 * rows * (width + -width % 32) + 4 * rows
+    rows = batch * heads * queries
+    return 4 * rows * width + 4 * rows
+
+
+def is_flash(q_BHNK: Tensor, *, masked: bool) -> bool:
+    """Whether CUDA takes the flash kernel, which has neither float32 nor masks; else the efficient one."""
+    return q_BHNK.dtype in (torch.bfloat16, torch.float16) and not masked
+
+
+class CudaFunctions(TorchFunctionMode):
+    """Makes functions that differ between CPU and CUDA do on the CPU what they do on CUDA."""
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        stand_in: Callable[..., Any] = _STAND_INS.get(func, func)
+        return stand_in(*args, **(kwargs or {}))
+
+
+def _dropout(x: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False) -> Tensor:
+    if not training or p == 0:
+        return F.dropout(x, p, training, inplace)
+    out: Tensor = torch.native_dropout(x, p, True)[0]
+    return out
+
+
+def _layer_norm(x: Tensor, *args: Any, **kwargs: Any) -> Tensor:
+    return F.layer_norm(x.float() if torch.is_autocast_enabled(x.device.type) else x, *args, **kwargs)
+
+
+def _attention(
+    query: Tensor, key: Tensor, value: Tensor, attn_mask: Tensor | None = None, *args: Any, **kwargs: Any
+) -> Tensor:
+    fused = torch.backends.cuda.mem_efficient_sdp_enabled()  # type: ignore[no-untyped-call]
+    if attn_mask is not None and fused:
+        autocast = torch.is_autocast_enabled(query.device.type)
+        dtype = torch.get_autocast_dtype(query.device.type) if autocast else query.dtype
+        attn_mask = aligned_mask(attn_mask, dtype)
+    return _SDPA(query, key, value, attn_mask, *args, **kwargs)
+
+
+def _backward(loss: Tensor, **nothing: Any) -> None:
+    # A mode is off inside each function that it handles, `backward` too, where checkpointed blocks run again. So what
+    # `backward` ends in is called here, with the mode on.
+    with CudaFunctions():
+        _engine_run_backward(
+            (loss,), (torch.ones_like(loss),), False, False, (), allow_unreachable=True, accumulate_grad=True
+        )
+
+
+def aligned_mask(mask: Tensor, dtype: torch.dtype) -> Tensor:
+    """The mask as numbers of `dtype` whose rows begin at multiples of eight; the same tensor where they do."""
+    if mask.dtype == torch.bool:
+        mask = torch.where(mask, 0.0, torch.scalar_tensor(-math.inf, dtype=dtype, device=mask.device))
+    mask = mask.to(dtype)
+    if all(stride % 8 == 0 for stride in mask.stride()[:-1]):
+        return mask
+    width = mask.shape[-1]
+    return F.pad(mask, (0, 8 - width % 8))[..., :width]
+
+
+_STAND_INS: dict[Any, Callable[..., Any]] = {
+    F.dropout: _dropout,
+    F.layer_norm: _layer_norm,
+    _SDPA: _attention,
+    Tensor.backward: _backward,
+}

@@ -1,0 +1,54 @@
+"""Floating-point operations of a training step: its matrix products, attention by the pairs really attended.
+
+Counted in closed form, since counters of operations see nothing of fused attention on a CPU. A multiplication
+and an addition are two operations; norms and activations are left out, as is usual.
+"""
+
+from __future__ import annotations
+
+from types import TracebackType
+from typing import Any, Self
+
+from torch import Tensor, nn
+
+from msarch.config import TrainingConfig
+from msarch.models.language_model import LanguageModel
+
+
+class LinearFlops:
+    """Adds up the linear layers of a model while they run, told apart by phase.
+
+    In the backward phase only recomputed blocks run forward: their second time is counted there.
+    """
+
+    def __init__(self, model: nn.Module) -> None:
+        self.phase = "setup"
+        self.by_phase: dict[str, int] = {}
+        self._model = model
+        self._handles: list[Any] = []
+
+    def __enter__(self) -> Self:
+        linears = [module for module in self._model.modules() if isinstance(module, nn.Linear)]
+        self._handles = [module.register_forward_hook(self._count) for module in linears]
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for handle in self._handles:
+            handle.remove()
+
+    def _count(self, module: nn.Module, args: tuple[Tensor, ...], output: Tensor) -> None:
+        assert isinstance(module, nn.Linear)
+        flops = 2 * module.in_features * output.numel()
+        self.by_phase[self.phase] = self.by_phase.get(self.phase, 0) + flops
+
+
+def training_flops(model: LanguageModel, training: TrainingConfig, linear: LinearFlops) -> int:
+    """One step: the forward products three times (the backward pass has two for each), recomputed ones once more."""
+    config = model.config
+    sequences, tokens = training.batch_size, training.batch_size * config.context
+    attention = 4 * config.d_model * model.attended_pairs(config.context) * sequences
+    readout = 2 * config.d_model * config.vocab_size * tokens
+    recomputed = linear.by_phase.get("backward", 0) + (attention if training.checkpointing == "block" else 0)
+    return 3 * (linear.by_phase.get("forward", 0) + attention + readout) + recomputed

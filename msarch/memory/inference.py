@@ -1,0 +1,62 @@
+"""What a trained model needs to generate: its weights, and the keys and values that it keeps of what it has read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+from torch._subclasses.fake_tensor import FakeTensorMode
+
+from msarch.config import ModelConfig, TrainingConfig
+from msarch.models.build import model_class
+from msarch.models.language_model import LanguageModel
+
+_MOST_LENGTHS = 2048
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class InferenceMemory:
+    """Bytes that generating one sequence needs, weights and cache in the type of the training's matrix products.
+
+    Attributes:
+        weights_bytes: of all parameters.
+        cache_bytes: of keys and values at full context.
+        cache_bytes_mean: the mean of what the cache holds while a full context is generated.
+        cache_bytes_per_token: what a token of a full context costs, `cache_bytes` over the context.
+    """
+
+    weights_bytes: int
+    cache_bytes: int
+    cache_bytes_mean: float
+    cache_bytes_per_token: float
+
+
+def inference_memory(model: ModelConfig, training: TrainingConfig) -> InferenceMemory:
+    """Weights and cache of generation. The mean is over all lengths, or over 2048 of them, evenly spread."""
+    built, width = _built(model), _bytes_of_a_number(training)
+    state = 2 * model.d_model * width
+    count = min(model.context, _MOST_LENGTHS)
+    lengths = [(number * model.context + count - 1) // count for number in range(1, count + 1)]
+    full = built.cached_states(model.context) * state
+    return InferenceMemory(
+        weights_bytes=sum(p.numel() for p in built.parameters()) * width,
+        cache_bytes=full,
+        cache_bytes_mean=sum(map(built.cached_states, lengths)) * state / count,
+        cache_bytes_per_token=full / model.context,
+    )
+
+
+def cache_bytes(model: ModelConfig, training: TrainingConfig) -> int:
+    """Bytes of keys and values that generation keeps for one sequence at full context."""
+    return _built(model).cached_states(model.context) * 2 * model.d_model * _bytes_of_a_number(training)
+
+
+def _bytes_of_a_number(training: TrainingConfig) -> int:
+    return 2 if training.dtype == "bfloat16" else 4
+
+
+@lru_cache(maxsize=4)
+def _built(model: ModelConfig) -> LanguageModel:
+    """The model without data; kept, since fused and unfused figures of one candidate are asked for in turn."""
+    with FakeTensorMode():
+        return model_class(model.variant)(model)

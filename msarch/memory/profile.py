@@ -1,0 +1,107 @@
+"""The memory of one training step, known before any training and without the hardware.
+
+The step that would be trained runs once on fake tensors, which have shapes, types and lifetimes but no
+data, while every storage alive is counted. The result is the true peak, split by what the bytes are for and by the
+part of the model that they belong to. The same count on real tensors is its own check.
+
+Profiles are cached for the life of the process, by all that memory depends on. Not on disk: a figure costs a second
+at most, and one from other versions of this code or of torch would be worth less than none.
+"""
+
+from __future__ import annotations
+
+from contextlib import nullcontext
+from dataclasses import replace
+from functools import lru_cache
+from typing import Any
+
+from torch._subclasses.fake_tensor import FakeTensorMode
+
+from msarch.config import ModelConfig, TrainingConfig
+from msarch.config.candidate import Candidate
+from msarch.memory.breakdown import Breakdown, Timeline
+from msarch.memory.cuda_kernels import CudaStorages
+from msarch.memory.inference import cache_bytes
+from msarch.memory.live_storages import LiveStorages
+from msarch.memory.memory_profile import KINDS, MemoryProfile, Part
+from msarch.memory.step_log import MeasuredStep, measure_step
+from msarch.training.loss import abridged_chunks
+
+__all__ = [
+    "KINDS",
+    "MemoryProfile",
+    "Part",
+    "Timeline",
+    "cache_bytes",
+    "count_training_step",
+    "profile_candidate",
+    "profile_timeline",
+    "profile_training_step",
+]
+
+
+def profile_training_step(model: ModelConfig, training: TrainingConfig, *, device: str = "cpu") -> MemoryProfile:
+    """The memory of one step of `training.batch_size` sequences of the full context, from fake tensors.
+
+    `device="cuda"` counts what CUDA's kernels and its allocator hold instead, see
+    `msarch.memory.cuda_kernels`; no GPU is needed for either.
+    """
+    return _cached(model, _relevant(training), device.startswith("cuda"))
+
+
+def profile_timeline(model: ModelConfig, training: TrainingConfig, *, device: str = "cpu") -> Timeline:
+    """Live bytes through that step, operation by operation; of a chunked loss's equal chunks only the first ones."""
+    return Breakdown(_on_fake_tensors(model, training, device.startswith("cuda"))).timeline()
+
+
+def count_training_step(model: ModelConfig, training: TrainingConfig) -> MemoryProfile:
+    """The same figures from a real step on real tensors, to check the prediction against."""
+    return _profile(measure_step(model, training, nullcontext(), LiveStorages()), training)
+
+
+def _relevant(training: TrainingConfig) -> TrainingConfig:
+    """What memory depends on; the rest at fixed values, so that one profile serves all learning rates."""
+    return TrainingConfig(
+        batch_size=training.batch_size,
+        clip=1.0 if training.clip else 0.0,
+        attention=training.attention,
+        loss=training.loss,
+        dtype=training.dtype,
+        optimizer=training.optimizer,
+        checkpointing=training.checkpointing,
+    )
+
+
+@lru_cache(maxsize=4096)
+def _cached(model: ModelConfig, training: TrainingConfig, cuda: bool) -> MemoryProfile:
+    return _profile(_on_fake_tensors(model, training, cuda), training)
+
+
+def _on_fake_tensors(model: ModelConfig, training: TrainingConfig, cuda: bool) -> MeasuredStep:
+    with abridged_chunks():
+        return measure_step(model, training, FakeTensorMode(), CudaStorages() if cuda else LiveStorages())
+
+
+def _profile(step: MeasuredStep, training: TrainingConfig) -> MemoryProfile:
+    profile = Breakdown(step).profile()
+    if profile.kernel != training.attention:
+        raise RuntimeError(f"{training.attention} attention was asked for, but the {profile.kernel} kernel ran")
+    return profile
+
+
+def profile_candidate(candidate: Candidate, *, device: str = "cpu") -> dict[str, Any]:
+    """The figures of a candidate that are known before training, by the names they have in tables."""
+    model, training = candidate.model, candidate.training
+    profile = profile_training_step(model, training, device=device)
+    unfused = profile_training_step(model, replace(training, attention="unfused"), device=device)
+    return {
+        "memory_bytes": profile.peak_bytes,
+        "memory_unfused_bytes": unfused.peak_bytes,
+        "cache_bytes": cache_bytes(model, training),
+        "parameters": profile.parameter_count,
+        "parameters_embedding": profile.embedding_count,
+        "flops_per_token": profile.flops / (training.batch_size * model.context),
+        "memory_by_kind": profile.by_kind,
+        "peak_phase": profile.peak_phase,
+        "peak_operation": profile.peak_operation,
+    }

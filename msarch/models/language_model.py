@@ -1,0 +1,172 @@
+"""What all variants share: embeddings, normalised streams, the tied readout, initialisation.
+
+Shapes: B batch, T tokens, N positions at a scale, D d_model, V vocabulary.
+"""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from typing import Protocol, cast, runtime_checkable
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import linear
+
+from msarch.config import ModelConfig
+from msarch.layers.block import Stack, causal_stack
+from msarch.layers.positions import Positions
+
+
+@runtime_checkable
+class InitialisesItself(Protocol):
+    """A module whose start differs from the common rule."""
+
+    def initialise(self) -> None:
+        """Draw or set this module's own parameters, after the common rule has."""
+
+
+class Stream(nn.Module):
+    """The entrance of a scale: a layer norm and, where positions are learned, a vector for each state.
+
+    Every stream is normalised before it meets another, in every variant alike: token embeddings start two
+    orders of magnitude below what leaves a stack of blocks, which would drown them for the whole of a
+    small budget. This is our own addition to the papers.
+    """
+
+    def __init__(self, d_model: int, positions: int | None) -> None:
+        super().__init__()
+        self.norm = nn.LayerNorm(d_model)
+        self.positions = None if positions is None else nn.Embedding(positions, d_model)
+
+    def place(self, x_BND: Tensor) -> Tensor:
+        """Add position n to state n, where positions are learned: (B, N, D) -> (B, N, D).
+
+        What leaves has the parameters' type: a residual stream is not kept in the half precision of autocast.
+        """
+        x_BND = x_BND.to(self.norm.weight.dtype)
+        return x_BND if self.positions is None else x_BND + self.positions.weight[: x_BND.shape[1]]
+
+    def forward(self, x_BND: Tensor) -> Tensor:
+        """Norm, then positions: (B, N, D) -> (B, N, D)."""
+        return self.place(self.norm(x_BND))
+
+
+class ReadoutNorm(nn.LayerNorm):
+    """The norm before the readout, times a constant: 1/m in muP, where logits would else grow with the width."""
+
+    def __init__(self, d_model: int, multiplier: float) -> None:
+        super().__init__(d_model)
+        self.multiplier = multiplier
+
+    def forward(self, x_BND: Tensor) -> Tensor:
+        """(B, N, D) -> (B, N, D)."""
+        normed = super().forward(x_BND)
+        return normed if self.multiplier == 1 else normed * self.multiplier
+
+
+class LanguageModel(nn.Module, ABC):
+    """A causal language model: ``model(tokens)`` gives logits, (B, T) int64 -> (B, T, V).
+
+    The output at position t has read tokens 0..t and predicts token t + 1.
+    """
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.embedding = nn.Embedding(config.vocab_size, config.d_model)
+        self.streams = nn.ModuleDict()
+        self.stacks = nn.ModuleDict()
+        self.final_norm = ReadoutNorm(config.d_model, 1 / config.width_ratio)
+        self._positions: dict[int, Positions] = {}
+
+    @abstractmethod
+    def features(self, tokens_BT: Tensor) -> Tensor:
+        """States after the final norm, from which logits are read: (B, T) -> (B, T, D)."""
+
+    @abstractmethod
+    def attended_pairs(self, length: int) -> int:
+        """Query-key pairs that all layers together compute for one sequence of that many tokens."""
+
+    @abstractmethod
+    def cached_states(self, length: int) -> int:
+        """Key-value pairs, each of 2 D numbers, that generation keeps after that many tokens of one sequence."""
+
+    def forward(self, tokens_BT: Tensor) -> Tensor:
+        """Logits, (B, T) int64 -> (B, T, V). Raises ValueError beyond the configured context."""
+        return linear(self.features(tokens_BT), self.readout_weight)
+
+    @property
+    def readout_weight(self) -> Tensor:
+        """(V, D), tied to the token embedding."""
+        return self.embedding.weight
+
+    def embed(self, tokens_BT: Tensor) -> Tensor:
+        """Token embeddings before any norm: (B, T) -> (B, T, D)."""
+        if tokens_BT.shape[1] > self.config.context:
+            raise ValueError(f"{tokens_BT.shape[1]} tokens exceed the context of {self.config.context}")
+        embedded: Tensor = self.embedding(tokens_BT)
+        return embedded
+
+    def positions_at(self, factor: int) -> Positions:
+        """Where the states of the scale of that factor stand, for all attention within it."""
+        if factor not in self._positions:
+            config = self.config
+            self._positions[factor] = Positions(config.positions, config.n_heads, factor, config.rotary_pairs)
+        return self._positions[factor]
+
+    def new_stack(self, layers: int, factor: int) -> Stack:
+        """A stack of causal blocks at the scale of that factor."""
+        config = self.config
+        positions = self.positions_at(factor)
+        return causal_stack(layers, config.d_model, config.n_heads, config.d_ff, positions, config.dropout)
+
+    def add_scale(self, factor: int, stack: Stack) -> None:
+        """Give the scale of that factor its entrance and its blocks."""
+        learned = self.config.positions == "learned"
+        self.streams[str(factor)] = Stream(self.config.d_model, self.config.context // factor if learned else None)
+        self.stacks[str(factor)] = stack
+
+    def stream_at(self, factor: int) -> Stream:
+        """The entrance of the scale of that factor."""
+        return cast(Stream, self.streams[str(factor)])
+
+    def layers_at(self, factor: int) -> int:
+        """Blocks in the stack of the scale of that factor."""
+        return len(cast(Stack, self.stacks[str(factor)]))
+
+    def run_scale(self, factor: int, x_BND: Tensor) -> Tensor:
+        """Norm, positions and blocks of one scale: (B, N, D) -> (B, N, D)."""
+        states: Tensor = self.stacks[str(factor)](self.stream_at(factor)(x_BND))
+        return states
+
+    def initialise(self) -> None:
+        """Draw every parameter, from torch's current random state.
+
+        Matrices 1/sqrt(fan_in), token embeddings 0.02 or 1/sqrt(d_model) (`embedding_init`), biases 0, norms 1.
+        Positions 1, as large as the normalised tokens they are added to: a small model that starts them at 0.02
+        spends a third of a short budget before it can tell neighbours apart. The last matrix of each residual
+        branch is scaled by 1/sqrt(2 layers), as in GPT-2. What a module wants otherwise it sets in its own
+        `initialise`, called last.
+        """
+        config = self.config
+        depth = 1 / math.sqrt(2 * config.n_layers)
+        # In muP the embedding learns at one rate for all widths, so it starts alike at all of them.
+        embedding_std = 0.02 if config.embedding_init == "gpt2" else math.sqrt(config.width_ratio / config.d_model)
+        for module in self.modules():
+            if isinstance(module, nn.Linear):
+                nn.init.normal_(module.weight, std=1 / math.sqrt(module.in_features))
+                nn.init.zeros_(module.bias) if module.bias is not None else None
+            elif isinstance(module, nn.Embedding):
+                nn.init.normal_(module.weight, std=embedding_std)
+        for stream in self.streams.values():
+            positions = cast(Stream, stream).positions
+            if positions is not None:
+                nn.init.normal_(positions.weight, std=1.0)
+        for name, parameter in self.named_parameters():
+            if name.endswith("out.weight"):
+                with torch.no_grad():
+                    parameter.mul_(depth)
+        for module in self.modules():
+            if module is not self and isinstance(module, InitialisesItself):
+                module.initialise()

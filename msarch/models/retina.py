@@ -1,0 +1,231 @@
+"""Retina: one stack whose keys are fine for the near past and pooled for the far past.
+
+The name and the idea (compressing tokens further away in the past) are those of Subramanian et al. 2020 (arXiv
+2005.00581); the equations are our proposal. The keys of query t are an exact cover of tokens 0..t, without
+gaps or overlaps, by aligned blocks:
+
+    b_{-1}(t) = t + 1
+    b_s(t)    = f_{s+1} floor( max(0, b_{s-1}(t) - w_s f_s) / f_{s+1} )      s = 0 .. S-2;   b_{S-1} = 0
+    scale s holds the blocks [j f_s, (j+1) f_s) with b_s(t) <= j f_s < b_{s-1}(t)
+
+Keys and values are pooled in each layer from that layer's own states, after their projection (the mean of a
+projection is the projection of the mean).
+
+It runs in chunks of about 256 queries. The blocks of a scale that any query of a chunk reads stand side by side, so a
+chunk's keys are one slice of each scale, joined, and its mask is small: no (T x T) mask or score is ever made.
+
+Shapes: B batch, T tokens, N queries of a chunk, M keys of a chunk, D d_model, H heads, K width of a head, S scales.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from msarch.config import ModelConfig
+from msarch.layers.attention import attend, merge_heads, split_heads, split_qkv
+from msarch.layers.block import Block, Stack
+from msarch.layers.positions import Positions, distance_bias
+from msarch.layers.recomputed_copies import Rebuilt
+from msarch.layers.resampling import average_pool
+from msarch.models.language_model import LanguageModel
+
+CHUNK = 256
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """Queries that run together, the blocks of each scale that any of them reads, coarsest first, and their mask."""
+
+    queries: range
+    blocks: list[range]
+    mask: Tensor  # (N, M) or (H, N, M), what is added to the score where a query reads a key, -inf elsewhere
+
+
+class Cover:
+    """Which blocks of which scale stand for the past of a token; one for all layers of a model."""
+
+    def __init__(
+        self, factors: Sequence[int], windows: Sequence[int], chunk: int = CHUNK, *, bias_heads: int = 0
+    ) -> None:
+        """With `bias_heads`, masks hold ALiBi's bias for so many heads."""
+        self.factors, self.windows, self.bias_heads = tuple(factors), tuple(windows), bias_heads
+        self.chunk = max(1, chunk // factors[-1]) * factors[-1]
+        self._cached: tuple[object, list[Chunk]] = (None, [])
+
+    def bounds(self, tokens: NDArray[np.int64]) -> list[NDArray[np.int64]]:
+        """b_{-1}(t) >= b_0(t) >= ... >= b_{S-1}(t) = 0 for each t in `tokens`: where each scale's keys begin."""
+        bounds = [tokens + 1]
+        for (finer, coarser), window in zip(pairwise(self.factors), self.windows, strict=True):
+            bounds.append(coarser * (np.maximum(0, bounds[-1] - window * finer) // coarser))
+        return [*bounds, np.zeros_like(tokens)]
+
+    def keys(self, tokens: NDArray[np.int64]) -> NDArray[np.int64]:
+        """How many keys each of `tokens` reads."""
+        between = zip(self.factors, pairwise(self.bounds(tokens)), strict=True)
+        read = [(stop - start) // factor for factor, (stop, start) in between]
+        keys: NDArray[np.int64] = np.stack(read).sum(axis=0)
+        return keys
+
+    def blocks(self, queries: range) -> list[range]:
+        """The blocks of each scale, coarsest first, that any query reads; bounds never fall, so the ends tell."""
+        bounds = self.bounds(np.array([queries[0], queries[-1]]))
+        between = zip(self.factors, pairwise(bounds), strict=True)
+        return [range(start[0] // factor, stop[1] // factor) for factor, (stop, start) in between][::-1]
+
+    def visible(self, queries: range, blocks: list[range]) -> NDArray[np.bool_]:
+        """(N, M), true where a query reads a block; `blocks` of each scale one after another, coarsest first."""
+        bounds = self.bounds(np.array(queries))
+        masks = []
+        for factor, (stop, start), scale in zip(self.factors, pairwise(bounds), blocks[::-1], strict=True):
+            token = np.array(scale, dtype=np.int64) * factor
+            masks.append((start[:, None] <= token) & (token < stop[:, None]))
+        return np.concatenate(masks[::-1], axis=1)
+
+    def chunks(self, length: int, like: Tensor) -> list[Chunk]:
+        """All tokens in chunks, the masks of the type and on the device of `like`; the last answer is kept.
+
+        The masks are the layers' common ones, made once: attention keeps its mask for the backward pass, and
+        of a mask in bool a copy in floats for each layer.
+        """
+        key = (length, self.chunk, like.dtype, like.device)
+        if self._cached[0] != key:
+            # Validation may run in inference mode, whose tensors no training step could keep.
+            with torch.inference_mode(False):
+                self._cached = (key, list(self._chunks(length, like))[::-1])
+        return self._cached[1]
+
+    def _chunks(self, length: int, like: Tensor) -> Iterator[Chunk]:
+        """Last one first: from where on all windows are full, an earlier mask is the later one less its oldest keys.
+
+        So are the distances in it: both chunks begin at a multiple of the coarsest factor.
+        """
+        later, later_mask = np.zeros((0, 0), dtype=np.bool_), torch.empty(0)
+        for first in reversed(range(0, length, self.chunk)):
+            queries = range(first, min(first + self.chunk, length))
+            blocks = self.blocks(queries)
+            visible = self.visible(queries, blocks)
+            oldest = later.shape[1] - visible.shape[1]
+            # Kernels for GPUs read masks from addresses that are multiples of eight elements.
+            if oldest >= 0 and oldest % 8 == 0 and np.array_equal(visible, later[:, oldest:]):
+                yield Chunk(queries, blocks, later_mask[..., oldest:])
+                continue
+            later, later_mask = visible, self.mask(queries, blocks, visible, like)
+            yield Chunk(queries, blocks, later_mask)
+
+    def mask(self, queries: range, blocks: list[range], visible: NDArray[np.bool_], like: Tensor) -> Tensor:
+        """(N, M), or (H, N, M) with a bias for each head, of the type and on the device of `like`."""
+        if not self.bias_heads:
+            return torch.tensor(np.where(visible, 0.0, -np.inf), dtype=like.dtype, device=like.device)
+        at_N = torch.arange(queries.start, queries.stop, device=like.device)
+        places = [
+            np.array(scale) * factor + factor - 1 for factor, scale in zip(self.factors, blocks[::-1], strict=True)
+        ]
+        at_M = torch.tensor(np.concatenate(places[::-1]), device=like.device)
+        return distance_bias(at_N, at_M, torch.tensor(visible, device=like.device), self.bias_heads, like)
+
+
+def cut(keys_BHMK: Tensor, ranges: Sequence[range]) -> list[list[Tensor]]:
+    """For each range of keys the views that make it up.
+
+    Cut at the ends of all ranges at once: the backward pass of a split is one concatenation, while each slice would
+    fill a gradient of full length with zeros. Ranges that all begin at 0 would be cut into too many: slices.
+    """
+    if all(r.start == 0 for r in ranges):
+        return [[keys_BHMK[:, :, : r.stop]] for r in ranges]
+    edges = sorted({0, keys_BHMK.shape[2]} | {end for r in ranges for end in (r.start, r.stop)})
+    parts = torch.split(keys_BHMK, [stop - start for start, stop in pairwise(edges)], dim=2)
+    return [[part for start, part in zip(edges, parts, strict=False) if r.start <= start < r.stop] for r in ranges]
+
+
+class PooledKeys:
+    """The keys (or values) of one layer at all scales, coarsest first, from which each chunk joins its own."""
+
+    def __init__(self, scales: Sequence[Tensor], chunks: Sequence[Chunk]) -> None:
+        """`scales`: (B, H, T // f, K) for each, coarsest first."""
+        self._detached = [scale.detach() for scale in scales]
+        self._parts = [cut(keys, [chunk.blocks[s] for chunk in chunks]) for s, keys in enumerate(scales)]
+
+    def join(self, number: int) -> Tensor:
+        """All that chunk reads, (B, H, M, K), a copy."""
+        return torch.cat([part for scale in self._parts for part in scale[number]], dim=2)
+
+    def join_again(self, blocks: Sequence[range]) -> Callable[[], Tensor]:
+        """Makes the same copy without a gradient, and holds on to nothing but the scales."""
+        scales = self._detached
+        return lambda: torch.cat([k[:, :, r.start : r.stop] for k, r in zip(scales, blocks, strict=True)], dim=2)
+
+
+class RetinaAttention(nn.Module):
+    """Attention whose keys and values are pooled more the further away they are.
+
+    Keys are turned (rotary positions) after they are pooled, each by its block's last token.
+    """
+
+    def __init__(self, d_model: int, cover: Cover, positions: Sequence[Positions], rebuilt: Rebuilt) -> None:
+        """`positions` of the scales, coarsest first."""
+        super().__init__()
+        self.positions, self.cover, self.rebuilt = tuple(positions), cover, rebuilt
+        self.n_heads = self.positions[0].n_heads
+        self.qkv = nn.Linear(d_model, 3 * d_model)
+        self.out = nn.Linear(d_model, d_model)
+
+    def forward(self, x_BTD: Tensor) -> Tensor:
+        """(B, T, D) -> (B, T, D)."""
+        q, k, v = split_qkv(self.qkv(x_BTD), self.positions[-1])
+        chunks = self.cover.chunks(x_BTD.shape[1], q)
+        turned = self.positions[-1].turned(split_heads(q, self.n_heads))
+        queries = torch.split(turned, self.cover.chunk, dim=2)
+        keys = PooledKeys([at.turned(each) for at, each in zip(self.positions, self._pooled(k), strict=True)], chunks)
+        values = PooledKeys(self._pooled(v), chunks)
+        outputs = []
+        for number, (chunk, q_BHNK) in enumerate(zip(chunks, queries, strict=True)):
+            k_BHMK, v_BHMK = keys.join(number), values.join(number)
+            k_again, v_again = keys.join_again(chunk.blocks), values.join_again(chunk.blocks)
+            with self.rebuilt.replaced((k_BHMK, k_again), (v_BHMK, v_again)):
+                heads = attend(q_BHNK, k_BHMK, v_BHMK, chunk.mask)
+            # Projected before they are joined: attention keeps these very outputs, a joined copy would come on top.
+            outputs.append(self.out(merge_heads(heads)))
+        return torch.cat(outputs, dim=1)
+
+    def _pooled(self, x_BTD: Tensor) -> list[Tensor]:
+        """Keys or values of every scale, coarsest first: (B, H, T // f, K) each."""
+        return [split_heads(average_pool(x_BTD, at.factor), self.n_heads) for at in self.positions]
+
+
+class Retina(LanguageModel):
+    """One stack; a first window that reaches over the whole context makes it exactly the vanilla model."""
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__(config)
+        bias_heads = config.n_heads if config.positions == "alibi" else 0
+        self.cover = Cover(config.retina_factors, config.retina_windows, bias_heads=bias_heads)
+        self.rebuilt = Rebuilt()
+        self.add_scale(1, Stack([self._block() for _ in range(config.n_layers)]))
+
+    def _block(self) -> Block:
+        config = self.config
+        positions = [self.positions_at(factor) for factor in reversed(config.retina_factors)]
+        attention = RetinaAttention(config.d_model, self.cover, positions, self.rebuilt)
+        return Block(config.d_model, config.d_ff, attention, config.dropout)
+
+    def features(self, tokens_BT: Tensor) -> Tensor:
+        """(B, T) -> (B, T, D)."""
+        with self.rebuilt.hooks():
+            states = self.run_scale(1, self.embed(tokens_BT))
+        out: Tensor = self.final_norm(states)
+        return out
+
+    def attended_pairs(self, length: int) -> int:
+        """Every layer attends to the cover of each token's past."""
+        return self.config.n_layers * int(self.cover.keys(np.arange(length)).sum())
+
+    def cached_states(self, length: int) -> int:
+        """The largest cover that any token up to there has, in every layer."""
+        return self.config.n_layers * int(self.cover.keys(np.arange(length)).max())

@@ -1,0 +1,191 @@
+"""What a model computes, in which order, and from what: read off the model itself, not off its configuration.
+
+The model runs once on tensors that have shapes but no data, while every tensor is followed from where it was made:
+a stack of layers that runs marks what comes out as its own, and what any operation makes of several tensors carries
+the marks of all of them. So where streams meet is seen, not told, in any variant and with any options.
+
+A module may say in one or two words what it does to the streams that pass it, ``drawn_as = "concat"``, and that it
+takes the place of ``layers`` of the scale that it leads to.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Any, Protocol, runtime_checkable
+
+import torch
+from torch import Tensor, nn
+from torch._subclasses.fake_tensor import FakeTensorMode
+from torch.overrides import TorchFunctionMode
+
+from msarch.config import ModelConfig
+from msarch.layers.block import Stack
+from msarch.models.build import model_class
+
+TOKENS = -1
+"""The source that is no run: the token embeddings."""
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """One stream that a run reads.
+
+    Attributes:
+        source: the number of the run that it comes from, or TOKENS.
+        labels: what the modules it passed on the way say of themselves, the first one first.
+    """
+
+    source: int
+    labels: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """States of one scale that an attention reads: `blocks` of `factor` tokens each."""
+
+    factor: int
+    blocks: range
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """`layers` layers that run on `states` states, each of `factor` tokens; none where streams only meet.
+
+    Attributes:
+        reads: the streams that it reads, the earliest source first.
+        keys: what the last state reads in every layer, the coarsest first; empty where it is all of the past.
+    """
+
+    layers: int
+    factor: int
+    states: int
+    reads: tuple[Read, ...]
+    keys: tuple[Keys, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Structure:
+    """A model as runs of layers in the order of computation, and the streams that the logits are made of."""
+
+    context: int
+    runs: tuple[Run, ...]
+    readout: tuple[Read, ...]
+
+    @property
+    def factors(self) -> tuple[int, ...]:
+        """Every scale that something runs at, the coarsest first; tokens and logits are of scale 1."""
+        return tuple(sorted({run.factor for run in self.runs} | {1}, reverse=True))
+
+
+@runtime_checkable
+class Cover(Protocol):
+    """An attention that does not read all of the past says in a `cover` what it reads instead."""
+
+    @property
+    def factors(self) -> tuple[int, ...]:
+        """Of its keys, the finest first."""
+
+    def blocks(self, queries: range) -> list[range]:
+        """The blocks of each scale, the coarsest first, that any of these tokens reads."""
+
+
+def trace_structure(config: ModelConfig) -> Structure:
+    """The structure of the model that `config` describes; a stack without layers is there where streams meet in it."""
+    coarsest = max(config.scales)
+    length = config.context // coarsest * coarsest  # whole blocks alone: each scale's factor is exact then
+    with FakeTensorMode(), torch.no_grad():
+        model = model_class(config.variant)(config).eval()
+        tokens = torch.zeros(1, length, dtype=torch.int64)
+        trace = _Trace(tokens, config.context)
+        trace.follow(model)
+        with trace:
+            readout = trace.reads(model.features(tokens))
+    return Structure(config.context, tuple(trace.runs), readout)
+
+
+class _Trace(TorchFunctionMode):
+    """Follows every tensor of a forward pass, and notes the stacks that run in it."""
+
+    def __init__(self, tokens_BT: Tensor, context: int) -> None:
+        super().__init__()
+        self.runs: list[Run] = []
+        self._length, self._context = tokens_BT.shape[1], context
+        self._begun: set[int] = set()  # runs that a module with layers of its own began, and a stack may go on with
+        self._marks: dict[int, tuple[Tensor, frozenset[Read]]] = {}  # holds each tensor, or its id would come again
+        self._mark(tokens_BT, frozenset({Read(TOKENS)}))
+
+    def follow(self, model: nn.Module) -> None:
+        """Note the model's stacks, and the modules that say what they do."""
+        for module in model.modules():
+            if isinstance(module, Stack):
+                module.register_forward_hook(self._ran, with_kwargs=True)
+            elif getattr(module, "drawn_as", ""):
+                module.register_forward_hook(self._passed, with_kwargs=True)
+
+    def reads(self, values: object) -> tuple[Read, ...]:
+        """The streams that these tensors are made of, one for each source."""
+        labels: dict[int, dict[str, None]] = {}
+        for read in sorted(self._marks_of(values), key=lambda read: (read.source, read.labels)):
+            labels.setdefault(read.source, {}).update(dict.fromkeys(read.labels))
+        return tuple(Read(source, tuple(words)) for source, words in labels.items())
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        """Every operation on tensors: what it makes carries the marks of what it read."""
+        result = func(*args, **(kwargs or {}))
+        changed = args[0] if result is None and args else result  # x[...] = y gives nothing back
+        self._mark(changed, self._marks_of((args, kwargs)))
+        return result
+
+    def _ran(self, stack: Stack, args: object, kwargs: object, output: Tensor) -> None:
+        reads = self.reads((args, kwargs))
+        if not len(stack) and len(reads) < 2:
+            return
+        if len(reads) == 1 and reads[0].source in self._begun:
+            number = reads[0].source
+            self.runs[number] = replace(self.runs[number], layers=self.runs[number].layers + len(stack))
+            self._mark(output, frozenset({Read(number)}))
+        else:
+            self._run(len(stack), output, reads, _keys_of_last(stack, self._length))
+
+    def _run(self, layers: int, output: Tensor, reads: tuple[Read, ...], keys: tuple[Keys, ...] = ()) -> None:
+        factor = round(self._length / output.shape[1])
+        self.runs.append(Run(layers, factor, self._context // factor, reads, keys))
+        self._mark(output, frozenset({Read(len(self.runs) - 1)}))
+
+    def _passed(self, module: nn.Module, args: object, kwargs: object, output: object) -> None:
+        label = str(module.drawn_as)
+        # An autograd function of one's own hides what it does: all that enters it may be read.
+        passed = self._marks_of(output) or self._marks_of((args, kwargs))
+        self._mark(output, frozenset(Read(read.source, (*read.labels, label)) for read in passed))
+        layers = getattr(module, "layers", 0)
+        if layers and isinstance(output, Tensor):
+            self._begun.add(len(self.runs))
+            self._run(layers, output, self.reads(output))
+
+    def _marks_of(self, values: object) -> frozenset[Read]:
+        found = [self._marks[id(tensor)][1] for tensor in _tensors(values) if id(tensor) in self._marks]
+        return frozenset().union(*found)
+
+    def _mark(self, values: object, reads: frozenset[Read]) -> None:
+        if reads:
+            self._marks.update({id(tensor): (tensor, reads) for tensor in _tensors(values)})
+
+
+def _tensors(values: object) -> Iterator[Tensor]:
+    if isinstance(values, Tensor):
+        yield values
+    elif isinstance(values, list | tuple):
+        for value in values:
+            yield from _tensors(value)
+    elif isinstance(values, dict):
+        yield from _tensors(list(values.values()))
+
+
+def _keys_of_last(stack: Stack, length: int) -> tuple[Keys, ...]:
+    covers = (getattr(module, "cover", None) for module in stack.modules())
+    cover = next((cover for cover in covers if isinstance(cover, Cover)), None)
+    if cover is None:
+        return ()
+    last = cover.blocks(range(length - 1, length))
+    return tuple(Keys(factor, blocks) for factor, blocks in zip(reversed(cover.factors), last, strict=True))

@@ -1,0 +1,126 @@
+"""Top-down: the coarsest scale runs first, each finer one is conditioned on its last completed state.
+
+    e^(s)   = LN_s( Pool_{f_s}( E[x] ) )                        every scale straight from the tokens
+    c^(S-1) = Blocks( e^(S-1) + P^(S-1) )                       coarsest first
+    c^(s)   = Blocks( Meet(e^(s), c^(s+1)) + P^(s) )            then finer and finer
+    logits  = LN( c^(0) ) E^T
+
+    combine: concat   Meet = W [e ; LN(Up(c))], W = [I 0] at the start
+             add      Meet = e + LN(Up(c))
+
+The paper (Subramanian et al. 2020, arXiv 2005.00581) names the architecture, its up-sampling side and its "convolutions
+or pooling"; the rest is open. Ours: pooling straight from the token embeddings; concatenation and the start of W by
+default (trains faster than addition: SampleRNN, which conditions fine tiers on coarse ones in the same
+way, adds); the norms where streams meet. For `pool` see `msarch.layers.pooling`; with `query_only` a scale reads the
+tokens with their positions, as the finest scale does.
+
+Shapes: B batch, T tokens, N positions at this scale, M blocks at the coarser one, D d_model.
+"""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import torch
+from torch import Tensor, nn
+
+from msarch.config import ModelConfig
+from msarch.layers.attention import causal_pairs
+from msarch.layers.pooling import make_pool, pools_in
+from msarch.layers.resampling import CausalUpsample, prepend
+from msarch.models.language_model import LanguageModel
+
+
+class Condition(nn.Module):
+    """``e + LN(Up(c))``: a finer stream meets the coarser one."""
+
+    drawn_as = "add"
+
+    def __init__(self, d_model: int, factor: int) -> None:
+        super().__init__()
+        self.null = nn.Parameter(torch.zeros(d_model))
+        self.norm = nn.LayerNorm(d_model)
+        self.upsample = CausalUpsample(factor)
+
+    def initialise(self) -> None:
+        """The null state starts near zero."""
+        nn.init.normal_(self.null, std=0.02)
+
+    def forward(self, fine_BND: Tensor, coarse_BMD: Tensor) -> Tensor:
+        """(B, N, D) and (B, M, D) -> (B, N, D)."""
+        out: Tensor = fine_BND + self.upsample(self.norm(prepend(self.null, coarse_BMD)), fine_BND.shape[1])
+        return out
+
+
+class Projection(Condition):
+    """``W [e ; LN(Up(c))]``, with W = [I 0] at the start.
+
+    W is held as its two halves: a norm and a projection act on each state alone, so the coarse half runs
+    on M coarse states before they are repeated, not on N copies of them.
+    """
+
+    drawn_as = "concat"
+
+    def __init__(self, d_model: int, factor: int) -> None:
+        super().__init__(d_model, factor)
+        self.fine = nn.Linear(d_model, d_model)
+        self.coarse = nn.Linear(d_model, d_model, bias=False)
+
+    def initialise(self) -> None:
+        """The identity on the fine stream, nothing from the coarse one."""
+        super().initialise()
+        nn.init.eye_(self.fine.weight)
+        nn.init.zeros_(self.coarse.weight)
+
+    def forward(self, fine_BND: Tensor, coarse_BMD: Tensor) -> Tensor:
+        """(B, N, D) and (B, M, D) -> (B, N, D)."""
+        coarse = self.coarse(self.norm(prepend(self.null, coarse_BMD)))
+        out: Tensor = self.fine(fine_BND) + self.upsample(coarse, fine_BND.shape[1])
+        return out
+
+
+CONDITIONS: dict[str, type[Condition]] = {"concat": Projection, "add": Condition}
+
+
+class TopDown(LanguageModel):
+    """Coarse to fine; one scale alone is exactly the vanilla model."""
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__(config)
+        stages = config.stages
+        pools = {stage.factor: make_pool(config.pool, config, 1, stage.factor) for stage in stages if stage.factor > 1}
+        for stage in stages:
+            taken = pools[stage.factor].layers if stage.factor > 1 else 0
+            self.add_scale(stage.factor, self.new_stack(stage.layers - taken, stage.factor))
+        self.pools = nn.ModuleDict({str(factor): pool for factor, pool in pools.items()})
+        self.conditions = nn.ModuleDict(
+            {
+                str(finer.factor): CONDITIONS[config.combine](config.d_model, coarser.factor // finer.factor)
+                for coarser, finer in pairwise(stages)
+            }
+        )
+
+    def features(self, tokens_BT: Tensor) -> Tensor:
+        """(B, T) -> (B, T, D)."""
+        embedded = self.embed(tokens_BT)
+        read = self.stream_at(1)(embedded) if self.config.pool == "query_only" else embedded
+        states: Tensor | None = None
+        for stage in self.config.stages:
+            scale = str(stage.factor)
+            stream = self.stream_at(stage.factor)
+            entering = stream.norm(self.pools[scale](read) if stage.factor > 1 else embedded)
+            if states is not None:
+                entering = self.conditions[scale](entering, states)
+            states = self.stacks[scale](stream.place(entering))
+        out: Tensor = self.final_norm(states)
+        return out
+
+    def attended_pairs(self, length: int) -> int:
+        """Each scale attends to its own past; pooling by attention comes on top."""
+        own = sum(self.layers_at(f) * causal_pairs(length // f) for f in self.config.scales)
+        return own + sum(pool.attended_pairs(length) for pool in pools_in(self.pools))
+
+    def cached_states(self, length: int) -> int:
+        """Each scale keeps its own states, and pooling what it reads again."""
+        own = sum(self.layers_at(f) * (length // f) for f in self.config.scales)
+        return own + sum(pool.cached_states(length) for pool in pools_in(self.pools))

@@ -1,0 +1,1 @@
+"""One candidate in training: the step, its schedule, validation, checkpoints."""

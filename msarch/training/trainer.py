@@ -1,0 +1,225 @@
+"""Trains one candidate from rung to rung; the same seed gives the same bits on the same machine.
+
+Nothing here knows of searches: a trainer is advanced to its next validation, saved and restored. Data order is a
+pure function of (seed, step), so a restored run goes on exactly as an uninterrupted one would.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from torch import Tensor
+
+from msarch.config.candidate import Candidate
+from msarch.data.batches import training_batch
+from msarch.data.token_set import TokenSet
+from msarch.memory.cuda_kernels import allocated_without_model
+from msarch.models.build import build_model
+from msarch.models.causality import check_causality
+from msarch.training.checkpoint import FILE, load_training_state, read_tensors, training_state, write_tensors
+from msarch.training.evaluation import Evaluation, evaluate
+from msarch.training.schedule import decay_begin, learning_rate
+from msarch.training.step import make_optimizer, set_learning_rate, training_step
+
+# Reading a loss waits for the device: finite or not is asked for a few steps at a time.
+_CHECK_EVERY = 16
+
+
+class NonFiniteLoss(RuntimeError):  # noqa: N818 - an outcome of training, like optuna.TrialPruned
+    """The loss became infinite or not a number.
+
+    Attributes:
+        step: the update, from 1, at which it did.
+    """
+
+    def __init__(self, step: int, what: str = "training") -> None:
+        super().__init__(f"{what} loss is not finite at step {step}")
+        self.step = step
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Validation:
+    """One validation of a training run.
+
+    Attributes:
+        rung: its index among the rungs.
+        step, tokens: updates and training tokens so far.
+        loss: nats per token; `bits_per_byte` the same per byte of text.
+        seconds: time so far, over all runs of a resumed trial, validations included.
+    """
+
+    rung: int
+    step: int
+    tokens: int
+    loss: float
+    bits_per_byte: float
+    seconds: float
+
+
+class Trainer:
+    """One candidate in training.
+
+    Attributes:
+        model: the model, on `device`.
+        step: updates so far, of `steps`.
+        curve: its validations so far.
+        memory_measured_bytes: on a GPU, the largest peak of a training step so far that its allocator measured, above
+            what the process held before the model was built; else None.
+    """
+
+    def __init__(self, candidate: Candidate, tokens: TokenSet, *, device: str = "cpu", threads: int = 1) -> None:
+        """Build the model from the candidate's seed and check that it is causal. Raises CausalityError."""
+        make_deterministic(device, threads)
+        self._held_before = allocated_without_model() if device == "cuda" else 0
+        self.memory_measured_bytes: int | None = None
+        torch.manual_seed(candidate.seed)
+        self.candidate, self.tokens, self.device = candidate, tokens, device
+        self.model = build_model(candidate.model).to(device)
+        check_causality(self.model, candidate.seed)
+        self.optimizer = make_optimizer(self.model, candidate.training)
+        self.steps = candidate.training.steps(candidate.model.context)
+        self.step = 0
+        self.curve: list[Validation] = []
+        self._seconds = 0.0
+        self._losses: list[Tensor] = []
+
+    @property
+    def finished(self) -> bool:
+        """Whether the last rung has been validated."""
+        return len(self.curve) == len(self.candidate.training.rungs)
+
+    @property
+    def tokens_per_step(self) -> int:
+        """Tokens that one update reads."""
+        return self.candidate.training.batch_size * self.candidate.model.context
+
+    def advance(self) -> Validation:
+        """Train to the next rung and validate there. Raises NonFiniteLoss with the step."""
+        assert not self.finished
+        began = time.perf_counter()
+        rung = len(self.curve)
+        goal = max(1, round(self.candidate.training.rungs[rung] * self.steps))
+        self._train_to(goal)
+        found = self.evaluate("validation")
+        if not math.isfinite(found.loss):
+            raise NonFiniteLoss(self.step, "validation")
+        self._seconds += time.perf_counter() - began
+        self.curve.append(
+            Validation(
+                rung=rung,
+                step=self.step,
+                tokens=self.step * self.tokens_per_step,
+                loss=found.loss,
+                bits_per_byte=found.bits_per_byte,
+                seconds=self._seconds,
+            )
+        )
+        return self.curve[-1]
+
+    def evaluate(self, split: str, targets: int | None = None) -> Evaluation:
+        """The loss on a split's first `targets` tokens, as many as each validation takes by default."""
+        training = self.candidate.training
+        return evaluate(self.model, self.tokens, training, split=split, targets=targets or training.targets())
+
+    def measured_bytes(self) -> int:
+        """On a GPU, the peak since the last training step began to be measured, above what was held before."""
+        return torch.cuda.max_memory_allocated() - self._held_before
+
+    def _train_to(self, goal: int) -> None:
+        if self.device == "cuda":
+            torch.cuda.reset_peak_memory_stats()  # neither the self-check nor a validation counts
+        while self.step < goal:
+            self._update()
+        self._check_losses()
+        if self.device == "cuda":
+            self.memory_measured_bytes = max(self.memory_measured_bytes or 0, self.measured_bytes())
+
+    def _update(self) -> None:
+        training, model = self.candidate.training, self.candidate.model
+        set_learning_rate(self.optimizer, learning_rate(training, self.step, self.steps))
+        batch = training_batch(
+            self.tokens.train,
+            seed=self.candidate.seed,
+            step=self.step,
+            batch_size=training.batch_size,
+            context=model.context,
+        )
+        inputs, targets = (torch.from_numpy(part).to(self.device) for part in batch)
+        self._losses.append(training_step(self.model, self.optimizer, inputs, targets, training))
+        self.step += 1
+        if len(self._losses) == _CHECK_EVERY:
+            self._check_losses()
+
+    def _check_losses(self) -> None:
+        if self._losses:
+            finite = torch.stack(self._losses).isfinite()
+            if not finite.all():
+                first = int((~finite).nonzero()[0])
+                raise NonFiniteLoss(self.step - len(self._losses) + first + 1)
+            self._losses.clear()
+
+    def save(self, folder: Path) -> None:
+        """Write a checkpoint into `folder`, in one piece. Raises OSError."""
+        progress = {
+            "candidate": self.candidate.digest(),
+            "lineage": self._lineage(),
+            "tokens": self.candidate.training.tokens,
+            "steps": self.steps,
+            "step": self.step,
+            "seconds": self._seconds,
+            "curve": [asdict(point) for point in self.curve],
+        }
+        write_tensors(folder / FILE, training_state(self.model, self.optimizer), progress)
+
+    def restore(self, folder: Path) -> bool:
+        """Go on from the checkpoint in `folder`; False where there is none of this candidate.
+
+        A wsd run also goes on from one of the same candidate with a smaller budget, made before its decay. The
+        two share all but the length of their warm-up. Rungs that already lie behind are validated at once.
+        """
+        if not (folder / FILE).exists():
+            return False
+        try:
+            state, progress = read_tensors(folder / FILE)
+        except (SafetensorError, ValueError):
+            return False  # cut short by a full disk or a damaged one: training starts again
+        if progress.get("candidate") != self.candidate.digest() and not self._continues(progress):
+            return False
+        load_training_state(self.model, self.optimizer, {name: t.to(self.device) for name, t in state.items()})
+        self.step, self._seconds = progress["step"], progress["seconds"]
+        # Validations stand at shares of the budget: of a smaller one, those of this one are still to come.
+        self.curve = [Validation(**point) for point in progress["curve"] if not self._continues(progress)]
+        return True
+
+    def _continues(self, progress: dict[str, Any]) -> bool:
+        """Whether a checkpoint is of this candidate with a smaller budget, from before its decay."""
+        return (
+            self.candidate.training.schedule == "wsd"
+            and progress.get("lineage") == self._lineage()
+            and progress["tokens"] < self.candidate.training.tokens
+            and progress["step"] <= decay_begin(progress["steps"])
+        )
+
+    def _lineage(self) -> str:
+        return replace(self.candidate, training=replace(self.candidate.training, tokens=1)).digest()
+
+    def save_weights(self, path: Path) -> None:
+        """Write the model's parameters alone, with its candidate beside them. Raises OSError."""
+        write_tensors(path, dict(self.model.state_dict()), {"candidate": self.candidate.portable().to_dict()})
+
+
+def make_deterministic(device: str, threads: int) -> None:
+    """The same bits from the same seed: threads fixed, deterministic algorithms where they exist.
+
+    A CUDA kernel without a deterministic form warns and runs; on CPUs every kernel used here has one.
+    """
+    torch.set_num_threads(threads)
+    torch.use_deterministic_algorithms(True, warn_only=device != "cpu")
+    # Otherwise each new tensor would first be filled, which costs time and hides nothing here.
+    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]

@@ -1,0 +1,229 @@
+"""The command line: three verbs, and what helps with them.
+
+Only what a command needs is imported by it: `--help`, validation and `pareto` never load torch or Ray. A mistake of
+the user's is one line on standard error and exit status 2, without a traceback.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from typer.exceptions import Abort, TyperException
+
+from msarch import __version__
+from msarch.errors import UserError
+from msarch.units import parse_bytes, parse_seconds
+
+app = typer.Typer(
+    name="msarch",
+    help="Search multi-scale transformer language models: a Pareto front of perplexity against memory.",
+    no_args_is_help=False,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+ResultsArgument = Annotated[Path, typer.Argument(metavar="RESULTS", help="A results folder, results/NAME.")]
+SetOption = Annotated[
+    list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override a key of the space; repeatable.")
+]
+MemoryOption = Annotated[
+    str | None, typer.Option("--max-memory", metavar="SIZE", help="Only trials that need at most this: 200MiB.")
+]
+TrialOption = Annotated[str, typer.Option(metavar="best|knee|N", help="Which trial.")]
+
+
+@app.callback(invoke_without_command=True)
+def root(
+    context: typer.Context,
+    version: Annotated[bool, typer.Option("--version", help="Print the version and exit.")] = False,
+) -> None:
+    """Search multi-scale transformer language models: a Pareto front of perplexity against memory."""
+    if version:
+        print(f"msarch {__version__}")
+    elif context.invoked_subcommand is None:
+        print(context.get_help())
+
+
+@app.command()
+def search(
+    space: Annotated[str, typer.Argument(metavar="SPACE", help="A space's file, or the name of one that ships.")],
+    out: Annotated[Path | None, typer.Option(metavar="DIR", help="Results folder; results/NAME by default.")] = None,
+    trials: Annotated[int | None, typer.Option(min=1, help="Trained trials in all; a larger number extends.")] = None,
+    concurrent: Annotated[int | None, typer.Option(min=1, help="Trials at a time; one a core or GPU.")] = None,
+    time_budget: Annotated[str | None, typer.Option(metavar="10m", help="Stop after this long; resumable.")] = None,
+    overrides: SetOption = None,
+    ray_address: Annotated[str | None, typer.Option(metavar="A", help="A Ray cluster: auto, or HOST:PORT.")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Tell what the search would cost, and stop.")] = False,
+) -> None:
+    """Search a space; the same command again goes on where it ended."""
+    from search.cli.search import dry_run_search, launch_search
+
+    settings = overrides or []
+    seconds = _option("--time-budget", parse_seconds, time_budget)
+    if dry_run:
+        dry_run_search(space, settings, trials=trials, concurrent=concurrent)
+    else:
+        launch_search(
+            space,
+            settings,
+            out=out,
+            trials=trials,
+            concurrent=concurrent,
+            time_budget=seconds,
+            ray_address=ray_address,
+        )
+
+
+BatchOption = Annotated[int | None, typer.Option(min=1, metavar="N", help="What if: sequences in a step.")]
+ContextOption = Annotated[int | None, typer.Option(min=1, metavar="N", help="What if: tokens in a sequence.")]
+AttentionOption = Annotated[str | None, typer.Option(metavar="fused|unfused", help="What if: attention kernel.")]
+LossOption = Annotated[str | None, typer.Option(metavar="chunked|full", help="What if: loss.")]
+DtypeOption = Annotated[str | None, typer.Option(metavar="float32|bfloat16", help="What if: precision.")]
+CheckpointingOption = Annotated[str | None, typer.Option(metavar="none|block", help="What if: checkpointing.")]
+
+
+@app.command()
+def pareto(
+    results: ResultsArgument,
+    max_memory: MemoryOption = None,
+    fmt: Annotated[str, typer.Option("--format", metavar="table|csv|json", help="How to print the front.")] = "table",
+    batch_size: BatchOption = None,
+    context: ContextOption = None,
+    attention: AttentionOption = None,
+    loss: LossOption = None,
+    dtype: DtypeOption = None,
+    checkpointing: CheckpointingOption = None,
+    html: Annotated[Path | None, typer.Option(metavar="FILE", help="Also write the report there.")] = None,
+    png: Annotated[Path | None, typer.Option(metavar="FILE", help="Also draw the front there.")] = None,
+    svg: Annotated[Path | None, typer.Option(metavar="FILE", help="Also draw the front there.")] = None,
+    open_report: Annotated[bool, typer.Option("--open", help="Open the report in a browser.")] = False,
+) -> None:
+    """Show the Pareto front of a search; "what if" options profile its trials again, perplexity stays as trained."""
+    from search.cli.results import show_front
+    from search.results.conditions import Conditions
+
+    conditions = Conditions(
+        batch_size=batch_size, context=context, attention=attention, loss=loss, dtype=dtype, checkpointing=checkpointing
+    )
+    limit = _option("--max-memory", parse_bytes, max_memory)
+    pictures = (png, svg)
+    show_front(results, conditions, max_memory=limit, fmt=fmt, html=html, pictures=pictures, open_report=open_report)
+
+
+@app.command()
+def profile(
+    model: Annotated[str, typer.Argument(metavar="MODEL", help="CONFIG.yaml of one model, RESULTS or RESULTS:TRIAL.")],
+    trial: Annotated[str | None, typer.Option(metavar="best|knee|N", help="Which trial of RESULTS.")] = None,
+    fit: Annotated[str | None, typer.Option(metavar="SIZE", help="Largest batch and context that fit: 24GiB.")] = None,
+    against: Annotated[str | None, typer.Option(metavar="MODEL", help="Set another model beside it.")] = None,
+    html: Annotated[Path | None, typer.Option(metavar="FILE", help="Also write a page with the timeline.")] = None,
+    fmt: Annotated[str, typer.Option("--format", metavar="table|json", help="How to print the figures.")] = "table",
+    batch_size: BatchOption = None,
+    context: ContextOption = None,
+    attention: AttentionOption = None,
+    loss: LossOption = None,
+    dtype: DtypeOption = None,
+    checkpointing: CheckpointingOption = None,
+) -> None:
+    """Explain the memory of one model: by kind, scale and layer, and what fits."""
+    from search.cli.profile import show_profile
+    from search.results.conditions import Conditions
+
+    conditions = Conditions(
+        batch_size=batch_size, context=context, attention=attention, loss=loss, dtype=dtype, checkpointing=checkpointing
+    )
+    limit = _option("--fit", parse_bytes, fit)
+    show_profile(model, trial, conditions, fit=limit, against=against, html=html, fmt=fmt)
+
+
+@app.command()
+def report(
+    results: ResultsArgument,
+    html: Annotated[Path | None, typer.Option(metavar="FILE", help="Where; RESULTS/report.html by default.")] = None,
+) -> None:
+    """Write the report of a search again: one page, readable without a network."""
+    from search.cli.results import write_report
+
+    write_report(results, html)
+
+
+@app.command()
+def reproduce(
+    results: ResultsArgument,
+    trial: TrialOption = "best",
+    max_memory: MemoryOption = None,
+    overrides: SetOption = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be trained, and stop.")] = False,
+) -> None:
+    """Train a trial again and set its figures beside the recorded ones; exit status 1 where they disagree."""
+    from search.cli.results import reproduce_trial
+
+    limit = _option("--max-memory", parse_bytes, max_memory)
+    raise typer.Exit(reproduce_trial(results, trial, limit, overrides or [], dry_run=dry_run))
+
+
+@app.command()
+def spaces(
+    space: Annotated[str | None, typer.Argument(metavar="[SPACE]", help="A space's file or name.")] = None,
+    sample: Annotated[int, typer.Option(min=1, help="Candidates drawn to see what the limits admit.")] = 200,
+    overrides: SetOption = None,
+    draw: Annotated[
+        Path | None, typer.Option(metavar="CONFIG", help="Draw one model: a trial's config.yaml, or a model in YAML.")
+    ] = None,
+) -> None:
+    """List the spaces that ship, or describe one: parameters, size, an example, what its limits admit."""
+    from search.cli.search import describe, draw_model, list_spaces
+
+    if draw is not None:
+        if space is not None or overrides:
+            raise UserError("draws one model, of its own file; leave SPACE and --set out", key="--draw")
+        draw_model(draw)
+    elif space is None:
+        list_spaces()
+    else:
+        describe(space, overrides or [], sample)
+
+
+def _option(name: str, parse: Any, text: str | None) -> int | None:
+    if text is None:
+        return None
+    try:
+        value: int = parse(text)
+    except UserError as error:
+        raise error.under(name) from None
+    return value
+
+
+def main() -> None:
+    """The entry point. Exit status 0, 1 (a reproduction that disagrees), 2 (a mistake) or 130 (Ctrl-C)."""
+    try:
+        status = app(standalone_mode=False)
+    except UserError as error:
+        sys.exit(_complain(str(error)))
+    except TyperException as error:
+        message = error.format_message() if hasattr(error, "format_message") else str(error)
+        known = sys.argv[1:2] if sys.argv[1:2] and sys.argv[1] in _commands() else []
+        sys.exit(_complain(f"{message.rstrip('.?')}; see {' '.join(['msarch', *known, '--help'])}"))
+    except (KeyboardInterrupt, Abort):
+        sys.exit(130)
+    except BrokenPipeError:
+        sys.stderr.close()  # whoever read our output has gone, as `head` does
+        sys.exit(0)
+    sys.exit(status or 0)
+
+
+def _commands() -> set[str]:
+    return {command.callback.__name__ for command in app.registered_commands if command.callback}
+
+
+def _complain(text: str) -> int:
+    print(f"error: {' '.join(text.split())}", file=sys.stderr)
+    return 2
+
+
+if __name__ == "__main__":
+    main()

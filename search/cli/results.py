@@ -1,0 +1,149 @@
+"""What the command line does with a results folder: show its front, write its report, train a trial again."""
+
+from __future__ import annotations
+
+import webbrowser
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import yaml
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from msarch.errors import UserError, unknown
+from search.ledger.records import TrialRecord
+from search.results.conditions import Conditions
+from search.results.front import within
+from search.results.reproduce import Reproduction, compare, differences, open_corpus, train_again, with_corpus
+from search.results.results import Results, load_results
+from search.show.terminal.front_table import FORMATS, format_front
+
+
+def show_front(
+    folder: Path,
+    conditions: Conditions,
+    *,
+    max_memory: int | None,
+    fmt: str,
+    html: Path | None,
+    pictures: Sequence[Path | None],
+    open_report: bool,
+) -> None:
+    """Write the report and pictures where asked, then print the front, as trained or under other conditions."""
+    if fmt not in FORMATS:
+        raise UserError(unknown("format", fmt, FORMATS), key="--format")
+    results = load_results(folder)
+    if conditions:
+        results = _under(results, conditions)
+    kept = within(results.records, max_memory)
+    for path in (html, *pictures):
+        if path is not None:
+            _write(results, path)
+    if results.conditions:
+        told = Console(stderr=fmt != "table", highlight=False, soft_wrap=True)
+        told.print(Text(f"memory with {results.conditions}; perplexity as trained\n"))
+    print(format_front(kept, results.objectives, fmt).rstrip("\n"))
+    if open_report:
+        page = (html or folder / "report.html").resolve()
+        if not page.is_file():
+            raise UserError(f"there is no {page.name} in {folder}; write it with: msarch report {folder}")
+        webbrowser.open(page.as_uri())
+
+
+def _under(results: Results, conditions: Conditions) -> Results:
+    """The complete trials under other conditions; progress goes to standard error where that is a terminal."""
+    from rich.progress import track
+
+    from search.results.what_if import records_under
+
+    console = Console(stderr=True, highlight=False, soft_wrap=True)
+
+    def progress(records: Sequence[TrialRecord]) -> Iterable[TrialRecord]:
+        return track(records, "profiling", console=console, transient=True, disable=not console.is_terminal)
+
+    records, refused = records_under(results.records, conditions, progress)
+    for line in refused:
+        console.print(Text(line))
+    return replace(results, records=records, conditions=conditions.describe())
+
+
+def _write(results: Results, path: Path) -> None:
+    try:
+        if path.suffix == ".html":
+            results.write_report(path)
+        else:
+            results.write_plot(path)
+    except OSError as error:
+        raise UserError(f"cannot write {path}: {error.strerror or error}; name another place, see --help") from None
+    Console(stderr=True, highlight=False).print(Text(f"wrote {path}"))
+
+
+def write_report(folder: Path, html: Path | None) -> None:
+    """Write the report again, into the folder or elsewhere."""
+    target = html or folder / "report.html"
+    if target.suffix != ".html":
+        raise UserError(f"'{target.name}' is no page: end it in .html", key="--html")
+    _write(load_results(folder), target)
+
+
+def reproduce_trial(
+    folder: Path, which: str, max_memory: int | None, overrides: Sequence[str], *, dry_run: bool
+) -> int:
+    """Train a trial again and compare; the exit status: 0 where it agrees, 1 where it does not."""
+    results = load_results(folder)
+    record = results.trial(which, max_memory)
+    candidate = with_corpus(record.candidate, overrides)
+    console = Console(highlight=False)
+    console.print(Text(f"trial {record.number} of {folder}: {_headline(record)}"))
+    if dry_run:
+        console.print(Text(yaml.safe_dump(record.candidate.to_dict(), sort_keys=False).rstrip()))
+        return 0
+    device, changed = _environment(results)
+    tokens = open_corpus(candidate.corpus)
+    trainer = None
+    with console.status("training") as status:
+        for trainer in train_again(candidate, tokens, device):
+            point = trainer.curve[-1]
+            status.update(f"step {point.step:,} of {trainer.steps:,}, validation loss {point.loss:.4f}")
+    assert trainer is not None
+    found = compare(record, trainer, results.folder_of(record) / "model.safetensors")
+    _show(console, found, changed)
+    return 0 if found.within_tolerance else 1
+
+
+def _headline(record: TrialRecord) -> str:
+    model = record.candidate.model
+    return f"{model.variant} {model.layers}, d_model {model.d_model}, {record.candidate.training.tokens:,} tokens"
+
+
+def _environment(results: Results) -> tuple[str, list[str]]:
+    """The device to train on, as the search did where it can, and what else differs."""
+    import torch
+
+    from search.run.environment import describe_environment
+
+    had_gpu = bool(results.environment.get("gpus"))
+    device = "cuda" if had_gpu and torch.cuda.is_available() else "cpu"
+    return device, differences(results.environment, describe_environment())
+
+
+def _show(console: Console, found: Reproduction, changed: list[str]) -> None:
+    table = Table("", "recorded", "reproduced", "")
+    for figure in found.figures:
+        verdict = "identical" if figure.identical else f"differs by {figure.difference:.2e}"
+        table.add_row(figure.name, figure.shown(figure.recorded), figure.shown(figure.reproduced), verdict)
+    if found.weights_identical is not None:
+        table.add_row("weights", "", "", "identical" if found.weights_identical else "differ")
+    console.print(table)
+    if found.test is not None:
+        loss, bits = found.test
+        console.print(Text(f"test split, never seen by the search: loss {loss:.4f} nats, {bits:.4f} bits per byte"))
+    if found.identical:
+        console.print(Text("identical", style="bold green"))
+        return
+    verdict = "within tolerance, not identical" if found.within_tolerance else "outside tolerance"
+    console.print(Text(verdict, style="bold yellow" if found.within_tolerance else "bold red"))
+    for line in changed or ["nothing that was recorded of the environment differs"]:
+        console.print(Text(f"  {line}"))

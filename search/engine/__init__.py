@@ -1,1 +1,0 @@
-"""Running a search: from an opened ledger to finished trials, through Ray."""

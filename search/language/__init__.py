@@ -1,1 +1,0 @@
-"""The space language: from a YAML file to candidates that Optuna can be asked for."""

@@ -1,0 +1,71 @@
+"""What became of each candidate: the rows from which every table, front and report is made."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from msarch.config.candidate import Candidate
+
+TrialState = Literal["complete", "pruned", "infeasible", "duplicate", "failed", "running"]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CurvePoint:
+    """One validation of a trial.
+
+    Attributes:
+        rung: its index among the training configuration's rungs.
+        tokens: training tokens seen so far.
+        loss: validation loss, nats per token.
+        bits_per_byte: the same loss per byte of text, in bits.
+        seconds: training time so far, in seconds.
+    """
+
+    rung: int
+    tokens: int
+    loss: float
+    bits_per_byte: float
+    seconds: float
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TrialRecord:
+    """A candidate and what became of it.
+
+    Attributes:
+        number: the trial's number in the ledger; gaps are not possible.
+        state: complete, pruned, infeasible (never trained, or out of memory), duplicate (of `twin`), failed or running.
+        candidate: what was proposed, in its portable form.
+        profile: figures known before training: memory_bytes, memory_unfused_bytes, cache_bytes, parameters,
+            parameters_embedding, flops_per_token, and whatever else the profile recorded.
+        curve: validations in the order of tokens.
+        loss: final validation loss in nats per token; only where complete (or the twin's, for a duplicate).
+        bits_per_byte: the same, per byte.
+        seconds: training time; 0 where nothing was trained.
+        memory_measured_bytes: the peak of a training step as a GPU measured it, or, where it ran out of memory, what it
+            would have needed at least; else None.
+        violation: the limit that an infeasible candidate exceeds, such as "memory: 312 MiB > 256 MiB".
+        twin: of a duplicate, the number of the trial with the same candidate.
+        error: why a trial failed, one line.
+        control_rung: where the pruner would have stopped the trial, had it not run on as a control.
+    """
+
+    number: int
+    state: TrialState
+    candidate: Candidate
+    profile: dict[str, Any] = field(default_factory=dict)
+    curve: tuple[CurvePoint, ...] = ()
+    loss: float | None = None
+    bits_per_byte: float | None = None
+    seconds: float = 0.0
+    memory_measured_bytes: int | None = None
+    violation: str = ""
+    twin: int | None = None
+    error: str = ""
+    control_rung: int | None = None
+
+    @property
+    def ran_out(self) -> bool:
+        """Whether it was infeasible only when it was tried: the GPU's memory ran out."""
+        return self.state == "infeasible" and self.memory_measured_bytes is not None

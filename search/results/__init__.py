@@ -1,0 +1,1 @@
+"""Results of a search, read from its folder: records, fronts, tables, reproduction."""

@@ -1,0 +1,48 @@
+"""Which model a command is about: a file of one model, or a trial of a search."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from msarch.config.candidate import Candidate
+from msarch.errors import UserError
+from search.ledger.records import TrialRecord
+from search.results.results import load_results
+from search.space.config_file import read_config
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Subject:
+    """A candidate and what people call it."""
+
+    name: str
+    candidate: Candidate
+
+
+def subject_of(source: str, trial: str | None = None) -> Subject:
+    """What CONFIG.yaml, RESULTS or RESULTS:TRIAL names; `trial` is best (the default), knee or a number.
+
+    Any trial will do, a complete one or not: what it needs is known of each. Raises UserError.
+    """
+    path = Path(source)
+    folder, separator, inside = source.rpartition(":")
+    if separator and not path.exists():
+        if trial is not None:
+            raise UserError(f"names a trial twice: '{source}' and --trial {trial}; leave one out", key="--trial")
+        path, trial = Path(folder), inside
+    if path.is_dir():
+        return _trial(path, trial or "best")
+    if path.suffix not in (".yaml", ".yml") and not path.is_file():
+        raise UserError(f"there is no {path}: give the YAML file of one model, or a results folder")
+    if trial is not None:
+        raise UserError(f"{path} is one model, not a results folder; leave it out", key="--trial")
+    return Subject(name=path.name, candidate=read_config(path))
+
+
+def _trial(folder: Path, which: str) -> Subject:
+    results = load_results(folder)
+    text = which.strip().lstrip("#")
+    numbered = {str(record.number): record for record in results.records}
+    record: TrialRecord = numbered[text] if text in numbered else results.trial(which)
+    return Subject(name=f"{folder} trial {record.number}", candidate=record.candidate)

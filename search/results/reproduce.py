@@ -1,0 +1,155 @@
+"""Any trial again, from its own recorded configuration, with recorded and reproduced figures side by side."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from msarch.config.candidate import Candidate
+from msarch.config.corpus import CorpusConfig
+from msarch.errors import UserError, unknown
+from msarch.units import format_bytes
+from search.ledger.records import TrialRecord
+
+if TYPE_CHECKING:
+    from msarch.data.token_set import TokenSet
+    from msarch.training.trainer import Trainer
+
+TOLERANCE = 0.01
+"""Relative difference of a loss that other hardware or other versions may explain."""
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One figure, as recorded and as reproduced; `shown` formats both."""
+
+    name: str
+    recorded: float
+    reproduced: float
+    shown: Callable[[float], str]
+
+    @property
+    def identical(self) -> bool:
+        """Equal to the last bit."""
+        return self.recorded == self.reproduced
+
+    @property
+    def difference(self) -> float:
+        """Relative to what was recorded."""
+        return abs(self.reproduced - self.recorded) / max(abs(self.recorded), 1e-12)
+
+
+@dataclass(frozen=True)
+class Reproduction:
+    """What came of training a trial again.
+
+    Attributes:
+        figures: memory, then the loss at each rung, then the final figures.
+        weights_identical: None where the trial kept no weights.
+        test: loss in nats and bits per byte on the test split, None where the corpus has none.
+    """
+
+    figures: list[Figure]
+    weights_identical: bool | None
+    test: tuple[float, float] | None
+
+    @property
+    def identical(self) -> bool:
+        """Every figure, and the weights where they were kept."""
+        return all(figure.identical for figure in self.figures) and self.weights_identical is not False
+
+    @property
+    def within_tolerance(self) -> bool:
+        """No figure differs by more than TOLERANCE."""
+        return all(figure.difference <= TOLERANCE for figure in self.figures)
+
+
+def with_corpus(candidate: Candidate, overrides: Sequence[str]) -> Candidate:
+    """The candidate with its corpus elsewhere: ``corpus.train=...`` and so on. The text must be the same.
+
+    Raises UserError on another key.
+    """
+    corpus = candidate.corpus
+    for override in overrides:
+        key, separator, value = override.partition("=")
+        name = key.removeprefix("corpus.")
+        if not separator or not key.startswith("corpus.") or name not in ("train", "validation", "test"):
+            legal = ("corpus.train", "corpus.validation", "corpus.test")
+            raise UserError(unknown("key", key, legal) + ", each as KEY=PATTERN", key="--set")
+        corpus = replace(corpus, **{name: tuple(value.split())})  # type: ignore[arg-type]
+    return replace(candidate, corpus=corpus)
+
+
+def open_corpus(corpus: CorpusConfig) -> TokenSet:
+    """The tokens that the trial was trained on. Raises UserError where they are neither cached nor to be read."""
+    from msarch.data.token_set import prepare_tokens
+
+    return prepare_tokens(corpus)
+
+
+def train_again(candidate: Candidate, tokens: TokenSet, device: str) -> Iterator[Trainer]:
+    """Train from the beginning; the trainer is handed out after every rung."""
+    from msarch.training.trainer import Trainer
+
+    trainer = Trainer(candidate, tokens, device=device)
+    while not trainer.finished:
+        trainer.advance()
+        yield trainer
+
+
+def compare(record: TrialRecord, trainer: Trainer, weights: Path) -> Reproduction:
+    """Set a finished training beside its record."""
+    from msarch.memory.profile import profile_candidate
+
+    again = trainer.curve[-1]
+    assert record.loss is not None and record.bits_per_byte is not None
+    memory = profile_candidate(record.candidate)["memory_bytes"]
+    figures = [Figure("memory", record.profile["memory_bytes"], memory, format_bytes)]
+    for point, validation in zip(record.curve, trainer.curve, strict=False):
+        name = f"loss at {validation.tokens:,} tokens"
+        figures.append(Figure(name, point.loss, validation.loss, lambda value: f"{value:.6f}"))
+    perplexities = math.exp(record.loss), math.exp(again.loss)
+    figures.append(Figure("perplexity", *perplexities, lambda value: f"{value:.4f}"))
+    figures.append(Figure("bits per byte", record.bits_per_byte, again.bits_per_byte, lambda value: f"{value:.6f}"))
+    return Reproduction(figures, _same_weights(trainer, weights), _test(trainer))
+
+
+def _same_weights(trainer: Trainer, weights: Path) -> bool | None:
+    if not weights.is_file():
+        return None
+    import torch
+
+    from msarch.training.checkpoint import read_tensors
+
+    recorded, _ = read_tensors(weights)
+    state = trainer.model.state_dict()
+    return recorded.keys() == state.keys() and all(torch.equal(recorded[name], state[name].cpu()) for name in state)
+
+
+def _test(trainer: Trainer) -> tuple[float, float] | None:
+    if trainer.tokens.test is None:
+        return None
+    found = trainer.evaluate("test", len(trainer.tokens.test))
+    return found.loss, found.bits_per_byte
+
+
+def differences(recorded: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
+    """What differs between two environments, one line each, the likely causes of other figures first."""
+    flat, other = dict(_flat(recorded)), dict(_flat(now))
+    irrelevant = {"later", "git_changed"}
+    return [
+        f"{key}: {flat[key]} when recorded, {other[key]} now"
+        for key in flat
+        if key in other and flat[key] != other[key] and key.split(".")[0] not in irrelevant
+    ]
+
+
+def _flat(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for key, value in values.items():
+        if isinstance(value, Mapping):
+            yield from _flat(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", value

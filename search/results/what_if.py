@@ -1,0 +1,44 @@
+"""A search's trials under other conditions than those they were trained under: what would each need, which win then?
+
+Perplexity stays as trained. Nothing in the results folder is touched.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+
+from msarch.config.candidate import Candidate
+from msarch.errors import UserError
+from search.ledger.records import TrialRecord
+from search.results.conditions import Conditions
+from search.results.measures import measure
+
+Progress = Callable[[Sequence[TrialRecord]], Iterable[TrialRecord]]
+
+
+def records_under(
+    records: Iterable[TrialRecord], conditions: Conditions, progress: Progress = lambda records: records
+) -> tuple[list[TrialRecord], list[str]]:
+    """The complete trials with their figures under `conditions`, and why others cannot run under them.
+
+    All complete ones are profiled, not those of the old front alone, since the front changes. What was trained
+    half or not at all has no place beside them. `progress` wraps the trials while they are profiled.
+    """
+    from msarch.memory.profile import profile_candidate
+
+    conditions.check()
+    candidates: dict[int, Candidate] = {}
+    refused: list[str] = []
+    complete = [record for record in records if record.state == "complete"]
+    for record in complete:
+        try:
+            candidates[record.number] = conditions.apply(record.candidate)
+        except UserError as error:
+            refused.append(f"trial {record.number} cannot: {error.message}")
+    found = []
+    for record in progress([record for record in complete if record.number in candidates]):
+        candidate = candidates[record.number]
+        profile = profile_candidate(candidate) | {"step_seconds": measure(record, "step_seconds")}  # as trained
+        found.append(replace(record, candidate=candidate, profile=profile, memory_measured_bytes=None))
+    return found, refused

@@ -1,0 +1,85 @@
+"""The files of a results folder that are made from the ledger: space, tokenizer, tables, report."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from msarch.atomic_files import written_aside
+from msarch.config.candidate import Candidate
+from search.ledger.records import CurvePoint, TrialRecord
+from search.run.environment import describe_environment, write_environment
+from search.run.watcher import Watcher
+from search.space.space import Space
+
+if TYPE_CHECKING:
+    from msarch.data.token_set import TokenSet
+
+EVERY = 5.0
+"""Seconds between two writings of the tables while trials run."""
+
+
+class Outputs:
+    """Writes a results folder's files; a watcher that passes on to another one.
+
+    Args:
+        folder: of the results.
+        watcher: is told all the same.
+        records: gives all records so far.
+    """
+
+    def __init__(self, space: Space, folder: Path, watcher: Watcher) -> None:
+        self._space, self._folder, self._watcher = space, folder, watcher
+        self._written = 0.0
+        self.records: Callable[[], list[TrialRecord]] = list
+
+    def write_origin(self, tokens: TokenSet) -> None:
+        """What the search starts from: space.yaml, tokenizer.json, environment.json."""
+        with written_aside(self._folder / "space.yaml") as path:
+            path.write_text(self._space.to_yaml(), encoding="utf-8")
+        with written_aside(self._folder / "tokenizer.json") as path:
+            shutil.copyfile(tokens.folder / "tokenizer.json", path)
+        write_environment(self._folder, describe_environment(tokens))
+
+    def write_tables(self) -> None:
+        """trials.csv, curves.csv and pareto.csv."""
+        from search.results.tables import write_tables
+
+        write_tables(self._folder, self.records(), self._space.objectives)
+        self._written = time.monotonic()
+
+    def write_report(self) -> None:
+        """report.html."""
+        from search.show.report.report import write_report
+
+        write_report(
+            self._folder / "report.html",
+            self.records(),
+            title=self._space.name,
+            objectives=self._space.objectives,
+            limits=self._space.limits,
+            environment=json.loads((self._folder / "environment.json").read_text(encoding="utf-8")),
+            results=str(self._folder),
+        )
+
+    def started(self, number: int, candidate: Candidate, profile: dict[str, Any]) -> None:
+        """Passed on."""
+        self._watcher.started(number, candidate, profile)
+
+    def validated(self, number: int, point: CurvePoint) -> None:
+        """Passed on."""
+        self._watcher.validated(number, point)
+
+    def finished(self, record: TrialRecord) -> None:
+        """Passed on; the tables are written where the last time is long ago."""
+        self._watcher.finished(record)
+        if record.seconds and time.monotonic() - self._written > EVERY:
+            self.write_tables()
+
+    def message(self, text: str) -> None:
+        """Passed on."""
+        self._watcher.message(text)

@@ -1,0 +1,151 @@
+"""Ray Tune's searcher, scheduler and stopper, as thin as they can be: the coordinator decides.
+
+Whatever the coordinator raises is kept and ends the search, since Ray would wrap it in errors of its own. Ray
+saves the state of what it is given from time to time; the truth is in the journal, so these save nothing.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ray.tune import Stopper
+from ray.tune.experiment import Trial
+from ray.tune.schedulers import FIFOScheduler, TrialScheduler
+from ray.tune.search import Searcher
+
+from msarch.errors import UserError
+from search.ledger.folder import trial_folder
+from search.run.coordinator import Coordinator, Job
+
+
+@dataclass
+class Control:
+    """Why a search should stop now, if it should.
+
+    Attributes:
+        deadline: on the monotonic clock, or None.
+        interrupted: by Ctrl-C.
+        failure: what went wrong in the process that drives the search.
+    """
+
+    deadline: float | None = None
+    interrupted: bool = False
+    failure: BaseException | None = field(default=None, repr=False)
+
+    @property
+    def out_of_time(self) -> bool:
+        """Whether the time budget is spent."""
+        return self.deadline is not None and time.monotonic() >= self.deadline
+
+    @property
+    def stop(self) -> bool:
+        """Whether nothing should go on."""
+        return self.interrupted or self.failure is not None or self.out_of_time
+
+    def guard(self, action: Callable[[], Any], otherwise: Any) -> Any:
+        """What `action` gives; `otherwise` where the search is to stop, or stops because `action` raised."""
+        if self.stop:
+            return otherwise
+        try:
+            return action()
+        except (Exception, KeyboardInterrupt) as error:
+            self.failure = error
+            return otherwise
+
+
+@dataclass(frozen=True)
+class Workplace:
+    """Where trials run: the results folder, where relative paths of the corpus start, and "cpu" or "cuda"."""
+
+    folder: Path
+    base: Path
+    device: str
+
+    def config(self, job: Job) -> dict[str, str]:
+        """The configuration of a Ray trial: one JSON text, which Ray neither flattens nor samples from."""
+        values = {
+            "number": job.number,
+            "candidate": job.candidate.to_dict(),
+            "folder": str(trial_folder(self.folder, job.number)),
+            "base": str(self.base),
+            "device": self.device,
+        }
+        return {"job": json.dumps(values)}
+
+
+class CoordinatedSearcher(Searcher):
+    """Gives Ray what the coordinator wants trained."""
+
+    def __init__(self, coordinator: Coordinator, control: Control, workplace: Workplace) -> None:
+        super().__init__()
+        self._coordinator, self._control, self._workplace = coordinator, control, workplace
+        self._numbers: dict[str, int] = {}
+
+    def suggest(self, trial_id: str) -> Any:
+        """The next trial, FINISHED where there will be none, None where there is none for now."""
+        job = self._control.guard(self._coordinator.next_job, None)
+        if job is not None:
+            self._numbers[trial_id] = job.number
+            return self._workplace.config(job)
+        finished = self._coordinator.ended and self._coordinator.idle
+        return Searcher.FINISHED if self._control.stop or finished else None
+
+    def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
+        """A trial has ended; what it achieved was told at its last rung, so only losses are news."""
+        if error:
+            number = self._numbers[trial_id]
+            text = "its process was lost, also when it was started again; memory may have run out"
+            self._control.guard(lambda: self._coordinator.lost(number, text), None)
+
+    def save(self, checkpoint_path: str) -> None:
+        """Saves nothing: the journal has it."""
+
+    def restore(self, checkpoint_path: str) -> None:
+        """Restores nothing: the journal has it."""
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {}
+
+
+class RungScheduler(FIFOScheduler):
+    """Passes each rung's report to the coordinator, and its verdict back."""
+
+    def __init__(self, coordinator: Coordinator, control: Control) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self._coordinator, self._control = coordinator, control
+
+    def on_trial_result(self, tune_controller: Any, trial: Trial, result: dict[str, Any]) -> str:
+        """CONTINUE or STOP."""
+        report = json.loads(result["report"])
+        goes_on = self._control.guard(lambda: self._take(report), False)
+        return str(TrialScheduler.CONTINUE if goes_on else TrialScheduler.STOP)
+
+    def _take(self, report: dict[str, Any]) -> bool:
+        if report["state"] == "halted":
+            raise UserError(f"trial {report['number']} could not write its files: {report['error']}")
+        return self._coordinator.report(report["number"], report)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {}
+
+
+class ControlStopper(Stopper):
+    """Ends the experiment when the control says so."""
+
+    def __init__(self, control: Control) -> None:
+        self._control = control
+
+    def __call__(self, trial_id: str, result: dict[str, Any]) -> bool:
+        return False
+
+    def stop_all(self) -> bool:
+        """Whether to stop every trial."""
+        return self._control.stop
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {}

@@ -1,0 +1,94 @@
+"""Runs the trials of a coordinator on Ray Tune, until there are no more or the control stops them."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+
+from search.run.coordinator import Coordinator
+from search.run.ray.adapters import Control, ControlStopper, CoordinatedSearcher, RungScheduler, Workplace
+
+LOST_PROCESSES = 3
+"""How often a trial whose process died, with its machine perhaps, is started again."""
+
+
+def execute(
+    coordinator: Coordinator, control: Control, *, folder: Path, base: Path, scratch: Path, concurrent: int | None
+) -> None:
+    """Run trials in an open Ray session, `concurrent` at a time; by default one a GPU, or one a core without.
+
+    Whatever went wrong in the coordinator is raised as it was.
+    """
+    from ray import tune
+
+    from search.run.ray.trainable import TrialTrainable
+
+    at_a_time, resources, device = slots(concurrent)
+    coordinator.set_concurrent(at_a_time)
+    workplace = Workplace(folder=folder.resolve(), base=base, device=device)
+    tuner = tune.Tuner(
+        tune.with_resources(TrialTrainable, resources),
+        tune_config=tune.TuneConfig(
+            search_alg=CoordinatedSearcher(coordinator, control, workplace),
+            scheduler=RungScheduler(coordinator, control),
+            num_samples=-1,
+            max_concurrent_trials=at_a_time,
+            reuse_actors=True,
+            trial_name_creator=_name,
+            trial_dirname_creator=_name,
+        ),
+        run_config=tune.RunConfig(
+            name="tune",
+            storage_path=str(scratch),
+            verbose=0,
+            stop=ControlStopper(control),
+            # Ours are in the results folder; Ray would add one at the end of each trial, and pickle it.
+            checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),
+            failure_config=tune.FailureConfig(max_failures=LOST_PROCESSES),
+        ),
+    )
+    with _interrupts(control):
+        tuner.fit()
+    if control.failure is not None:
+        raise control.failure
+
+
+def slots(concurrent: int | None) -> tuple[int, dict[str, float], str]:
+    """How many trials run at a time, what each takes of the cluster, and on which device."""
+    import ray
+
+    total = ray.cluster_resources()  # type: ignore[no-untyped-call]
+    cpus, gpus = max(1, int(total.get("CPU", 1))), int(total.get("GPU", 0))
+    at_a_time = min(concurrent or gpus or cpus, cpus)
+    if not gpus:
+        return at_a_time, {"cpu": 1}, "cpu"
+    return at_a_time, {"cpu": 1, "gpu": min(1.0, gpus / at_a_time)}, "cuda"
+
+
+def _name(trial: object) -> str:
+    return str(trial.trial_id)  # type: ignore[attr-defined]
+
+
+@contextmanager
+def _interrupts(control: Control) -> Iterator[None]:
+    """Ctrl-C, or SIGTERM, asks for a clean stop; a second one does not ask."""
+    if threading.current_thread() is not threading.main_thread():
+        yield  # signals reach the main thread only
+        return
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        control.interrupted = True
+        signal.signal(number, signal.SIG_DFL if number == signal.SIGTERM else signal.default_int_handler)
+
+    for number in before:
+        signal.signal(number, interrupt)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,60 @@
+"""Keeps a trial on a GPU within what was predicted for it, and measures what it took.
+
+The cap acts on what the process has from the driver: blocks in use, free fragments between them, cuBLAS's workspaces.
+It is the prediction for CUDA, of a training step or of a validation, whichever is larger, plus `MARGIN` and `EXTRA`.
+Both are an estimate; no GPU has been at hand to measure them.
+"""
+
+from __future__ import annotations
+
+import gc
+import re
+from typing import Any
+
+from msarch.config.candidate import Candidate
+from msarch.units import parse_bytes
+
+MARGIN = 0.15
+"""Share of the prediction for fragments and for what is not modelled."""
+EXTRA = 256 * 2**20
+"""Bytes for cuBLAS's workspaces (up to 64 MiB) and segments that are begun."""
+
+_TRIED = re.compile(r"[Tt]ried to allocate ([0-9.]+) ([KMGT]?i?B|bytes)")
+
+
+class MemoryCap:
+    """The cap of one process's allocator; processes train one trial after another.
+
+    Args:
+        cuda: the module `torch.cuda`, or what stands for it.
+    """
+
+    def __init__(self, cuda: Any) -> None:
+        self._cuda = cuda
+
+    def put(self, size: int) -> None:
+        """Allow `size` bytes, or all where the GPU has fewer."""
+        total = self._cuda.get_device_properties(0).total_memory
+        self._cuda.set_per_process_memory_fraction(min(1.0, size / total))
+
+    def lift(self) -> None:
+        """Allow everything, and give back what the last trial left."""
+        gc.collect()
+        self._cuda.empty_cache()
+        self._cuda.set_per_process_memory_fraction(1.0)
+
+
+def cap_of(candidate: Candidate) -> int:
+    """Bytes that a trial of this candidate may take of a GPU."""
+    from msarch.memory.profile import profile_training_step
+    from msarch.memory.validation_memory import profile_validation
+
+    step = profile_training_step(candidate.model, candidate.training, device="cuda").peak_bytes
+    validation = profile_validation(candidate.model, candidate.training, device="cuda")
+    return round(max(step, validation) * (1 + MARGIN)) + EXTRA
+
+
+def tried_bytes(error: BaseException) -> int:
+    """Bytes of the allocation that torch says did not fit; 0 where it does not say."""
+    found = _TRIED.search(str(error))
+    return parse_bytes(f"{found[1]} {'B' if found[2] == 'bytes' else found[2]}") if found else 0

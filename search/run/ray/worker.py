@@ -1,0 +1,178 @@
+"""One trial in its process: build, restore, train from rung to rung, report, and never raise.
+
+A failure is a report like another, with its traceback in the trial's `log.txt`; only a lost process is Ray's to
+mend. Files are in ``results/NAME/trials/NNNN``, which every machine of a cluster must see under the same path.
+"""
+
+from __future__ import annotations
+
+import csv
+import faulthandler
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from datetime import datetime
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import torch
+from filelock import FileLock
+
+from msarch.atomic_files import written_aside
+from msarch.config.candidate import Candidate
+from msarch.config.corpus import CorpusConfig
+from msarch.data.token_set import TokenSet, prepare_tokens
+from msarch.training.trainer import NonFiniteLoss, Trainer, Validation
+from search.run.ray.memory_cap import MemoryCap, cap_of, tried_bytes
+
+FIRST_STEP_LIMIT, SHORTEST_LIMIT, PATIENCE = 6 * 3600, 900, 20
+"""Seconds after which a step counts as hung: at first, at least, and as a multiple of what the last rung foretells."""
+
+
+@cache
+def _tokens(corpus: CorpusConfig, base: Path) -> TokenSet:
+    return prepare_tokens(corpus, base=base)
+
+
+class TrialWorker:
+    """Trains one trial.
+
+    Args:
+        number: of the trial.
+        candidate: with the corpus's paths as they are on this machine, relative ones from `base`.
+        folder: of the trial.
+        device: "cpu" or "cuda".
+        cap: of the GPU's memory; by default on "cuda" only.
+    """
+
+    def __init__(
+        self,
+        *,
+        number: int,
+        candidate: Candidate,
+        folder: Path,
+        base: Path,
+        device: str,
+        cap: MemoryCap | None = None,
+    ) -> None:
+        self._number, self._candidate, self._folder, self._base, self._device = number, candidate, folder, base, device
+        self._trainer: Trainer | None = None
+        self._cap = MemoryCap(torch.cuda) if device == "cuda" and cap is None else cap
+        # A driver that was killed may leave a process behind for a moment: two must not train the same trial.
+        self._lock = FileLock(folder / "checkpoint" / ".lock", timeout=120)
+
+    def step(self) -> dict[str, Any]:
+        """Train to the next rung, or pick up a checkpoint and repeat its last report.
+
+        The report holds `number`, `state` (running, complete, failed; infeasible where memory ran out; halted where a
+        file could not be written, which is no fault of the trial), `curve`, and perhaps `error`,
+        `memory_measured_bytes` and `memory_cap_bytes`.
+        """
+        try:
+            with self._hang_guard():
+                report = self._step()
+        except NonFiniteLoss as error:
+            report = {"state": "failed", "error": str(error)}
+            self._log(str(error))
+        except torch.OutOfMemoryError as error:
+            report = self._ran_out(error)
+            self._log(traceback.format_exc())
+        except OSError as error:
+            report = {"state": "halted", "error": str(error)}
+        except Exception as error:
+            report = {"state": "failed", "error": _one_line(error)}
+            self._log(traceback.format_exc())
+        whole = {"number": self._number, "curve": self._curve(), **report}
+        if report["state"] != "running":
+            self.release()
+        return whole
+
+    def release(self) -> None:
+        """Give the trial up; its checkpoint stays."""
+        self._lock.release(force=True)
+        if self._cap is not None:
+            self._trainer = None  # its tensors with it: the process lives on
+            self._cap.lift()
+
+    def _ran_out(self, error: BaseException) -> dict[str, Any]:
+        """What a trial needs at least that ran out of memory: its peak, and the allocation that did not fit."""
+        peak = 0
+        if self._device == "cuda":
+            peak = self._trainer.measured_bytes() if self._trainer else torch.cuda.max_memory_allocated()
+        cap = cap_of(self._candidate)
+        needed = peak + tried_bytes(error)
+        return {"state": "infeasible", "memory_measured_bytes": needed or cap, "memory_cap_bytes": cap}
+
+    def _step(self) -> dict[str, Any]:
+        if self._trainer is None:
+            self._trainer = self._build()
+            if self._trainer.restore(self._folder / "checkpoint"):
+                self._log(f"goes on after step {self._trainer.step}")
+                return self._report(self._trainer)
+        trainer = self._trainer
+        trainer.advance()
+        self._write_metrics(trainer.curve)
+        trainer.save(self._folder / "checkpoint")
+        return self._report(trainer)
+
+    def _build(self) -> Trainer:
+        self._folder.mkdir(parents=True, exist_ok=True)
+        self._lock.acquire()
+        self._log(f"{self._candidate.model.variant} {self._candidate.model.layers} on {self._device}")
+        if self._device == "cuda":
+            torch.cuda.reset_peak_memory_stats()
+        trainer = Trainer(self._candidate, _tokens(self._candidate.corpus, self._base), device=self._device)
+        if self._cap is not None:
+            # Only now: the self-check works on a copy in float64, which the cap has no room for.
+            self._cap.lift()
+            self._cap.put(cap_of(self._candidate))
+        return trainer
+
+    def _report(self, trainer: Trainer) -> dict[str, Any]:
+        if not trainer.finished:
+            return {"state": "running"}
+        weights = self._folder / "model.safetensors"
+        if not weights.exists():
+            trainer.save_weights(weights)
+        report: dict[str, Any] = {"state": "complete"}
+        if trainer.memory_measured_bytes is not None:
+            report["memory_measured_bytes"] = trainer.memory_measured_bytes
+        return report
+
+    def _curve(self) -> list[dict[str, Any]]:
+        points = [asdict(point) for point in self._trainer.curve] if self._trainer else []
+        return [{key: value for key, value in point.items() if key != "step"} for point in points]
+
+    def _write_metrics(self, curve: list[Validation]) -> None:
+        with written_aside(self._folder / "metrics.csv") as path, path.open("w", newline="") as file:
+            writer = csv.DictWriter(file, fieldnames=list(asdict(curve[0])))
+            writer.writeheader()
+            writer.writerows(map(asdict, curve))
+
+    def _log(self, text: str) -> None:
+        with (self._folder / "log.txt").open("a", encoding="utf-8") as file:
+            file.write(f"{datetime.now().astimezone().isoformat(timespec='seconds')} {text.rstrip()}\n")
+
+    @contextmanager
+    def _hang_guard(self) -> Iterator[None]:
+        self._folder.mkdir(parents=True, exist_ok=True)
+        with (self._folder / "log.txt").open("a", encoding="utf-8") as file:
+            faulthandler.dump_traceback_later(self._step_limit(), exit=True, file=file)
+            try:
+                yield
+            finally:
+                faulthandler.cancel_dump_traceback_later()
+
+    def _step_limit(self) -> float:
+        if self._trainer is None or not self._trainer.curve or self._trainer.finished:
+            return FIRST_STEP_LIMIT
+        last, rungs = self._trainer.curve[-1], self._candidate.training.rungs
+        ahead = rungs[min(last.rung + 1, len(rungs) - 1)] - rungs[last.rung]
+        return max(SHORTEST_LIMIT, PATIENCE * last.seconds * ahead / rungs[last.rung])
+
+
+def _one_line(error: Exception) -> str:
+    text = " ".join(str(error).split())
+    return f"{type(error).__name__}: {text[:300]}"

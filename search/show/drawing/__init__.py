@@ -1,0 +1,1 @@
+"""An architecture drawn from its own structure, in characters and as SVG."""

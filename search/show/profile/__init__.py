@@ -1,0 +1,1 @@
+"""A memory profile for people: tables, words, one HTML page."""

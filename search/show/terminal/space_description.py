@@ -1,0 +1,165 @@
+"""What a space holds, for people: its parameters, how many combinations, an example, what its limits admit."""
+
+from __future__ import annotations
+
+import math
+import random
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from msarch.config.candidate import Candidate
+from msarch.units import format_count
+from search.space.limits import exceeded
+from search.space.objectives import LIMITS
+from search.space.space import Space
+
+if TYPE_CHECKING:
+    from rich.console import Console, ConsoleOptions, RenderableType
+    from rich.table import Table
+    from rich.text import Text
+
+
+class RandomTrial:
+    """Answers Optuna's suggest API at random: a sample needs no study."""
+
+    def __init__(self, generator: random.Random) -> None:
+        self._random = generator
+
+    def suggest_categorical(self, name: str, choices: Sequence[Any]) -> Any:
+        """One of the choices, each as likely."""
+        return self._random.choice(choices)
+
+    def suggest_int(self, name: str, low: int, high: int, *, step: int = 1, log: bool = False) -> int:
+        """A whole number, its logarithm uniform where asked."""
+        if log:
+            return min(high, int(low * (high / low + 1 / low) ** self._random.random()))
+        return self._random.randrange(low, high + 1, step)
+
+    def suggest_float(
+        self, name: str, low: float, high: float, *, step: float | None = None, log: bool = False
+    ) -> float:
+        """A number, its logarithm uniform where asked."""
+        if step is not None:
+            return low + step * self._random.randint(0, round((high - low) / step))
+        return min(high, low * (high / low) ** self._random.random()) if log else self._random.uniform(low, high)
+
+
+def sample_candidates(space: Space, count: int, *, seed: int = 0) -> list[Candidate]:
+    """Candidates drawn at random, the same for the same seed."""
+    trial = RandomTrial(random.Random(seed))
+    return [space.suggest(trial) for _ in range(count)]
+
+
+def excesses(space: Space, candidates: Sequence[Candidate], *, seconds: float = math.inf) -> list[dict[str, float]]:
+    """By how much each candidate exceeds each limit and constraint, by name, for as many as `seconds` allow."""
+    from msarch.memory.profile import profile_candidate  # imports torch
+
+    profiles: dict[Candidate, dict[str, Any]] = {}
+    found: list[dict[str, float]] = []
+    end = time.monotonic() + seconds
+    for candidate in candidates:
+        like = _alike(candidate)
+        if space.limits and like not in profiles:
+            if found and time.monotonic() > end:
+                break
+            profiles[like] = profile_candidate(candidate)
+        limits = exceeded(space, profiles[like]) if space.limits else {}
+        found.append({**limits, **space.violations(candidate)})
+    return found
+
+
+def admitted_shares(found: Sequence[dict[str, float]]) -> dict[str, float]:
+    """The share of the candidates measured by `excesses` that each limit admits; ``all together`` where several."""
+    shares = {name: sum(excess[name] <= 0 for excess in found) / len(found) for name in found[0]}
+    if len(shares) > 1:
+        shares["all together"] = sum(all(gap <= 0 for gap in excess.values()) for excess in found) / len(found)
+    return shares
+
+
+def _alike(candidate: Candidate) -> Candidate:
+    """Candidates of one profile made equal: what only moves the loss is set to one value."""
+    return replace(candidate, training=replace(candidate.training, learning_rate=1e-3, warmup=0.0, weight_decay=0.0))
+
+
+def describe_space(space: Space, sample: int = 200, *, seconds: float = 30.0) -> RenderableType:
+    """All of the above as one rich renderable.
+
+    Up to `sample` candidates are profiled, a fraction of a second each, as long as `seconds` last; 0 profiles none.
+    """
+    from rich.console import Group
+    from rich.text import Text
+
+    candidates = sample_candidates(space, max(1, sample))
+    parts: list[RenderableType] = [Text(f"{space.name}  ({space.file})", style="bold"), *_settings(space)]
+    parts += [_parameters(space), Text(_combinations(space))]
+    parts += [Text(""), Text("An example candidate", style="bold"), _Drawn(candidates[0])]
+    if sample and (space.limits or space.constraints):
+        parts += [Text(""), *_shares(space, excesses(space, candidates, seconds=seconds))]
+    return Group(*parts)
+
+
+class _Drawn:
+    """A candidate's model, drawn as wide as there is room; torch is imported, for a drawing is of the model itself."""
+
+    def __init__(self, candidate: Candidate) -> None:
+        self.candidate = candidate
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[Text]:
+        from rich.text import Text
+
+        from search.show.drawing.text import WIDTH, draw_text
+
+        yield Text(draw_text(self.candidate.model, min(WIDTH, options.max_width)), no_wrap=True)
+
+
+def _settings(space: Space) -> list[RenderableType]:
+    from rich.text import Text
+
+    corpus = space.corpus
+    named = {"huggingface": corpus.name, "files": " ".join(corpus.train)}.get(corpus.source, corpus.source)
+    search = space.search
+    return [
+        Text(f"corpus      {named}"),
+        Text(f"objectives  {', '.join(space.objectives)}"),
+        Text(f"search      {search.sampler}, pruner {search.pruner}, {search.trials} trials, seed {search.seed}"),
+        Text(""),
+    ]
+
+
+def _parameters(space: Space) -> Table:
+    from rich.table import Table
+
+    table = Table("parameter", "values", box=None, pad_edge=False)
+    if len(space.branches) > 1:
+        table.add_row("variant", ", ".join(space.branches))
+    for branch in space.branches.values():
+        for allocation in branch.layers:
+            table.add_row(f"{branch.variant}/layers", str(allocation))
+    for named in space.parameters():
+        table.add_row(named.name, str(named.parameter))
+    for point in space.points:
+        table.add_row("tried first", ", ".join(f"{key} {value}" for key, value in point.items()))
+    return table
+
+
+def _combinations(space: Space) -> str:
+    count = space.combinations()
+    if count is not None:
+        return f"\n{format_count(count)} combinations"
+    models = [branch.combinations() for branch in space.branches.values()]
+    known = [count for count in models if count is not None]
+    counted = f"; {format_count(sum(known))} combinations of the rest of the model" if len(known) == len(models) else ""
+    return f"\nendlessly many combinations: a parameter is continuous{counted}"
+
+
+def _shares(space: Space, found: Sequence[dict[str, float]]) -> list[RenderableType]:
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table("limit", "admits", box=None, pad_edge=False)
+    for name, share in admitted_shares(found).items():
+        bound = f" {LIMITS[name].format(space.limits[name])}" if name in space.limits else ""
+        table.add_row(f"{name}{bound}", f"{share:.0%}")
+    return [Text(f"Of {len(found)} random candidates", style="bold"), table]

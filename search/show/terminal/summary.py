@@ -1,0 +1,34 @@
+"""The last lines of a search: what became of the trials, and what to do next."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from msarch.units import format_bytes
+from search.propose.false_prunes import false_prunes
+from search.results.front import hypervolume, reference_point
+from search.results.results import Results
+
+
+def summary_lines(results: Results) -> list[str]:
+    """Counts by state, the pruner's measured error, hypervolume with its reference point, report, next command."""
+    counts = Counter(record.state for record in results.records)
+    lines = [", ".join(f"{number} {state}" for state, number in counts.most_common())]
+    wrong, controls = false_prunes(results.records, results.objectives)
+    if controls:
+        lines.append(
+            f"pruner: of {controls} would-be-pruned that ran on as controls it would have wrongly stopped {wrong}"
+        )
+    if results.front:
+        corner = reference_point(results.records, results.objectives, results.limits)
+        volume = hypervolume(results.records, results.objectives, reference=corner)
+        against = ", ".join(f"{name} {_shown(name, value)}" for name, value in corner.items())
+        lines.append(f"hypervolume {volume:.3f} over logarithms, up to {against}")
+    lines.append(f"report: {results.folder / 'report.html'}")
+    if results.front:
+        lines.append(f"again:  msarch reproduce {results.folder} --trial best")
+    return lines
+
+
+def _shown(name: str, value: float) -> str:
+    return format_bytes(value) if name.startswith(("memory", "cache")) else f"{value:g}"

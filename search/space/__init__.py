@@ -1,0 +1,1 @@
+"""The language of search spaces: from YAML to candidates."""

@@ -1,0 +1,185 @@
+"""What must hold between the keys of a space, so that every candidate in it can be built.
+
+Configurations check themselves: each value and each pair of values that a branch admits is tried on
+`ModelConfig` and `TrainingConfig`, and what they refuse is told with the key that holds the value.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import combinations, islice, product
+from typing import Any
+
+from msarch.config import ModelConfig, TrainingConfig
+from msarch.errors import UserError
+from search.space.schema.model import CONSTANT
+from search.space.space import Space
+from search.space.values.branches import Branch, Named
+from search.space.values.ranges import Range, Values
+
+MOST_TRIED = 20_000
+Chosen = dict[str, tuple[str, Any]]
+"""By key: the path at which a value is written, and the value."""
+
+
+def check_parts(parts: dict[str, Any]) -> None:
+    """Raises UserError unless every candidate of the space made of `parts` can be built."""
+    for branch in parts["branches"].values():
+        _check_heads(branch)
+        _check_branch(branch)
+    _check_training(parts["training"])
+    space = Space(**parts, validation_tokens=1)
+    _check_batches(space)
+    _check_factors(space)
+    _check_objectives(space)
+    _check_grid(space)
+    _check_points(space)
+
+
+def _check_heads(branch: Branch) -> None:
+    for key in ("d_model", "context", *(key for key in ("d_head", "n_heads") if key in branch.parameters)):
+        named = branch.parameters[key]
+        for place, value in named.parameter.probes():
+            if value < 1:
+                raise UserError(f"must be a whole number of at least 1, got {value}", key=named.path + place)
+    width = branch.parameters["d_model"]
+    heads = branch.parameters.get("d_head") or branch.parameters["n_heads"]
+    _check_mup(branch, heads)
+    for divisor in _each(heads):
+        refused = width.parameter.indivisible(divisor)
+        if refused is not None:
+            what = f"heads of width {divisor}" if heads.key == "d_head" else f"{divisor} heads"
+            raise UserError(
+                f"{what} do not divide d_model {refused}; {_nearest(refused, divisor)}, or another {heads.key}",
+                key=heads.path,
+            )
+
+
+def _check_mup(branch: Branch, heads: Named) -> None:
+    """In muP heads grow in number with the width: with wider ones the scale of scores would change."""
+    asked = branch.parameters.get("parametrization")
+    if asked is None or all(value != "mup" for _, value in asked.parameter.probes()):
+        return
+    if heads.key == "n_heads" and branch.parameters["d_model"].parameter.varies:
+        raise UserError("muP compares widths at one width of a head; write d_head in its place", key=heads.path)
+
+
+def _nearest(width: int, divisor: int) -> str:
+    below = width // divisor * divisor
+    return f"the nearest widths are {below} and {below + divisor}" if below else f"the nearest width is {divisor}"
+
+
+def _each(named: Named) -> Iterator[int]:
+    """Every value of a whole number."""
+    parameter = named.parameter
+    if isinstance(parameter, Values):
+        yield from parameter.values
+    else:
+        yield from range(parameter.low, parameter.high + 1, parameter.step)
+
+
+def _check_branch(branch: Branch) -> None:
+    """Builds a ModelConfig for each pair of values, the others at their first, and for each alternative."""
+    tried = [
+        [(named.path + place, value) for place, value in named.parameter.probes()]
+        for named in branch.parameters.values()
+    ]
+    keys = list(branch.parameters)
+    first: Chosen = {key: options[0] for key, options in zip(keys, tried, strict=True)}
+    for allocation in branch.layers:
+        for layers in (allocation.smallest, allocation.largest):
+            _build_model(branch, layers, first)
+    pairs = (
+        {**first, keys[one]: left, keys[two]: right}
+        for one, two in combinations(range(len(keys)), 2)
+        for left, right in product(tried[one], tried[two])
+    )
+    for chosen in islice(pairs, MOST_TRIED):
+        _build_model(branch, branch.layers[0].smallest, chosen)
+
+
+def _build_model(branch: Branch, layers: str, chosen: Chosen) -> None:
+    values = {key: value for key, (_, value) in chosen.items()}
+    if "d_head" in values:
+        values["n_heads"] = values["d_model"] // values.pop("d_head")
+    try:
+        ModelConfig(variant=branch.variant, layers=layers, vocab_size=256, **values)
+    except UserError as error:
+        raise _placed(error, chosen, branch.path) from None
+
+
+def _placed(error: UserError, chosen: Chosen, prefix: str) -> UserError:
+    if error.key in chosen:
+        return UserError(error.message, key=chosen[error.key][0])
+    return error.under(prefix)
+
+
+def _check_training(training: dict[str, Named]) -> None:
+    for key in CONSTANT:
+        if key in training and training[key].parameter.varies:
+            raise UserError("must be the same for every candidate; write one constant", key=f"training.{key}")
+    for key, named in training.items():
+        for place, value in named.parameter.probes():
+            try:
+                TrainingConfig(**{"batch_size": 1, key: value})
+            except UserError as error:
+                raise _placed(error, {key: (named.path + place, value)}, "training") from None
+
+
+def _check_batches(space: Space) -> None:
+    """A smaller context gets proportionally more sequences, which must come out whole."""
+    largest, batches = space.largest_context, space.training["batch_size"]
+    for branch in space.branches.values():
+        context = branch.parameters["context"]
+        if context.parameter.combinations == 1:
+            contexts = [context.parameter.smallest]
+        else:
+            contexts = list(islice(_each(context), MOST_TRIED))
+        for size, batch in product(contexts, islice(_each(batches), MOST_TRIED)):
+            if batch * largest % size:
+                raise UserError(
+                    f"{batch} sequences of {largest} tokens make no whole number of sequences of {size}; choose "
+                    f"contexts that divide {batch * largest}",
+                    key=context.path,
+                )
+
+
+def _check_factors(space: Space) -> None:
+    for branch in space.branches.values():
+        context = branch.parameters["context"].parameter.smallest
+        for index, allocation in enumerate(branch.layers):
+            coarsest = max(stage.factor for stage in allocation.stages)
+            if coarsest >= context > 1:
+                raise UserError(
+                    f"'{allocation}': a state of factor {coarsest} is complete after the whole context of {context} "
+                    "tokens and reaches none of them; use a smaller factor or a larger context",
+                    key=f"{branch.path}.layers" + (f"[{index}]" if len(branch.layers) > 1 else ""),
+                )
+
+
+def _check_objectives(space: Space) -> None:
+    if space.vocabulary.parameter.varies and ("perplexity" in space.objectives or not _per_byte(space)):
+        raise UserError(
+            "perplexity does not compare across vocabularies, which vary here: write [bits_per_byte, memory]",
+            key="objectives",
+        )
+
+
+def _per_byte(space: Space) -> bool:
+    return "bits_per_byte" in space.objectives
+
+
+def _check_grid(space: Space) -> None:
+    if space.search.sampler != "grid":
+        return
+    for named in space.parameters():
+        if isinstance(named.parameter, Range) and named.parameter.combinations is None and named.parameter.varies:
+            raise UserError(f"a grid needs steps or values, and {named.path} has none", key="search.sampler")
+
+
+def _check_points(space: Space) -> None:
+    for index, point in enumerate(space.points):
+        try:
+            space.fixed_params(point)
+        except UserError as error:
+            raise error.under(f"points[{index}]") from None

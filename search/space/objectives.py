@@ -1,0 +1,105 @@
+"""What a search minimises, and what it may limit: names, the figures they stand for, how people read them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from msarch.errors import UserError, unknown
+from msarch.units import format_bytes, format_count, parse_bytes, parse_count
+from search.space.values.value_types import shown
+
+
+@dataclass(frozen=True, slots=True)
+class Objective:
+    """Something a search minimises.
+
+    Attributes:
+        name: as it stands under ``objectives:``.
+        key: the figure of a profile or of a result that it reads.
+        label: for axes and column heads.
+        unit: "bytes", "bits", "seconds", or empty for a plain number.
+        known_before_training: whether the profile has it, so that a pruner may rely on it.
+        quality: whether it says how good the model is, rather than what it costs.
+        reproducible: whether another run of the same candidate gives the same figure.
+    """
+
+    name: str
+    key: str
+    label: str
+    unit: str = ""
+    known_before_training: bool = True
+    quality: bool = False
+    reproducible: bool = True
+
+
+OBJECTIVES: dict[str, Objective] = {
+    objective.name: objective
+    for objective in (
+        Objective("perplexity", "perplexity", "validation perplexity", known_before_training=False, quality=True),
+        Objective("bits_per_byte", "bits_per_byte", "bits per byte", "bits", known_before_training=False, quality=True),
+        Objective("memory", "memory_bytes", "training memory", "bytes"),
+        Objective("memory_unfused", "memory_unfused_bytes", "training memory, unfused attention", "bytes"),
+        Objective("cache", "cache_bytes", "inference cache", "bytes"),
+        Objective("parameters", "parameters", "parameters"),
+        Objective("flops_per_token", "flops_per_token", "FLOPs per token"),
+        Objective(
+            "step_time", "step_seconds", "time per step", "seconds", known_before_training=False, reproducible=False
+        ),
+    )
+}
+"""Every objective. The time of a step is counted from the first rung, and differs from run to run."""
+
+DEFAULT_OBJECTIVES = ("perplexity", "memory")
+
+
+def label_under(name: str, conditions: str) -> str:
+    """An objective's label on an axis where what is known before training stands under other conditions."""
+    objective = OBJECTIVES[name]
+    if not conditions:
+        return objective.label
+    return (
+        f"{objective.label} with {conditions}" if objective.known_before_training else f"{objective.label}, as trained"
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """Something a search keeps below a bound: a candidate above it is never trained."""
+
+    key: str
+    parse: Callable[[object], int]
+    format: Callable[[float], str]
+    meaning: str
+
+
+LIMITS: dict[str, Limit] = {
+    "memory": Limit("memory_bytes", parse_bytes, format_bytes, "peak bytes of one training step, as trained"),
+    "memory_unfused": Limit(
+        "memory_unfused_bytes", parse_bytes, format_bytes, "the same with attention scores kept, as before 2022"
+    ),
+    "parameters": Limit("parameters", parse_count, format_count, "trained numbers of the model, embeddings included"),
+    "cache": Limit("cache_bytes", parse_bytes, format_bytes, "bytes of the inference cache at full context"),
+    "flops_per_token": Limit(
+        "flops_per_token", parse_count, format_count, "operations per token of one training step, forward and backward"
+    ),
+}
+"""Every limit and the figure of the profile that it bounds."""
+
+
+def parse_objectives(raw: object) -> tuple[str, ...]:
+    """Two or three names, at least one of quality and one of cost. Raises UserError."""
+    if not isinstance(raw, list):
+        raise UserError(f"must be a list such as [perplexity, memory], got {shown(raw)}")
+    for index, name in enumerate(raw):
+        if not isinstance(name, str) or name not in OBJECTIVES:
+            raise UserError(unknown("objective", shown(name).strip("'"), OBJECTIVES), key=f"[{index}]")
+        if name in raw[:index]:
+            raise UserError(f"{name} stands twice", key=f"[{index}]")
+    if len(raw) not in (2, 3):
+        raise UserError(f"must be two or three, such as [perplexity, memory], got {shown(raw)}")
+    if not any(OBJECTIVES[name].quality for name in raw):
+        raise UserError(f"one must say how good a model is: add perplexity or bits_per_byte to {shown(raw)}")
+    if all(OBJECTIVES[name].quality for name in raw):
+        raise UserError(f"one must say what a model costs: add memory or parameters to {shown(raw)}")
+    return tuple(raw)

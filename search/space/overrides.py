@@ -1,0 +1,58 @@
+"""``--set KEY=VALUE``: changes one key of a space before it is validated."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from msarch.errors import UserError
+from search.space.schema.yaml_reader import Document, Path, format_path, parse_path, read_yaml
+from search.space.values.value_types import shown
+
+_REPLACES: dict[Path, tuple[str, ...]] = {
+    ("corpus", "train"): ("source",),
+    ("corpus", "huggingface"): ("source", "train", "validation", "test"),
+    ("corpus", "source"): ("train", "validation", "test", "huggingface", "config", "column"),
+    ("corpus", "tokenizer", "bpe"): ("file",),
+    ("corpus", "tokenizer", "file"): ("bpe",),
+    ("model", "d_head"): ("n_heads",),
+    ("model", "n_heads"): ("d_head",),
+}
+"""Keys that cannot stand beside the one that is set: one's own text replaces the corpus that the file names."""
+
+
+def apply_override(document: Document, override: str) -> None:
+    """Sets the KEY of `override` to its VALUE, read as YAML. Raises UserError naming the ``--set``."""
+    key, separator, written = override.partition("=")
+    path = parse_path(key.strip())
+    if not separator or not path or format_path(path) != key.strip():
+        raise UserError(f"must be KEY=VALUE, such as training.tokens=1M, got {shown(override)}", key="--set")
+    try:
+        value = read_yaml(written, "").data
+    except UserError as error:
+        raise UserError(error.message, key=f"--set {key.strip()}") from None
+    document.data = _set(document.data, path, value, key.strip())
+    _drop_replaced(document, path)
+    document.replaced.append(path)
+
+
+def _set(data: Any, path: Path, value: Any, key: str) -> Any:
+    if not path:
+        return value
+    head, *rest = path
+    if isinstance(head, int):
+        if not isinstance(data, list) or head >= len(data):
+            count = f"{len(data)} items" if isinstance(data, list) else "no list"
+            raise UserError(f"there is {count} at [{head}]", key=f"--set {key}")
+        return [_set(item, tuple(rest), value, key) if at == head else item for at, item in enumerate(data)]
+    # Below a plain word or number, such as `tokenizer: bytes`, a mapping takes its place.
+    below = data if isinstance(data, dict) else {}
+    return {**below, head: _set(below.get(head), tuple(rest), value, key)}
+
+
+def _drop_replaced(document: Document, path: Path) -> None:
+    mapping = document.data
+    for part in path[:-1]:
+        mapping = mapping[part]
+    for other in _REPLACES.get(path, ()):
+        if (*path[:-1], other) not in document.replaced and isinstance(mapping, dict):
+            mapping.pop(other, None)

@@ -1,0 +1,178 @@
+"""A search space, validated: what may vary, and how Optuna is asked for a candidate."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from msarch.config import ModelConfig, TrainingConfig
+from msarch.config.candidate import Candidate
+from msarch.config.corpus import CorpusConfig
+from msarch.errors import UserError, unknown
+from search.space.objectives import OBJECTIVES
+from search.space.schema.space import SearchSettings, SpaceSpec
+from search.space.values.allocations import AllocationRange
+from search.space.values.branches import Branch, Named
+from search.space.values.cheapest_trial import LeastTrial
+from search.space.values.constraints import Constraint
+from search.space.values.ranges import Suggests
+from search.space.values.value_types import shown
+
+
+@dataclass(frozen=True, kw_only=True)
+class Space:
+    """What may be tried.
+
+    Attributes:
+        name: of the file, without its ending; of the folder, for the ``space.yaml`` that a search records.
+        file: where it was read from, as errors show it.
+        spec: the validated file, from which `identity` and `to_yaml` follow.
+        corpus: the text and tokenizer; a varying vocabulary at its smallest.
+        vocabulary: the size of the vocabulary, which may vary.
+        branches: by variant.
+        training: parameters of training, by key.
+        validation_tokens: target tokens on which every candidate is judged.
+        limits: largest figure allowed, by name of the limit: bytes, counts.
+        objectives: names out of OBJECTIVES.
+        search: sampler, pruner, trials, seed and so on.
+        constraints: conditions that make a candidate infeasible.
+        points: known designs that are tried first, as written.
+    """
+
+    name: str
+    file: str
+    spec: SpaceSpec
+    corpus: CorpusConfig
+    vocabulary: Named
+    branches: dict[str, Branch]
+    training: dict[str, Named]
+    validation_tokens: int
+    limits: dict[str, int]
+    objectives: tuple[str, ...]
+    search: SearchSettings
+    constraints: tuple[Constraint, ...] = ()
+    points: tuple[dict[str, Any], ...] = ()
+
+    def suggest(self, trial: Suggests) -> Candidate:
+        """A candidate, drawn through Optuna's suggest API."""
+        names = tuple(self.branches)
+        name = trial.suggest_categorical("variant", names) if len(names) > 1 else names[0]
+        vocab_size = self.vocabulary.suggest(trial)
+        model = ModelConfig(vocab_size=vocab_size, **self.branches[name].suggest(trial))
+        training = {key: named.suggest(trial) for key, named in self.training.items()}
+        training["batch_size"] = training["batch_size"] * self.largest_context // model.context
+        training["validation_tokens"] = self.validation_tokens
+        corpus = self.corpus
+        if corpus.tokenizer.kind == "bpe":
+            corpus = replace(corpus, tokenizer=replace(corpus.tokenizer, vocab_size=vocab_size))
+        return Candidate(model=model, training=TrainingConfig(**training), corpus=corpus, seed=self.search.seed)
+
+    @property
+    def largest_context(self) -> int:
+        """The context in which `batch_size` is counted."""
+        contexts = [branch.parameters["context"].parameter for branch in self.branches.values()]
+        return max(int(context.largest) for context in contexts)
+
+    def parameters(self) -> list[Named]:
+        """Every parameter once, varying or not, but for the layers."""
+        model = {named.name: named for branch in self.branches.values() for named in branch.parameters.values()}
+        return [*model.values(), *self.training.values(), self.vocabulary]
+
+    def combinations(self) -> int | None:
+        """How many candidates the space holds, or None where a parameter is continuous."""
+        branches = [branch.combinations() for branch in self.branches.values()]
+        shared = [named.parameter.combinations for named in (*self.training.values(), self.vocabulary)]
+        if any(count is None for count in (*branches, *shared)):
+            return None
+        return sum(filter(None, branches)) * math.prod(filter(None, shared))
+
+    def violations(self, candidate: Candidate) -> dict[str, float]:
+        """By how much `candidate` breaks each constraint, by its text; 0 or less where it does not."""
+        return {constraint.text: constraint.violation(candidate) for constraint in self.constraints}
+
+    def fixed_params(self, point: Mapping[str, Any]) -> dict[str, Any]:
+        """Optuna's parameters that lead to a known design, to be enqueued. Raises UserError with the key in it."""
+        given = dict(point)
+        name = self._variant_of(given.pop("variant", None))
+        params = {"variant": name} if len(self.branches) > 1 else {}
+        if "tokenizer" in given:
+            params |= self._accept_tokenizer(given.pop("tokenizer"))
+        known = {*self.branches[name].parameters, *self.training, "layers"}
+        for key in given:
+            if key not in known:
+                raise UserError(unknown("key", key, (*known, "variant", "tokenizer")), key=key)
+        for key in [key for key in given if key in self.training]:
+            params |= self.training[key].accept(given.pop(key))
+        return {**params, **self.branches[name].accept(given)}
+
+    def _variant_of(self, name: object) -> str:
+        if name is None and len(self.branches) == 1:
+            return next(iter(self.branches))
+        if name is None:
+            raise UserError(f"'variant' is missing; one of {', '.join(self.branches)}")
+        if not isinstance(name, str) or name not in self.branches:
+            raise UserError(
+                unknown("variant", name if isinstance(name, str) else shown(name), self.branches), key="variant"
+            )
+        return name
+
+    def _accept_tokenizer(self, raw: object) -> dict[str, Any]:
+        if self.corpus.tokenizer.kind != "bpe" or not isinstance(raw, dict) or list(raw) != ["bpe"]:
+            raise UserError("must be {bpe: SIZE}, in a space whose tokenizer is a bpe", key="tokenizer")
+        try:
+            return self.vocabulary.accept(raw["bpe"])
+        except UserError as error:
+            raise error.under("tokenizer") from None
+
+    def smallest(self, variant: str | None = None) -> Candidate:
+        """The candidate with every parameter at its cheapest, of one variant or of the cheapest one."""
+        if variant is None:
+            variant = min(self.branches, key=lambda name: min(map(AllocationRange.cost, self.branches[name].layers)))
+        return self.suggest(LeastTrial({"variant": variant, **self.branches[variant].cheapest()}))
+
+    def identity(self) -> dict[str, Any]:
+        """What decides whether two spaces are the same, as JSON values.
+
+        It leaves out trials, concurrency and time budget, and holds the corpus by name and content.
+        """
+        from search.space.writer import identity
+
+        return identity(self)
+
+    def to_yaml(self) -> str:
+        """The space as `load_space` reads it again, without absolute paths."""
+        from search.space.writer import to_yaml
+
+        return to_yaml(self)
+
+    def with_content(self, content: str) -> Space:
+        """The same space, bound to the text whose hash is `content`."""
+        spec = self.spec.model_copy(update={"corpus": self.spec.corpus.model_copy(update={"content": content})})
+        return replace(self, spec=spec, corpus=replace(self.corpus, content=content))
+
+    def reproducible(self) -> bool:
+        """Whether another run of a candidate gives the same objectives."""
+        return all(OBJECTIVES[name].reproducible for name in self.objectives)
+
+
+def load_space(source: str | Path, overrides: Sequence[str] = ()) -> Space:
+    """The space in a file, or the one that ships under that name, after `overrides` such as ``search.trials=8``.
+
+    Raises UserError: one line with the file, its line, the key's path, and what is legal.
+    """
+    from search.space.builder import build_space
+    from search.space.files import find_space
+    from search.space.overrides import apply_override
+    from search.space.schema.yaml_reader import read_yaml
+
+    text, file = find_space(source)
+    document = read_yaml(text, file)
+    for override in overrides:
+        apply_override(document, override)
+    try:
+        return Space(**build_space(document.data, file))
+    except UserError as error:
+        raise document.place(error) from None

@@ -1,0 +1,1 @@
+"""What varies: ranges, layer allocations, branches, and the constraints between them."""

@@ -1,0 +1,111 @@
+"""Conditions between parameters, such as ``n_layers <= 12``: a tiny language, parsed by `ast`, never run as Python.
+
+A candidate that breaks a condition is infeasible by a measured amount, which teaches the sampler more than a refusal.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from msarch.config.candidate import Candidate
+from msarch.errors import UserError, unknown
+from search.space.values.value_types import shown
+
+NAMES: dict[str, Callable[[Candidate], float]] = {
+    "n_layers": lambda candidate: candidate.model.n_layers,
+    "d_model": lambda candidate: candidate.model.d_model,
+    "n_heads": lambda candidate: candidate.model.n_heads,
+    "d_head": lambda candidate: candidate.model.d_head,
+    "context": lambda candidate: candidate.model.context,
+    "vocab_size": lambda candidate: candidate.model.vocab_size,
+    "batch_size": lambda candidate: candidate.training.batch_size,
+}
+"""What a condition may speak of; besides these, ``layers@FACTOR``."""
+
+_LAYERS = re.compile(r"\blayers\s*@\s*([0-9]{1,9})\b")
+_STAND_IN = re.compile(r"layers_at_([0-9]+)")
+_OPERATIONS: dict[type[ast.operator], Callable[[float, float], float]] = {
+    ast.Add: lambda left, right: left + right,
+    ast.Sub: lambda left, right: left - right,
+    ast.Mult: lambda left, right: left * right,
+    ast.Div: lambda left, right: left / right,
+}
+
+
+@dataclass(frozen=True)
+class Constraint:
+    """One condition.
+
+    Attributes:
+        text: as it was written.
+        tree: its comparison, with only the nodes that this module knows.
+    """
+
+    text: str
+    tree: ast.Compare = field(compare=False, repr=False)
+
+    def violation(self, candidate: Candidate) -> float:
+        """By how much `candidate` breaks the condition; 0 or less where it does not."""
+        sides = [_value(node, candidate) for node in (self.tree.left, *self.tree.comparators)]
+        gaps = []
+        for operator, left, right in zip(self.tree.ops, sides, sides[1:], strict=False):
+            gap = left - right
+            gaps.append(gap if isinstance(operator, ast.LtE) else -gap if isinstance(operator, ast.GtE) else abs(gap))
+        return max(gaps)
+
+
+def parse_constraint(text: object) -> Constraint:
+    """The condition in `text`. Raises UserError where it is none."""
+    if not isinstance(text, str) or not text.strip() or len(text) > 500:
+        raise UserError(f"must be a condition such as 'n_layers <= 12', got {shown(text)}")
+    try:
+        tree = ast.parse(_LAYERS.sub(r"layers_at_\1", text.strip()), mode="eval").body
+    except (SyntaxError, ValueError, MemoryError, RecursionError):
+        raise UserError(f"'{text}' is no condition; write one such as 'n_layers <= 12'") from None
+    if not isinstance(tree, ast.Compare):
+        raise UserError(f"'{text}' compares nothing; write a condition such as 'n_layers <= 12'")
+    for operator in tree.ops:
+        if not isinstance(operator, ast.LtE | ast.GtE | ast.Eq):
+            raise UserError(f"'{text}': conditions are written with <=, >= or ==")
+    for side in (tree.left, *tree.comparators):
+        _check(side, text)
+    if not any(isinstance(node, ast.Name) for node in ast.walk(tree)):
+        raise UserError(f"'{text}' names no parameter; legal: {', '.join((*NAMES, 'layers@FACTOR'))}")
+    return Constraint(text.strip(), tree)
+
+
+def _check(node: ast.expr, text: str) -> None:
+    match node:
+        case ast.Constant(value=int() | float()) if not isinstance(node.value, bool):
+            pass
+        case ast.Name(id=name):
+            if name not in NAMES and not _STAND_IN.fullmatch(name):
+                raise UserError(f"{unknown('name', name, (*NAMES, 'layers@FACTOR'))}, in '{text}'")
+        case ast.UnaryOp(op=ast.USub(), operand=operand):
+            _check(operand, text)
+        case ast.BinOp(left=left, op=operator, right=right) if type(operator) in _OPERATIONS:
+            if isinstance(operator, ast.Div) and not (isinstance(right, ast.Constant) and right.value):
+                raise UserError(f"'{text}': divide by a number that is not 0 only")
+            _check(left, text)
+            _check(right, text)
+        case _:
+            raise UserError(f"'{text}': only names, numbers, + - * / and <= >= == are understood")
+
+
+def _value(node: ast.expr, candidate: Candidate) -> float:
+    match node:
+        case ast.Constant(value=int() | float() as number):
+            return number
+        case ast.Name(id=name) if name in NAMES:
+            return NAMES[name](candidate)
+        case ast.Name(id=name):
+            factor = int(name.removeprefix("layers_at_"))
+            return sum(stage.layers for stage in candidate.model.stages if stage.factor == factor)
+        case ast.UnaryOp(operand=operand):
+            return -_value(operand, candidate)
+        case ast.BinOp(left=left, op=operator, right=right):
+            return _OPERATIONS[type(operator)](_value(left, candidate), _value(right, candidate))
+    raise AssertionError(ast.dump(node))

@@ -1,0 +1,80 @@
+"""A space as it is recorded: plain values that `load_space` reads again, and the part of them that is its identity."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import yaml
+
+from search.space.schema.fields import Spec
+from search.space.schema.model import VariantSpec
+
+if TYPE_CHECKING:
+    from search.space.space import Space
+
+_NO_IDENTITY = ("trials", "concurrent", "time_budget")
+
+
+def plain_space(space: Space) -> dict[str, Any]:
+    """The space as YAML values, with a corpus free of absolute paths; what was left out stays out."""
+    spec = space.spec
+    sections = {
+        "corpus": _corpus(space),
+        "model": {**_plain(spec.model, skip=("variant",)), "variant": _variants(vars(spec.model)["variant"])},
+        "training": _plain(spec.training),
+        "limits": dict(space.limits),
+        "objectives": list(space.objectives),
+        "search": spec.search.model_dump(exclude_none=True),
+        "constraints": [constraint.text for constraint in space.constraints],
+        "points": [dict(point) for point in space.points],
+    }
+    return {name: section for name, section in sections.items() if section}
+
+
+def identity(space: Space) -> dict[str, Any]:
+    """What decides whether two spaces are the same."""
+    plain = plain_space(space)
+    plain["search"] = {key: value for key, value in plain["search"].items() if key not in _NO_IDENTITY}
+    return plain
+
+
+def to_yaml(space: Space) -> str:
+    """The space as text."""
+    return yaml.safe_dump(plain_space(space), sort_keys=False, allow_unicode=True, width=120)
+
+
+def _plain(spec: Spec, skip: tuple[str, ...] = ()) -> dict[str, Any]:
+    given = {name: getattr(spec, name) for name in type(spec).model_fields if name not in skip}
+    return {name: parameter.plain() for name, parameter in given.items() if parameter is not None}
+
+
+def _variants(variants: Any) -> dict[str, Any]:
+    named = {name: getattr(variants, name) for name in VariantSpec.model_fields}
+    return {
+        name: {"layers": _layers(branch.layers), **_plain(branch, skip=("layers",))}
+        for name, branch in named.items()
+        if branch is not None
+    }
+
+
+def _layers(alternatives: Any) -> Any:
+    written = [str(allocation) for allocation in alternatives]
+    return written if len(written) > 1 else written[0]
+
+
+def _corpus(space: Space) -> dict[str, Any]:
+    corpus = space.corpus.portable()
+    named: dict[str, Any] = {"huggingface": corpus.name, "config": corpus.config}
+    if corpus.source == "python-docs":
+        named = {"source": corpus.source}
+    patterns = {key: list(getattr(corpus, key)) for key in ("train", "validation", "test")}
+    column = {"column": corpus.column} if corpus.column != "text" else {}
+    kept = {key: value for key, value in {**named, **patterns, "content": corpus.content}.items() if value}
+    return {**kept, **column, "tokenizer": _tokenizer(space, corpus.tokenizer.file)}
+
+
+def _tokenizer(space: Space, file: str) -> Any:
+    kind = space.corpus.tokenizer.kind
+    if kind == "bytes":
+        return "bytes"
+    return {"file": file} if kind == "file" else {"bpe": space.vocabulary.parameter.plain()}

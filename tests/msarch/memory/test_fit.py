@@ -1,0 +1,49 @@
+"""What fits: N does, the next size does not, by profiles of both."""
+
+from __future__ import annotations
+
+from typing import Literal, get_args
+
+import pytest
+from support.small_models import CONFIGS, label, small
+
+from msarch import Candidate, ModelConfig, TrainingConfig
+from msarch.memory.fit import LARGEST, Dimension, largest_that_fits, resized
+from msarch.memory.profile import profile_training_step
+
+MIB = 2**20
+Way = Literal["none", "block"]
+MULTISCALE = [config for config in CONFIGS if config.layers in ("3@1", "2@4 1@1", "1@1 1@4 1@1", "1@1 2@4 1@1")]
+
+
+def needs(candidate: Candidate, dimension: Dimension, size: int, checkpointing: Way) -> int:
+    at = resized(candidate, dimension, size)
+    training = TrainingConfig(batch_size=at.training.batch_size, checkpointing=checkpointing)
+    return profile_training_step(at.model, training).peak_bytes
+
+
+@pytest.mark.parametrize("dimension", get_args(Dimension))
+@pytest.mark.parametrize("checkpointing", get_args(Way))
+@pytest.mark.parametrize("config", MULTISCALE, ids=label)
+def test_what_fits_fits_and_the_next_size_does_not(
+    config: ModelConfig, checkpointing: Way, dimension: Dimension
+) -> None:
+    candidate, tried = Candidate(model=config, training=TrainingConfig(batch_size=4)), []
+    fit = largest_that_fits(candidate, 8 * MIB, dimension, checkpointing, tried=tried.append)
+    assert fit.step == (max(config.scales) if dimension == "context" else 1) and fit.size % fit.step == 0
+    assert fit.memory_bytes == needs(candidate, dimension, fit.size, checkpointing) <= 8 * MIB
+    assert needs(candidate, dimension, fit.size + fit.step, checkpointing) > 8 * MIB
+    assert {fit.size, fit.size + fit.step} <= set(tried) and len(tried) <= 12
+
+
+def test_where_nothing_fits_it_says_what_the_least_would_need() -> None:
+    candidate = Candidate(model=small("vanilla", "3@1"), training=TrainingConfig(batch_size=64))
+    fit = largest_that_fits(candidate, 1000, "batch_size", "none")
+    assert (fit.size, fit.memory_bytes) == (0, needs(candidate, "batch_size", 1, "none"))
+
+
+def test_the_search_ends_at_a_largest_size(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(LARGEST, "batch_size", 50)
+    candidate = Candidate(model=small("vanilla", "1@1"), training=TrainingConfig(batch_size=4))
+    fit = largest_that_fits(candidate, 2**40, "batch_size", "none")
+    assert (fit.size, fit.capped) == (50, True)

@@ -1,0 +1,111 @@
+"""What a memory profile says beyond its peak: parts that add up, the place of the peak, the timeline, inference."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from support.small_models import CONFIGS, label, small
+
+from msarch import ModelConfig, TrainingConfig
+from msarch.config.variants import VARIANTS
+from msarch.memory.inference import inference_memory
+from msarch.memory.module_places import Places
+from msarch.memory.profile import count_training_step, profile_timeline, profile_training_step
+
+CONDITIONS: list[dict[str, Any]] = [
+    {},
+    {"attention": "unfused", "loss": "full"},
+    {"checkpointing": "block", "dtype": "bfloat16"},
+]
+
+SEVERAL = [max((c for c in CONFIGS if c.variant == name), key=lambda c: len(c.layers)) for name in VARIANTS]
+several = pytest.mark.parametrize("config", SEVERAL, ids=label)
+
+
+@pytest.mark.parametrize("conditions", CONDITIONS, ids=lambda each: " ".join(each.values()) or "default")
+def test_kinds_scales_and_layers_each_add_up_to_the_peak(config: ModelConfig, conditions: dict[str, Any]) -> None:
+    profile = profile_training_step(config, TrainingConfig(batch_size=3, **conditions))
+    for parts in (profile.by_kind, profile.by_scale, profile.by_layer):
+        assert sum(parts.values()) == profile.peak_bytes
+        assert all(size >= 0 for size in parts.values())
+    assert len({(part.kind, part.layer) for part in profile.parts}) == len(profile.parts)
+    scales = {str(stage.factor) for stage in config.stages if stage.layers}
+    assert scales <= set(profile.by_scale) <= scales | {"1", "embedding", "readout", "update"}
+    blocks = [layer for layer in profile.by_layer if layer.startswith("block ")]
+    expected = [stage.factor for stage in config.stages for _ in range(stage.layers)]
+    assert blocks == [f"block {number} @{factor}" for number, factor in enumerate(expected, start=1)]
+
+
+@several
+def test_the_same_parts_on_real_tensors(config: ModelConfig) -> None:
+    training = TrainingConfig(batch_size=2)
+    predicted, counted = profile_training_step(config, training), count_training_step(config, training)
+    assert (predicted.parts, predicted.peak_layer) == (counted.parts, counted.peak_layer)
+
+
+@several
+@pytest.mark.parametrize("checkpointing", ["none", "block"])
+def test_telling_places_apart_changes_no_byte(
+    config: ModelConfig, checkpointing: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The hooks that follow the places see gradients and outputs; they may not keep one alive."""
+    training = TrainingConfig(batch_size=5, checkpointing=checkpointing)
+    told = profile_timeline(config, training)
+    monkeypatch.setattr(Places, "_leave", lambda self, path, output: None)
+    monkeypatch.setattr(Places, "_enter", lambda self, path: None)
+    monkeypatch.setattr("msarch.memory.breakdown.Breakdown._place", lambda self, path: self._step.places["loss"])
+    assert (told.live.sum(axis=1) == profile_timeline(config, training).live.sum(axis=1)).all()
+
+
+def test_the_parameters_of_a_block_stand_with_the_block() -> None:
+    config = small("hourglass", "1@1 2@4 1@1")
+    profile = profile_training_step(config, TrainingConfig(batch_size=2))
+    of_blocks = [part.size for part in profile.parts if part.kind == "parameters" and "block" in part.layer]
+    assert of_blocks == [4 * (12 * 16**2 + 13 * 16)] * 4
+    assert sum(part.size for part in profile.parts if part.kind == "parameters") == 4 * profile.parameter_count
+
+
+def test_activations_stand_at_the_scale_that_made_them() -> None:
+    """A block at a quarter of the positions keeps a quarter of the bytes."""
+    profile = profile_training_step(small("top_down", "2@4 2@1"), TrainingConfig(batch_size=8))
+    kept = {part.layer: part.size for part in profile.parts if part.kind == "activations"}
+    assert kept["block 1 @4"] == pytest.approx(kept["block 3 @1"] / 4, rel=0.01)
+
+
+@several
+def test_the_timeline_rises_to_the_peak_and_passes_through_all_phases(config: ModelConfig) -> None:
+    training = TrainingConfig(batch_size=3)
+    timeline, profile = profile_timeline(config, training), profile_training_step(config, training)
+    totals = timeline.live.sum(axis=1)
+    assert totals.max() == totals[timeline.peak] == profile.peak_bytes
+    assert dict(zip(profile.by_kind, timeline.live[timeline.peak].tolist(), strict=True)) == profile.by_kind
+    assert (timeline.layers[timeline.peak], timeline.phases[timeline.peak]) == (profile.peak_layer, profile.peak_phase)
+    assert list(dict.fromkeys(timeline.phases)) == ["forward", "loss", "backward", "optimizer"]
+    assert (timeline.live >= 0).all() and "" not in timeline.layers
+
+
+def test_leaving_out_equal_chunks_of_the_loss_changes_no_byte() -> None:
+    config = small("vanilla", "1@1", vocab_size=9000)
+    for batch, dtype in ((14, "float32"), (17, "bfloat16")):
+        training = TrainingConfig(batch_size=batch, dtype=dtype)  # type: ignore[arg-type]
+        assert profile_training_step(config, training).parts == count_training_step(config, training).parts
+
+
+def test_a_second_profile_of_the_same_candidate_is_the_first_one() -> None:
+    config, training = small("vanilla", "2@1"), TrainingConfig(batch_size=2)
+    again = replace(training, learning_rate=1e-2, tokens=5_000_000)
+    assert profile_training_step(replace(config), again) is profile_training_step(config, training)
+
+
+def test_the_cache_of_generation_and_its_mean() -> None:
+    config = small("top_down", "1@4 2@1")
+    held = [2 * 16 * 4 * (length // 4 + 2 * length) for length in range(1, 49)]
+    memory = inference_memory(config, TrainingConfig(batch_size=1))
+    assert (memory.cache_bytes, memory.cache_bytes_per_token) == (held[-1], held[-1] / 48)
+    assert memory.cache_bytes_mean == pytest.approx(sum(held) / 48)
+    halves = inference_memory(config, TrainingConfig(batch_size=1, dtype="bfloat16"))
+    assert (halves.cache_bytes * 2, halves.weights_bytes * 2) == (memory.cache_bytes, memory.weights_bytes)
+    long = inference_memory(replace(config, context=5000), TrainingConfig(batch_size=1))
+    assert long.cache_bytes_mean == pytest.approx(long.cache_bytes / 2, rel=0.01)

@@ -1,0 +1,115 @@
+"""Configurations that nobody thought of: Hypothesis draws them across all variants and options."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+import torch
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from support.small_models import small
+
+from msarch import ModelConfig, TrainingConfig, build_model
+from msarch.config import CHOICES, MODEL_CHOICES, NEEDS
+from msarch.config.variants import VARIANTS, Variant
+from msarch.memory.profile import count_training_step, profile_training_step
+from msarch.models.causality import influence, randomised_copy
+
+
+@st.composite
+def configurations(draw: st.DrawFn, variant: str) -> ModelConfig:
+    """Any legal model of the variant, small enough to try: its layers and all of its options."""
+    known = VARIANTS[variant]
+    heads, d_head = draw(st.sampled_from([1, 2, 3])), draw(st.sampled_from([2, 4, 8]))
+    options = {
+        name: draw(st.sampled_from(choices))
+        for name, choices in MODEL_CHOICES.items()
+        if name in known.options or not any(name in other.options for other in VARIANTS.values())
+    }
+    if options["positions"] != "rotary":
+        del options["rotary_pairs"]
+    if options["parametrization"] == "mup":
+        options["base_width"] = draw(st.sampled_from([1, 8, 64]))  # type: ignore[assignment]
+    layers, factors = draw(allocations(known))
+    if "retina_factors" in known.options:
+        options |= {"retina_factors": factors, "retina_windows": draw(windows(len(factors) - 1))}  # type: ignore[dict-item]
+    context = draw(st.integers(max(factors) + 1, 3 * max(factors) + 5))
+    return small(variant, layers, context=context, d_model=heads * d_head, n_heads=heads, vocab_size=13, **options)
+
+
+@st.composite
+def allocations(draw: st.DrawFn, known: Variant) -> tuple[str, tuple[int, ...]]:
+    """Layers in the variant's order of computation, and the shortening factors, finest first."""
+    ratios = draw(st.lists(st.integers(2, 4), max_size=2))
+    factors = (1, *(int(torch.tensor(ratios[: n + 1]).prod()) for n in range(len(ratios))))
+    layers = st.integers(1, 2)
+    down = [f"{draw(layers)}@{factor}" for factor in factors]
+    name = known.order.__name__
+    if name == "one_stack":
+        return down[0], factors if "retina_factors" in known.options else (1,)
+    if name == "coarse_to_fine":
+        return " ".join(reversed(down)), factors
+    if len(factors) == 1:
+        return down[0], factors
+    if draw(st.booleans()):  # no fine layer before the first shortening
+        down[0] = "0@1"
+    if name == "fine_to_coarse_and_back":
+        return " ".join([*down, f"{draw(layers)}@1"]), factors
+    assert name == "there_and_back", f"say here how {name} is written"
+    return " ".join([*down, *(f"{draw(layers)}@{factor}" for factor in factors[-2::-1])]), factors
+
+
+def windows(count: int) -> st.SearchStrategy[tuple[int, ...]]:
+    return st.tuples(*[st.integers(1, 5)] * count)
+
+
+def any_model(count: int) -> settings:
+    """Derandomised: what fails here fails everywhere. `make test-slow` draws others."""
+    return settings(max_examples=count, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
+
+
+def holds(config: ModelConfig, training: TrainingConfig) -> None:
+    """Causal to the bit at its context and at odd lengths, and as large as predicted."""
+    model = randomised_copy(build_model(config))
+    for length in sorted({1, max(config.scales) - 1, config.context - 1, config.context} - {0}):
+        differs = influence(model, length, range(length))
+        assert not differs.tril(diagonal=-1).any(), "sees ahead"
+        assert differs.diagonal().all(), "a token does not reach its own output"
+    predicted, counted = profile_training_step(config, training), count_training_step(config, training)
+    assert predicted.peak_bytes == pytest.approx(counted.peak_bytes, rel=1e-3)
+    assert predicted.flops == counted.flops
+
+
+TRAININGS = st.builds(
+    TrainingConfig,
+    batch_size=st.just(2),
+    **{name: st.sampled_from(CHOICES[name]) for name in ("attention", "loss", "checkpointing")},
+)
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_any_model_is_causal_and_as_large_as_predicted(variant: str) -> None:
+    any_model(10)(given(configurations(variant), TRAININGS)(holds))()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_many_more_models_are_causal_and_as_large_as_predicted(variant: str) -> None:
+    many = settings(any_model(400), derandomize=False)
+    many(given(configurations(variant), TRAININGS)(holds))()
+
+
+def test_a_drawn_model_can_fail() -> None:
+    """The same comparison with another model's prediction."""
+    config = small("top_down", "1@4 1@1", pool="conv", combine="add")
+    training = TrainingConfig(batch_size=2)
+    other = profile_training_step(replace(config, pool="average"), training)
+    assert other.peak_bytes != pytest.approx(count_training_step(config, training).peak_bytes, rel=1e-3)
+
+
+def test_every_option_is_drawn() -> None:
+    """A new option of ModelConfig is one of MODEL_CHOICES, or is drawn by name above."""
+    by_name = {"retina_factors", "retina_windows"}
+    options = set().union(NEEDS, *(known.options for known in VARIANTS.values()))
+    assert options <= set(MODEL_CHOICES) | by_name | {"base_width"}

@@ -1,0 +1,108 @@
+"""Where a multi-scale model has nothing multi-scale left, it is the vanilla model, with the same weights."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+import torch
+from support.small_models import small
+
+from msarch import ModelConfig, build_model
+from msarch.models.causality import randomised_copy
+from msarch.models.hourglass import Rejoin
+from msarch.models.top_down import Projection
+
+ONE_SCALE = [
+    small("top_down", "3@1"),
+    small("bottom_up", "3@1"),
+    small("hourglass", "3@1"),
+    small("retina", "3@1", retina_factors=(1,), retina_windows=()),
+    small("retina", "3@1", retina_factors=(1, 4, 16), retina_windows=(48, 1)),
+]
+
+
+def difference(config: ModelConfig, other: ModelConfig) -> float:
+    """Largest difference of the logits of two configurations with the same random weights, in float64."""
+    left, right = randomised_copy(build_model(config)), build_model(other).double()
+    right.load_state_dict(left.state_dict(), strict=True)
+    tokens = torch.randint(config.vocab_size, (3, config.context - 1))
+    return (left(tokens) - right(tokens)).abs().max().item()
+
+
+@pytest.mark.parametrize("config", ONE_SCALE, ids=lambda c: f"{c.variant} {c.retina_windows}")
+def test_one_scale_is_the_vanilla_model(config: ModelConfig) -> None:
+    assert difference(config, small("vanilla", "3@1")) < 1e-12
+
+
+@pytest.mark.parametrize("positions", ["rotary", "alibi", "none"])
+@pytest.mark.parametrize("config", ONE_SCALE, ids=lambda c: f"{c.variant} {c.retina_windows}")
+def test_one_scale_is_the_vanilla_model_under_any_positions(config: ModelConfig, positions: str) -> None:
+    config = replace(config, positions=positions)  # type: ignore[arg-type]
+    assert difference(config, small("vanilla", "3@1", positions=positions)) < 1e-12
+
+
+def test_a_narrow_retina_is_another_model_than_vanilla() -> None:
+    narrow = small("retina", "3@1", retina_factors=(1, 4, 16), retina_windows=(8, 2))
+    assert difference(narrow, small("vanilla", "3@1")) > 1e-3
+
+
+def test_bottom_up_without_a_coarse_scale_may_still_be_written_in_two_parts() -> None:
+    left = randomised_copy(build_model(small("bottom_up", "2@1 1@1")))
+    right = build_model(small("vanilla", "3@1")).double()
+    moved = {name.replace("post.blocks.0", "stacks.1.blocks.2"): value for name, value in left.state_dict().items()}
+    right.load_state_dict(moved, strict=True)
+    tokens = torch.randint(61, (3, 48))
+    assert (left(tokens) - right(tokens)).abs().max() < 1e-12
+
+
+def test_top_down_with_the_coarse_half_of_w_at_zero_is_its_fine_stack() -> None:
+    coarse = randomised_copy(build_model(small("top_down", "2@4 1@1")))
+    condition = coarse.get_submodule("conditions.1")
+    assert isinstance(condition, Projection)
+    torch.nn.init.eye_(condition.fine.weight)
+    torch.nn.init.zeros_(condition.fine.bias)
+    torch.nn.init.zeros_(condition.coarse.weight)
+    fine = build_model(small("vanilla", "1@1")).double()
+    fine.load_state_dict(coarse.state_dict(), strict=False)
+    tokens = torch.randint(61, (3, 47))
+    assert torch.equal(coarse(tokens), fine(tokens))
+
+
+@pytest.mark.parametrize("layers", ["2@1 2@4 1@1", "2@1 1@2 1@4 1@2 1@1"])
+def test_hourglass_whose_coarse_stream_returns_nothing_is_its_fine_layers(layers: str) -> None:
+    coarse = randomised_copy(build_model(small("hourglass", layers)))
+    rejoin = coarse.get_submodule("rejoin.1")
+    assert isinstance(rejoin, Rejoin)
+    torch.nn.init.zeros_(rejoin.project.weight)
+    torch.nn.init.zeros_(rejoin.project.bias)
+    fine = build_model(small("vanilla", "3@1")).double()
+    moved = {name.replace("post.1.blocks.0", "stacks.1.blocks.2"): value for name, value in coarse.state_dict().items()}
+    assert not fine.load_state_dict(moved, strict=False).missing_keys
+    tokens = torch.randint(61, (3, 47))
+    assert torch.equal(coarse(tokens), fine(tokens))
+
+
+def test_top_down_that_adds_nothing_is_its_fine_stack() -> None:
+    coarse = randomised_copy(build_model(small("top_down", "2@4 1@1", combine="add", pool="conv")))
+    condition = coarse.get_submodule("conditions.1")
+    torch.nn.init.zeros_(condition.norm.weight)  # type: ignore[arg-type, union-attr]
+    torch.nn.init.zeros_(condition.norm.bias)  # type: ignore[arg-type, union-attr]
+    fine = build_model(small("vanilla", "1@1")).double()
+    fine.load_state_dict(coarse.state_dict(), strict=False)
+    tokens = torch.randint(61, (3, 47))
+    assert torch.equal(coarse(tokens), fine(tokens))
+
+
+@pytest.mark.parametrize("aggregation", ["all", "aligned"])
+def test_bottom_up_whose_aggregation_brings_nothing_is_its_fine_layers(aggregation: str) -> None:
+    coarse = randomised_copy(build_model(small("bottom_up", "2@1 2@4 1@1", aggregation=aggregation)))
+    for name in ("attention.out", "feed_forward.out"):
+        part = coarse.get_submodule(f"aggregation.{name}")
+        torch.nn.init.zeros_(part.weight)  # type: ignore[arg-type]
+        torch.nn.init.zeros_(part.bias)  # type: ignore[arg-type]
+    fine = build_model(small("vanilla", "3@1")).double()
+    moved = {name.replace("post.blocks.0", "stacks.1.blocks.2"): value for name, value in coarse.state_dict().items()}
+    assert not fine.load_state_dict(moved, strict=False).missing_keys
+    tokens = torch.randint(61, (3, 47))
+    assert torch.equal(coarse(tokens), fine(tokens))

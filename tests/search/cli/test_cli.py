@@ -1,0 +1,202 @@
+"""The command line as a user meets it: real processes, a real search, and one line for every mistake."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from support.command_line import ROOT, fill, msarch
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a text, a space and the results of its search."""
+    folder = fill(tmp_path_factory.mktemp("cli"))
+    done = msarch("search", "space.yaml", cwd=folder)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
+    (folder / "search.out").write_text(done.stdout)
+    return folder
+
+
+def test_a_search_shows_its_trials_its_front_and_what_to_do_next(place: Path) -> None:
+    text = (place / "search.out").read_text()
+    assert len(re.findall(r"^trial \d+ complete ", text, re.MULTILINE)) == 3
+    assert "hypervolume" in text and "report: results/space/report.html" in text
+    assert "msarch reproduce results/space --trial best" in text
+    assert max(map(len, text.splitlines())) <= 120
+
+
+def test_the_same_command_again_trains_nothing_and_a_larger_number_extends(place: Path, tmp_path: Path) -> None:
+    shutil.copytree(place, tmp_path / "copy")
+    copy = tmp_path / "copy"
+    again = msarch("search", "space.yaml", cwd=copy)
+    assert again.returncode == 0 and "started" not in again.stdout
+    more = msarch("search", "space.yaml", "--trials", 4, cwd=copy)
+    assert more.returncode == 0 and len(re.findall("^trial .* started", more.stdout, re.MULTILINE)) == 1
+
+
+def test_a_time_budget_stops_a_search_that_the_same_command_goes_on_with(tmp_path: Path) -> None:
+    fill(tmp_path)
+    slow = ("search", "space.yaml", "--set", "training.tokens=2M", "--trials", "2")
+    stopped = msarch(*slow, "--time-budget", "15s", cwd=tmp_path)
+    assert stopped.returncode == 0, stopped.stderr
+    assert "2 of 2 trials done" not in stopped.stdout and "msarch search space.yaml" in stopped.stdout
+    assert not list(tmp_path.glob("results/space/trials/*/model.safetensors"))
+
+
+def test_a_changed_space_is_refused_with_what_changed(place: Path) -> None:
+    refused = msarch("search", "space.yaml", "--set", "training.tokens=9k", cwd=place)
+    assert refused.returncode == 2
+    assert "tokens" in refused.stderr and len(refused.stderr.splitlines()) == 1
+
+
+def test_the_front_in_every_format(place: Path) -> None:
+    table, csv, front = (
+        msarch("pareto", "results/space", "--format", kind, cwd=place) for kind in ("table", "csv", "json")
+    )
+    rows = json.loads(front.stdout)
+    assert rows and {"trial", "variant", "layers", "perplexity", "memory_bytes"} <= set(rows[0])
+    assert len(csv.stdout.splitlines()) == len(rows) + 1
+    assert len(table.stdout.strip().splitlines()) == len(rows) + 1
+    assert all(row["layers"] in table.stdout for row in rows)
+    none = msarch("pareto", "results/space", "--max-memory", "1kB", "--format", "json", cwd=place)
+    assert json.loads(none.stdout) == []
+
+
+def test_pictures_and_the_report_are_written_where_asked(place: Path) -> None:
+    done = msarch("pareto", "results/space", "--png", "a.png", "--svg", "a.svg", "--html", "a.html", cwd=place)
+    assert done.returncode == 0, done.stderr
+    assert (place / "a.png").read_bytes()[:4] == b"\x89PNG"
+    assert "<svg" in (place / "a.svg").read_text() and "plotly" in (place / "a.html").read_text()
+
+
+def test_a_trial_is_reproduced_to_the_bit(place: Path) -> None:
+    done = msarch("reproduce", "results/space", "--trial", "best", cwd=place)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip().splitlines()[-1] == "identical"
+    assert "test split" in done.stdout
+
+
+def test_a_copy_without_its_text_and_read_only_can_be_read_and_reproduced(place: Path, tmp_path: Path) -> None:
+    shutil.copytree(place / "results" / "space", tmp_path / "copy")
+    shutil.copytree(place / ".cache", tmp_path / ".cache")
+    for path in [*(tmp_path / "copy").rglob("*"), tmp_path / "copy"]:
+        path.chmod(0o555 if path.is_dir() else 0o444)
+    assert msarch("pareto", "copy", cwd=tmp_path).returncode == 0
+    assert msarch("report", "copy", "--html", "elsewhere.html", cwd=tmp_path).returncode == 0
+    dry = msarch("reproduce", "copy", "--dry-run", cwd=tmp_path)
+    assert dry.returncode == 0 and "layers:" in dry.stdout
+    assert "identical" in msarch("reproduce", "copy", cwd=tmp_path).stdout
+    missing = msarch("reproduce", "copy", cwd=tmp_path, MSARCH_CACHE=str(tmp_path / "empty"))
+    assert missing.returncode == 2 and "--set corpus.train=" in missing.stderr
+    moved = msarch("reproduce", "copy", "--set", f"corpus.train={place / 'text.txt'}", cwd=tmp_path,
+                   MSARCH_CACHE=str(tmp_path / "empty"))  # fmt: skip
+    assert moved.stdout.strip().splitlines()[-1] == "identical", moved.stderr
+
+
+def test_another_text_under_the_same_name_is_refused(place: Path, tmp_path: Path) -> None:
+    shutil.copytree(place / "results" / "space", tmp_path / "copy")
+    (tmp_path / "text.txt").write_text("quite another text " * 3000)
+    refused = msarch("reproduce", "copy", cwd=tmp_path)
+    assert refused.returncode == 2 and "corpus" in refused.stderr and len(refused.stderr.splitlines()) == 1
+
+
+def test_figures_that_disagree_end_with_status_1(place: Path, tmp_path: Path) -> None:
+    """The recorded loss is changed by hand in a copy of the ledger."""
+    shutil.copytree(place, tmp_path / "copy")
+    copy = tmp_path / "copy"
+    journal = copy / "results" / "space" / "study.journal"
+    lines = journal.read_text().splitlines(keepends=True)
+    changed = [re.sub(r'"loss":( ?)(\d)\.', lambda m: f'"loss":{m[1]}{int(m[2]) + 1}.', line) for line in lines]
+    assert changed != lines
+    journal.write_text("".join(changed))
+    done = msarch("reproduce", "results/space", cwd=copy)
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert "outside tolerance" in done.stdout and "differs by" in done.stdout
+
+
+def test_a_dry_run_trains_nothing_and_tells_the_cost(place: Path) -> None:
+    done = msarch("search", "space.yaml", "--out", "nowhere", "--dry-run", cwd=place)
+    assert done.returncode == 0, done.stderr
+    assert "admitted" in done.stdout and "hours" in done.stdout and not (place / "nowhere").exists()
+
+
+MISTAKES = [
+    ((), "search"),
+    (("serch",), "No such command 'serch'. Did you mean 'search'"),
+    (("search",), "Missing argument 'SPACE'"),
+    (("search", "quikstart"), "did you mean 'quickstart'"),
+    (("search", "missing.yaml"), "missing.yaml"),
+    (("search", "space.yaml", "--trials", "0"), "--trials"),
+    (("search", "space.yaml", "--trials", "many"), "--trials"),
+    (("search", "space.yaml", "--time-budget", "soon"), "--time-budget"),
+    (("search", "space.yaml", "--set", "training.tokns=5"), "did you mean 'tokens'"),
+    (("search", "space.yaml", "--set", "training"), "--set"),
+    (("search", "space.yaml", "--out", "new", "--set", "limits.memory=10 KiB"), "no candidate fits 10 KiB"),
+    (("search", "space.yaml", "--out", "new", "--set", "corpus.train=gone/*.txt"), "names no file"),
+    (("search", "space.yaml", "--out", "new", "--set", "corpus.train=empty.txt"), "corpus.train"),
+    (("search", "space.yaml", "--out", "new", "--set", "training.validation_tokens=1M"), "validation"),
+    (("search", "space.yaml", "--out", "new", "--ray-address", "127.0.0.1:1"), "127.0.0.1:1"),
+    (("pareto",), "Missing argument 'RESULTS'"),
+    (("pareto", "nowhere"), "no results folder nowhere"),
+    (("pareto", "."), "holds no search"),
+    (("pareto", "results/space", "--format", "xml"), "Legal: csv, json, table"),
+    (("pareto", "results/space", "--max-memory", "3 apples"), "--max-memory"),
+    (("pareto", "results/space", "--png", "space.yaml/a.png"), "space.yaml/a.png"),
+    (("reproduce", "results/space", "--trial", "99"), "no trial 99"),
+    (("reproduce", "results/space", "--trial", "worst"), "best, knee or a number"),
+    (("reproduce", "results/space", "--set", "model.layers=1@1"), "corpus.train"),
+    (("report", "results/space", "--html", "report.pdf"), ".html"),
+    (("spaces", "nothing"), "unknown space"),
+    (("spaces", "--draw", "missing.yaml"), "missing.yaml: cannot be read"),
+    (("spaces", "--draw", "space.yaml"), "space.yaml:7: model.variant: is that of a search space"),
+    (("spaces", "quickstart", "--draw", "space.yaml"), "leave SPACE and --set out"),
+]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"), MISTAKES[1:], ids=lambda value: "" if isinstance(value, str) else " ".join(value)[:60]
+)
+def test_a_mistake_is_one_line_and_status_2(arguments: tuple[str, ...], expected: str, place: Path) -> None:
+    (place / "empty.txt").write_text("")
+    done = msarch(*arguments, cwd=place)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("error: ") and len(done.stderr.splitlines()) == 1, done.stderr
+    assert expected in done.stderr
+    assert not (place / "new").exists()
+
+
+def test_help_validation_and_the_front_load_neither_torch_nor_ray(place: Path) -> None:
+    for arguments in (["--help"], ["search", "--help"], ["pareto", "results/space"], ["search", "quikstart"]):
+        program = (
+            f"import sys; sys.argv = ['msarch', *{arguments!r}]\n"
+            "from search.cli.app import main\n"
+            "try: main()\n"
+            "except SystemExit: pass\n"
+            "heavy = {'torch', 'ray', 'plotly', 'matplotlib', 'datasets', 'pandas'} & set(sys.modules)\n"
+            "sys.exit(f'loaded {heavy}' if heavy else 0)"
+        )
+        environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+        done = subprocess.run(
+            [sys.executable, "-c", program], cwd=place, env=environment, capture_output=True, text=True
+        )
+        assert done.returncode == 0, done.stderr
+
+
+def test_spaces_are_listed_and_described(place: Path) -> None:
+    assert "quickstart" in msarch("spaces", cwd=place).stdout
+    described = msarch("spaces", "space.yaml", "--sample", 2, cwd=place)
+    assert described.returncode == 0 and "vanilla/layers" in described.stdout
+
+
+def test_a_trial_is_drawn(place: Path) -> None:
+    drawn = msarch("spaces", "--draw", "results/space/trials/0000/config.yaml", cwd=place)
+    assert drawn.returncode == 0, drawn.stderr
+    assert "► logits" in drawn.stdout and "context 32" in drawn.stdout

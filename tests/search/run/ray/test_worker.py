@@ -1,0 +1,95 @@
+"""One trial's process: what it writes, how it goes on, and that it reports its failures instead of raising them."""
+
+from __future__ import annotations
+
+import csv
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from filelock import FileLock
+
+from msarch.config import ModelConfig, TrainingConfig
+from msarch.config.candidate import Candidate
+from msarch.config.corpus import CorpusConfig, TokenizerConfig
+from search.run.ray.worker import TrialWorker
+
+
+@pytest.fixture
+def candidate(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Candidate:
+    monkeypatch.setenv("MSARCH_CACHE", str(tmp_path / "cache"))
+    for name, count in (("train", 900), ("validation", 90)):
+        (tmp_path / f"{name}.txt").write_text("a coarse and a fine scale " * count)
+    corpus = CorpusConfig(
+        source="files",
+        train=("train.txt",),
+        validation=("validation.txt",),
+        tokenizer=TokenizerConfig(kind="bytes", vocab_size=256),
+    )
+    return Candidate(
+        model=ModelConfig(variant="vanilla", layers="1@1", d_model=16, n_heads=1, vocab_size=258, context=32),
+        training=TrainingConfig(batch_size=4, tokens=4_000, rungs=(0.25, 0.5, 1.0), validation_tokens=300),
+        corpus=corpus,
+    )
+
+
+def _worker(candidate: Candidate, tmp_path: Path, name: str = "0007") -> TrialWorker:
+    return TrialWorker(number=7, candidate=candidate, folder=tmp_path / name, base=tmp_path, device="cpu")
+
+
+def test_it_trains_to_the_end_and_leaves_its_files(candidate: Candidate, tmp_path: Path) -> None:
+    worker = _worker(candidate, tmp_path)
+    reports = [worker.step() for _ in range(3)]
+    assert [report["state"] for report in reports] == ["running", "running", "complete"]
+    assert [len(report["curve"]) for report in reports] == [1, 2, 3]
+    rows = list(csv.DictReader((tmp_path / "0007" / "metrics.csv").open()))
+    assert [float(row["loss"]) for row in rows] == [point["loss"] for point in reports[-1]["curve"]]
+    assert (tmp_path / "0007" / "model.safetensors").exists()
+
+
+def test_another_process_repeats_the_last_report_and_goes_on_alike(candidate: Candidate, tmp_path: Path) -> None:
+    whole = _worker(candidate, tmp_path, "whole")
+    meant = [whole.step() for _ in range(3)]
+    first = _worker(candidate, tmp_path)
+    told = [first.step(), first.step()]
+    first.release()
+    again = _worker(candidate, tmp_path)
+    assert again.step() == told[-1]
+    last = again.step()
+    assert [point["loss"] for point in last["curve"]] == [point["loss"] for point in meant[-1]["curve"]]
+    assert _worker(candidate, tmp_path).step()["state"] == "complete"
+
+
+def test_a_loss_that_explodes_is_reported_with_its_step(candidate: Candidate, tmp_path: Path) -> None:
+    wild = replace(candidate, training=replace(candidate.training, learning_rate=1e30, clip=0.0))
+    report = _worker(wild, tmp_path).step()
+    assert report["state"] == "failed" and "not finite at step" in report["error"]
+    assert "not finite" in (tmp_path / "0007" / "log.txt").read_text()
+
+
+def test_any_other_failure_is_one_line_with_the_traceback_in_the_log(candidate: Candidate, tmp_path: Path) -> None:
+    missing = replace(candidate, corpus=replace(candidate.corpus, train=("absent.txt",)))
+    report = _worker(missing, tmp_path).step()
+    assert report["state"] == "failed" and "absent.txt" in report["error"] and "\n" not in report["error"]
+    assert "Traceback" in (tmp_path / "0007" / "log.txt").read_text()
+
+
+def test_a_file_that_cannot_be_written_halts_and_is_no_failure_of_the_trial(
+    candidate: Candidate, tmp_path: Path
+) -> None:
+    worker = _worker(candidate, tmp_path)
+    worker.step()
+    shutil.rmtree(tmp_path / "0007" / "checkpoint")
+    (tmp_path / "0007" / "checkpoint").write_text("in the way")
+    assert worker.step()["state"] == "halted"
+
+
+def test_two_processes_never_train_one_trial(candidate: Candidate, tmp_path: Path) -> None:
+    worker = _worker(candidate, tmp_path)
+    worker.step()
+    other = FileLock(tmp_path / "0007" / "checkpoint" / ".lock", is_singleton=False)
+    with pytest.raises(TimeoutError):
+        other.acquire(timeout=0)
+    worker.release()
+    other.acquire(timeout=0)

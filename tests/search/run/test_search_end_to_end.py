@@ -1,0 +1,217 @@
+"""A real search: tiny trials through real Ray, in a process of its own that is killed, refused, stopped and resumed."""
+
+from __future__ import annotations
+
+import csv
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from msarch.config.candidate import Candidate
+from search.ledger.folder import read_records
+from search.ledger.records import TrialRecord
+
+SPACE = """
+corpus: {train: "text/train.txt", validation: "text/validation.txt", tokenizer: bytes}
+model:
+  context: 32
+  d_model: {min: 16, max: 48, step: 16}
+  d_head: 16
+  variant:
+    vanilla: {layers: "1..3@1"}
+    top_down: {layers: "1..2@4 1..2@1"}
+training: {tokens: 20k, batch_size: 8, learning_rate: {min: 1e-3, max: 1e-1, log: true}, validation_tokens: 500}
+limits: {memory: 3 MiB}
+objectives: [perplexity, memory]
+search: {sampler: tpe, pruner: pareto, trials: 10, seed: 0, startup: 4}
+"""
+
+RUN = """
+import sys
+from msarch.errors import UserError
+from search.run.run_search import run_search
+
+class Printer:
+    def started(self, number, candidate, profile): print("started", number, flush=True)
+    def validated(self, number, point): print("validated", number, point.rung, flush=True)
+    def finished(self, record): print("finished", record.number, record.state, flush=True)
+    def message(self, text): print("message", text, flush=True)
+
+if __name__ == "__main__":
+    options = eval(sys.argv[1])
+    try:
+        run_search("space.yaml", "out", display=Printer(), concurrent=1, **options)
+    except UserError as error:
+        sys.exit(f"error: {error}")
+    except KeyboardInterrupt:
+        sys.exit(130)
+"""
+
+Started = subprocess.Popen[str]
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return _place(tmp_path_factory.mktemp("search"))
+
+
+def _place(folder: Path) -> Path:
+    (folder / "space.yaml").write_text(SPACE)
+    (folder / "run.py").write_text(RUN)
+    words = ["the", "model", "reads", "every", "token", "at", "a", "fine", "scale", "and", "a", "coarse", "one"]
+    generator = random.Random(0)
+    (folder / "text").mkdir()
+    for name, count in (("train", 20_000), ("validation", 2_000)):
+        (folder / "text" / f"{name}.txt").write_text(" ".join(generator.choice(words) for _ in range(count)))
+    return folder
+
+
+def _start(place: Path, **options: object) -> Started:
+    root = str(Path(__file__).parents[3])
+    environment = {**os.environ, "PYTHONPATH": root, "MSARCH_CACHE": str(place / "cache")}
+    return subprocess.Popen(
+        [sys.executable, "run.py", repr(options)],
+        cwd=place, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+
+
+def _wait_for(process: Started, line: str) -> list[str]:
+    """Its output up to the first line that starts so."""
+    assert process.stdout is not None
+    seen = []
+    for text in process.stdout:
+        seen.append(text.rstrip())
+        if text.startswith(line):
+            return seen
+    raise AssertionError(f"no '{line}' in {seen}; {process.stderr.read() if process.stderr else ''}")
+
+
+def _end(process: Started) -> tuple[int, str, str]:
+    out, err = process.communicate(timeout=200)
+    return process.returncode, out, err
+
+
+def _comparable(record: TrialRecord) -> tuple[object, ...]:
+    return record.number, record.state, record.candidate.digest(), tuple(point.loss for point in record.curve)
+
+
+@pytest.fixture(scope="module")
+def whole(place: Path) -> list[TrialRecord]:
+    """What a search that nobody disturbs ends with."""
+    code, out, err = _end(_start(place))
+    assert (code, err) == (0, "")
+    assert {line.split()[0] for line in out.splitlines()} <= {"started", "validated", "finished", "message"}
+    (place / "out").rename(place / "whole")
+    return read_records(place / "whole")
+
+
+def test_an_undisturbed_search_leaves_a_whole_folder(place: Path, whole: list[TrialRecord]) -> None:
+    folder = place / "whole"
+    files = {path.name for path in folder.iterdir() if path.name != ".lock"}
+    assert files == {
+        "space.yaml", "study.journal", "tokenizer.json", "trials.csv", "curves.csv", "pareto.csv", "report.html",
+        "environment.json", "ray.log", "trials",
+    }  # fmt: skip
+    complete = [record for record in whole if record.state == "complete"]
+    assert sum(record.state in ("complete", "pruned", "failed") for record in whole) == 10
+    for record in complete:
+        trial = folder / "trials" / f"{record.number:04d}"
+        assert {path.name for path in trial.iterdir()} == {
+            "config.yaml", "metrics.csv", "model.safetensors", "log.txt"
+        }  # fmt: skip
+        losses = [float(row["loss"]) for row in csv.DictReader((trial / "metrics.csv").open())]
+        assert losses == [point.loss for point in record.curve] and len(losses) == 6
+    assert str(place) not in (folder / "study.journal").read_text() + (folder / "trials.csv").read_text()
+    assert isinstance(complete[0].candidate, Candidate)
+
+
+def test_killed_interrupted_and_resumed_it_ends_like_the_undisturbed_one(place: Path, whole: list[TrialRecord]) -> None:
+    """SIGKILL in the middle of a trial, a second search meanwhile, and Ctrl-C."""
+    process = _start(place)
+    _wait_for(process, "validated 1 2")
+    process.kill()
+    process.communicate()
+    before = {record.number: record for record in read_records(place / "out")}
+    assert before[0].state in ("complete", "infeasible", "failed") and before[1].state == "running"
+
+    process = _start(place)
+    _wait_for(process, "started")
+    code, _, err = _end(_start(place))
+    assert code == 1 and "another search is running in out" in err and len(err.strip().splitlines()) == 1
+    _wait_for(process, "finished")
+    process.send_signal(signal.SIGINT)
+    code, out, err = _end(process)
+    assert (code, err) == (130, "") and "go on with: msarch search space.yaml --out out" in out
+
+    code, _, err = _end(_start(place))
+    assert (code, err) == (0, "")
+    records = read_records(place / "out")
+    assert [_comparable(record) for record in records] == [_comparable(record) for record in whole]
+    assert not [record for record in records if record.state == "running"]
+    assert not list(place.glob("out/trials/*/checkpoint"))
+
+
+@pytest.mark.parametrize("times", [5, pytest.param(20, marks=pytest.mark.faults)])
+def test_kills_at_random_moments_lose_nothing(times: int, tmp_path: Path) -> None:
+    """All that was finished stays, nothing is trained twice, and the end is that of an undisturbed search."""
+    place, generator = _place(tmp_path), random.Random(times)
+    _end(_start(place))
+    (place / "out").rename(place / "whole")
+    finished: dict[int, TrialRecord] = {}
+    kills = 0
+    while kills < times:
+        process = _start(place, trials=10)
+        time.sleep(generator.uniform(1, 9))
+        if process.poll() is not None:
+            (place / "out").rename(place / f"done{kills}")
+            finished = {}
+        else:
+            process.kill()
+            kills += 1
+        process.communicate()
+        if (place / "out" / "study.journal").exists():
+            finished = _only_grown(place, finished)
+    assert _end(_start(place))[0] == 0
+    records = read_records(place / "out")
+    assert [_comparable(r) for r in records] == [_comparable(r) for r in read_records(place / "whole")]
+
+
+def _only_grown(place: Path, finished: dict[int, TrialRecord]) -> dict[int, TrialRecord]:
+    from msarch.errors import UserError
+
+    try:
+        records = {record.number: record for record in read_records(place / "out")}
+    except UserError:  # killed before the study was made
+        return finished
+    for number, record in finished.items():
+        assert records[number] == record
+    return {number: record for number, record in records.items() if record.state != "running"}
+
+
+@pytest.mark.faults
+def test_a_full_disk_is_one_line_and_loses_nothing_finished(tmp_path: Path) -> None:
+    """On a small file system: stops with one line; with more room the same call ends the search."""
+    place = _place(tmp_path)
+    out = place / "out"
+    out.mkdir()
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1800k", "none", str(out)], check=False).returncode:
+        pytest.skip("mounting a file system needs more rights")
+    try:
+        code, _, err = _end(_start(place))
+        assert code == 1 and err.startswith("error: ") and len(err.strip().splitlines()) == 1, err
+        assert "write" in err
+        finished = {record.number: record for record in read_records(out) if record.state != "running"}
+        subprocess.run(["mount", "-o", "remount,size=64m", str(out)], check=True)
+        assert _end(_start(place))[0] == 0
+        records = {record.number: record for record in read_records(out)}
+        assert {number: records[number] for number in finished} == finished
+        assert sum(record.state in ("complete", "pruned", "failed") for record in records.values()) == 10
+        assert finished
+    finally:
+        subprocess.run(["umount", str(out)], check=False)

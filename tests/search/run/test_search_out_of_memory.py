@@ -1,0 +1,71 @@
+"""A real search in real processes, some of whose trials run out of memory: none of it ends anything else."""
+
+from __future__ import annotations
+
+import csv
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from support.command_line import ROOT, fill
+
+from search.ledger.folder import read_records
+
+STARTUP = '''
+"""Found by every Python process on its path: models of two layers run out of memory at their third step."""
+import importlib.machinery
+import sys
+
+class Finder:
+    def find_spec(self, name, path=None, target=None):
+        if name != "msarch.training.trainer":
+            return None
+        spec = importlib.machinery.PathFinder.find_spec(name, path)
+        load = spec.loader.exec_module
+        def exec_module(module):
+            load(module)
+            module.training_step = failing(module.training_step)
+        spec.loader.exec_module = exec_module
+        return spec
+
+def failing(real):
+    import torch
+    steps = {}
+    def training_step(model, *arguments):
+        steps[id(model)] = steps.get(id(model), 0) + 1
+        if model.config.n_layers == 2 and steps[id(model)] >= 3:
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 3.00 GiB. GPU 0 has a total")
+        return real(model, *arguments)
+    return training_step
+
+sys.meta_path.insert(0, Finder())
+'''
+
+
+def test_trials_that_run_out_are_infeasible_and_the_others_complete(tmp_path: Path) -> None:
+    startup = tmp_path / "startup"
+    startup.mkdir()
+    (startup / "sitecustomize.py").write_text(STARTUP)
+    done = subprocess.run(
+        [sys.executable, "-m", "search.cli.app", "search", "space.yaml", "--out", "out", "--trials", "3"],
+        cwd=fill(tmp_path),
+        env={**os.environ, "PYTHONPATH": f"{startup}:{ROOT}", "MSARCH_CACHE": str(tmp_path / ".cache")},
+        capture_output=True,
+        text=True,
+        timeout=200,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, ""), done.stderr
+    records = read_records(tmp_path / "out")
+    ran_out = [record for record in records if record.candidate.model.n_layers == 2 and record.state != "duplicate"]
+    others = [record for record in records if record.candidate.model.n_layers != 2]
+    assert ran_out and {record.state for record in ran_out} == {"infeasible"}
+    assert others and {record.state for record in others} <= {"complete", "pruned", "duplicate"}
+    assert sum(record.state in ("complete", "pruned") for record in records) == 3
+    assert all("ran out at 3 GiB or more" in record.violation for record in ran_out)
+    rows = {int(row["trial"]): row for row in csv.DictReader((tmp_path / "out" / "trials.csv").open())}
+    assert int(rows[ran_out[0].number]["memory_measured_bytes"]) == 3 * 2**30
+    assert rows[others[0].number]["memory_measured_bytes"] == ""
+    log = tmp_path / "out" / "trials" / f"{ran_out[0].number:04d}" / "log.txt"
+    assert "OutOfMemoryError" in log.read_text() and not (log.parent / "checkpoint").exists()

@@ -1,0 +1,211 @@
+"""The report as text, and in a real browser with the network switched off."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from search.ledger.records import TrialRecord
+from search.results.front import pareto_front
+from search.show.palette import log_ticks
+from search.show.report.curves import curves_figure
+from search.show.report.figures import trade_off_figure
+from search.show.report.layout import hover
+from search.show.report.report import write_report
+
+MIB = 2**20
+LIMITS = {"memory": 90 * MIB}
+OBJECTIVES = ("perplexity", "memory")
+Maker = Callable[..., list[TrialRecord]]
+BROWSER = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+DRIVER = shutil.which("chromedriver")
+
+
+def write(path: Path, records: Sequence[TrialRecord], **changes: Any) -> str:
+    given: dict[str, Any] = {
+        "title": "quickstart",
+        "objectives": OBJECTIVES,
+        "limits": LIMITS,
+        "environment": {"python": "3.11", "packages": {"torch": "2.13.0"}, "processor": "a <b>processor</b>"},
+        "results": "results/quickstart",
+    }
+    write_report(path, records, **(given | changes))
+    return path.read_text(encoding="utf-8")
+
+
+def without_scripts(page: str) -> str:
+    return re.sub(r"<script.*?</script>", "", page, flags=re.DOTALL)
+
+
+def test_report_names_what_was_searched(make_records: Maker, tmp_path: Path) -> None:
+    records = make_records(60, seed=4)
+    page = without_scripts(write(tmp_path / "report.html", records))
+    for text in ("60 trials", "37 complete", "14 pruned", "6 infeasible", "memory at most 90 MiB", "Hypervolume"):
+        assert text in page
+    assert "reference point validation perplexity 1024, training memory 90 MiB" in page
+    assert page.count("msarch reproduce results/quickstart --trial ") == 2
+    assert "packages.torch" in page and "order of trials in a parallel search" in page
+    assert page.count('<tr class="') == 60
+    assert page.count('<tr class="front">') == len(pareto_front(records))
+    assert 'lang="en"' in page and 'scope="col"' in page and 'scope="row"' in page
+
+
+def test_report_holds_everything_and_fetches_nothing(make_records: Maker, tmp_path: Path) -> None:
+    page = write(tmp_path / "report.html", make_records(5))
+    assert not re.search(r"<(script|link|img|iframe)[^>]*(src|href)=\"(?!data:)", page)
+    assert "default-src 'none'" in page
+    assert [path.name for path in tmp_path.iterdir()] == ["report.html"]
+
+
+def test_text_of_users_is_escaped(make_record: Callable[..., TrialRecord], tmp_path: Path) -> None:
+    evil = '</script><script>alert("x")</script>'
+    records = [make_record(0, 80, 40), make_record(1, 80, 400, state="infeasible", violation=evil, curve=())]
+    page = write(tmp_path / "report.html", records, title=evil, results=f"results/{evil}", environment={evil: evil})
+    assert "<script>alert" not in page
+    assert "alert" not in re.sub(r"&lt;/script&gt;&lt;script&gt;alert", "", without_scripts(page))
+    assert "<script>" not in hover(records[1])
+
+
+@pytest.mark.parametrize(
+    ("objectives", "limits"),
+    [
+        (OBJECTIVES, {}),
+        (("bits_per_byte", "memory", "parameters"), {**LIMITS, "parameters": 100_000}),
+        (("cache", "perplexity"), LIMITS),
+    ],
+)
+@pytest.mark.parametrize("case", ["none", "one", "pruned", "infeasible", "running", "failed", "many"])
+def test_report_survives_any_search(
+    make_records: Maker, tmp_path: Path, objectives: tuple[str, ...], limits: dict[str, int], case: str
+) -> None:
+    records: dict[str, list[TrialRecord]] = {
+        "none": [],
+        "one": make_records(1, state="complete"),
+        "many": make_records(30, seed=2),
+    }
+    states = {name: make_records(2, state=name) for name in ("pruned", "infeasible", "running", "failed")}
+    page = write(tmp_path / "report.html", (records | states)[case], objectives=objectives, limits=limits)
+    costs = len(objectives) - 1
+    assert len(re.findall(r'id="front-\d"', page)) == costs
+    assert ("No front yet" in page) == (case not in ("one", "many"))
+
+
+def traces(figure: Any) -> dict[str, Any]:
+    return {trace["name"]: trace for trace in json.loads(figure.to_json())["data"] if trace["x"] != [None]}
+
+
+def test_every_trial_stands_in_the_trade_off_once(make_records: Maker) -> None:
+    records = make_records(60, seed=4)
+    drawn = traces(trade_off_figure(records, "perplexity", "memory", OBJECTIVES, LIMITS))
+
+    def points(*names: str) -> int:
+        return sum(len(drawn[name]["x"]) for name in names if name in drawn)
+
+    count = {state: sum(record.state == state for record in records) for state in ("complete", "pruned", "infeasible")}
+    assert points("vanilla", "top_down", "bottom_up", "retina") == count["complete"]
+    assert points("pruned, at its last validation", "pruned, above the axis") == count["pruned"]
+    assert points("infeasible, never trained") == count["infeasible"]
+    assert points("front") == len(pareto_front(records))
+    assert drawn["front"]["line"]["shape"] == "hv"
+
+
+def test_limit_is_drawn_and_labelled(make_records: Maker) -> None:
+    records = make_records(20)
+    layout = trade_off_figure(records, "perplexity", "memory", OBJECTIVES, LIMITS).layout
+    assert [shape.x0 for shape in layout.shapes] == [90 * MIB]
+    assert "limit 90 MiB" in [note.text for note in layout.annotations]
+    assert not trade_off_figure(records, "perplexity", "memory", OBJECTIVES, {}).layout.shapes
+
+
+def test_curves_keep_every_validation_and_dash_the_pruned(make_records: Maker) -> None:
+    records = make_records(60, seed=4)
+    drawn = traces(curves_figure(records, OBJECTIVES))
+    shown = sum(sum(value is not None for value in trace["x"]) for trace in drawn.values())
+    assert shown == sum(len(record.curve) for record in records)
+    assert drawn["pruned"]["line"]["dash"] == "dash"
+    assert any(name.startswith("front: ") for name in drawn)
+
+
+@pytest.mark.parametrize(("low", "high"), [(10, 900), (61, 118), (90, 91), (5, 5e6), (7, 7)])
+@pytest.mark.parametrize("objective", ["perplexity", "memory", "parameters"])
+def test_ticks_lie_inside_and_can_be_told_apart(low: float, high: float, objective: str) -> None:
+    scale = MIB if objective == "memory" else 1
+    values, labels = log_ticks(low * scale, high * scale, objective)
+    assert all(low * scale <= value <= high * scale for value in values)
+    assert len(values) <= 12
+    assert high / low < 1.1 or (len(values) >= 3 and len(set(labels)) == len(labels))
+
+
+@pytest.fixture
+def browser(tmp_path: Path) -> Iterator[Any]:
+    if BROWSER is None or DRIVER is None:
+        pytest.skip("no Chromium and chromedriver on this machine: the report is not tested in a browser")
+    from selenium import webdriver
+
+    options = webdriver.ChromeOptions()
+    options.binary_location = BROWSER
+    flags = (
+        "headless", "no-sandbox", "disable-gpu", "disable-quic", "no-first-run", "disable-background-networking",
+        "disable-component-update", "disable-sync", "disable-dev-shm-usage", "window-size=1280,2000",
+        "host-resolver-rules=MAP * ~NOTFOUND", f"user-data-dir={tmp_path / 'profile'}",
+    )  # fmt: skip
+    for flag in flags:
+        options.add_argument(f"--{flag}")
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
+    driver = webdriver.Chrome(options=options, service=webdriver.ChromeService(executable_path=DRIVER))
+    driver.set_network_conditions(offline=True, latency=0, throughput=0)
+    yield driver
+    driver.quit()
+
+
+def test_report_renders_in_a_browser_without_a_network(make_records: Maker, tmp_path: Path, browser: Any) -> None:
+    records = make_records(60, seed=4)
+    write(tmp_path / "report.html", records)
+    browser.get((tmp_path / "report.html").as_uri())
+    assert browser.execute_script("return document.querySelectorAll('.js-plotly-plot svg.main-svg').length") >= 2
+    drawn = sum(record.state in ("complete", "pruned", "infeasible") for record in records)
+    points = "return document.querySelectorAll('#front-0 .scatterlayer path.point').length"
+    assert browser.execute_script(points) == drawn
+    assert browser.execute_script("return document.querySelectorAll('#curves .scatterlayer path.js-line').length") > 4
+    assert len(browser.find_elements("css selector", "#trials tbody tr")) == len(records)
+    assert len(browser.find_elements("css selector", "#trials tr.front")) == len(pareto_front(records))
+    overflow = "return document.documentElement.scrollWidth - document.documentElement.clientWidth"
+    assert browser.execute_script(overflow) == 0
+    check_sorting(browser, records)
+    assert [entry["message"] for entry in browser.get_log("browser")] == []
+    requests = [json.loads(entry["message"])["message"] for entry in browser.get_log("performance")]
+    urls = [m["params"]["request"]["url"] for m in requests if m["method"] == "Network.requestWillBeSent"]
+    own = [url for url in urls if not url.startswith("chrome:")]  # the browser's own first tab
+    assert own and all(url.startswith(("file:", "data:", "blob:")) for url in own)
+
+
+def check_sorting(browser: Any, records: Sequence[TrialRecord]) -> None:
+    def column() -> list[float]:
+        script = (
+            "const heads = [...document.querySelectorAll('#trials thead th')];"
+            "const i = heads.findIndex(head => head.innerText.includes('perplexity'));"
+            "return [...document.querySelectorAll('#trials tbody tr')].map(row => row.children[i].dataset.sort)"
+        )
+        return [float(text) if text else float("inf") for text in browser.execute_script(script)]
+
+    head = next(h for h in browser.find_elements("css selector", "#trials thead button") if "perplexity" in h.text)
+    browser.execute_script("arguments[0].click()", head)
+    assert column() == sorted(column())
+    browser.execute_script("arguments[0].click()", head)
+    known = [value for value in column() if value != float("inf")]
+    assert known == sorted(known, reverse=True)
+    assert column()[-1] == float("inf")  # absent figures stay last
+
+
+def test_report_fits_a_narrow_window(make_records: Maker, tmp_path: Path, browser: Any) -> None:
+    write(tmp_path / "report.html", make_records(20))
+    browser.set_window_size(520, 1000)
+    browser.get((tmp_path / "report.html").as_uri())
+    overflow = "return document.documentElement.scrollWidth - document.documentElement.clientWidth"
+    assert browser.execute_script(overflow) == 0

@@ -1,0 +1,62 @@
+"""A space described: parameters, combinations, an example, what its limits admit."""
+
+from __future__ import annotations
+
+import io
+
+import pytest
+from rich.console import Console
+
+from msarch import UserError
+from search.show.terminal.space_description import admitted_shares, describe_space, excesses, sample_candidates
+from search.space.limits import check_limits
+from search.space.space import load_space
+
+
+def rendered(name: str, *overrides: str, sample: int) -> str:
+    console = Console(file=io.StringIO(), width=110)
+    console.print(describe_space(load_space(name, overrides), sample=sample))
+    assert isinstance(console.file, io.StringIO)
+    return console.file.getvalue()
+
+
+def test_a_description_names_parameters_combinations_an_example_and_shares() -> None:
+    text = rendered("quickstart", "limits.parameters=1k", sample=3)
+    for part in ("top_down/layers", "1..4@16 1..4@4 1..2@1", "d_model", "logarithmic", "380 combinations", "► logits"):
+        assert part in text
+    assert "Of 3 random candidates" in text and "parameters 1k" in text and "0%" in text
+
+
+def test_the_example_is_drawn_as_wide_as_there_is_room() -> None:
+    console = Console(file=io.StringIO(), width=64)
+    console.print(describe_space(load_space("quickstart"), sample=0))
+    assert isinstance(console.file, io.StringIO)
+    assert "► logits" in console.file.getvalue()
+
+
+def test_a_discrete_space_tells_its_combinations() -> None:
+    assert "\n23 combinations" in rendered("paper-bookcorpus", sample=0)
+
+
+def test_a_sample_is_the_same_for_the_same_seed_and_reaches_every_branch() -> None:
+    space = load_space("quickstart")
+    sample = sample_candidates(space, 60)
+    assert sample == sample_candidates(space, 60) != sample_candidates(space, 60, seed=1)
+    assert {candidate.model.variant for candidate in sample} == set(space.branches)
+
+
+def test_shares_count_what_is_admitted() -> None:
+    found = [{"memory": -1.0, "n_layers <= 3": 1.0}, {"memory": 0.0, "n_layers <= 3": 0.0}]
+    assert admitted_shares(found) == {"memory": 1.0, "n_layers <= 3": 0.5, "all together": 0.5}
+
+
+def test_time_bounds_the_sample() -> None:
+    space = load_space("quickstart")
+    assert len(excesses(space, sample_candidates(space, 50), seconds=0.0)) < 50
+
+
+def test_a_limit_that_nothing_can_meet_is_told_with_the_smallest_figure() -> None:
+    with pytest.raises(UserError) as raised:
+        check_limits(load_space("quickstart", ["limits.memory=1MiB"]))
+    told = str(raised.value)
+    assert "limits.memory: no candidate fits 1 MiB; the smallest (" in told and " MiB" in told.partition("needs")[2]

@@ -1,0 +1,81 @@
+"""One model in a file: the forms that are read, and what is said of a mistake."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from msarch import Candidate, CorpusConfig, ModelConfig, TrainingConfig, UserError
+from search.space.config_file import read_config
+
+BARE = "{variant: top_down, layers: 4@4 2@1, d_model: 96, n_heads: 3, vocab_size: 2k, context: 256}"
+MODEL = ModelConfig(variant="top_down", layers="4@4 2@1", d_model=96, n_heads=3, vocab_size=2000, context=256)
+
+
+def read(folder: Path, text: str) -> Candidate:
+    (folder / "c.yaml").write_text(text)
+    return read_config(folder / "c.yaml")
+
+
+def test_a_recorded_candidate_is_read_as_it_was(tmp_path: Path) -> None:
+    model = ModelConfig(
+        variant="retina", layers="2@1", d_model=32, n_heads=2, vocab_size=99, context=64, dropout=0.1,
+        retina_factors=(1, 4), retina_windows=(8,),
+    )  # fmt: skip
+    training = TrainingConfig(batch_size=3, learning_rate=1e-3, rungs=(0.5, 1.0), dtype="bfloat16")
+    for each in (model, MODEL):
+        candidate = Candidate(model=each, training=training, corpus=CorpusConfig(), seed=7)
+        assert read(tmp_path, yaml.safe_dump(candidate.to_dict())) == candidate
+
+
+def test_a_model_alone_gets_the_usual_training(tmp_path: Path) -> None:
+    expected = Candidate(model=MODEL, training=TrainingConfig(batch_size=8))
+    assert read(tmp_path, BARE) == read(tmp_path, f"model: {BARE}") == expected
+
+
+def test_training_may_leave_the_batch_size_out(tmp_path: Path) -> None:
+    training = read(tmp_path, f"model: {BARE}\ntraining: {{attention: unfused, tokens: 2M}}").training
+    assert training == TrainingConfig(batch_size=8, attention="unfused", tokens=2_000_000)
+
+
+def test_lists_are_read_as_in_a_space(tmp_path: Path) -> None:
+    text = "{variant: retina, layers: 2@1, d_model: 96, n_heads: 3, vocab_size: 9, context: 64, %s}"
+    first = read(tmp_path, text % "retina_factors: 1 4 16, retina_windows: 8 2")
+    assert first == read(tmp_path, text % "retina_factors: [1, 4, 16], retina_windows: [8, 2]")
+
+
+TYPO = "{d_model: 96,\n variant: topdown, layers: 1@1, n_heads: 3, vocab_size: 9, context: 64}"
+MISTAKES = [
+    ("", "c.yaml: must describe a model"),
+    ("- 1", "c.yaml: must describe a model"),
+    ("a: [", "c.yaml:1: is no YAML"),
+    ("variant: top_down\nlayers: 2@1 4@4\nd_model: 96\nn_heads: 3\nvocab_size: 9\ncontext: 64", "c.yaml:2: layers: "),
+    ("variant: top_down\nlayers: 4@4 2@1\nd_model: 96\nn_heads: 5\nvocab_size: 9\ncontext: 64", "c.yaml:4: n_heads: "),
+    ("variant: top_down\nd_model: 96", "layers, n_heads, vocab_size, context missing"),
+    ("variant: top_down\nlayer: 4@4", "did you mean 'layers'"),
+    (
+        TYPO,
+        "c.yaml:2: variant: unknown variant 'topdown', did you mean 'top_down'",
+    ),
+    ("vocab_size: many", "c.yaml:1: vocab_size: 'many'"),
+    ("model: 3", "c.yaml:1: model: must be a mapping"),
+    ("model:\n  variant: {top_down: {layers: 1@1}}", "c.yaml:2: model.variant: is that of a search space"),
+    (f"model: {BARE}\ntraining:\n  clip: hard", "c.yaml:3: training.clip: must be a number"),
+    (f"model: {BARE}\ntraining: null", "c.yaml:2: training: must be a mapping"),
+    (f"model: {BARE}\nlimits: {{memory: 3}}", "unknown key 'limits'"),
+]
+
+
+@pytest.mark.parametrize(("text", "expected"), MISTAKES)
+def test_a_mistake_is_told_with_file_line_and_key(text: str, expected: str, tmp_path: Path) -> None:
+    with pytest.raises(UserError) as raised:
+        read(tmp_path, text)
+    assert expected in str(raised.value) and str(tmp_path) in str(raised.value)
+    assert len(str(raised.value).splitlines()) == 1
+
+
+def test_a_missing_file_is_told(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"gone\.yaml: cannot be read"):
+        read_config(tmp_path / "gone.yaml")

@@ -1,0 +1,61 @@
+"""``--set`` changes a key before validation, and errors name it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from msarch import UserError
+from search.space.space import load_space
+
+
+def test_values_are_read_as_yaml_at_any_depth() -> None:
+    space = load_space(
+        "quickstart",
+        ["training.learning_rate=1e-3", "search.trials=8", "model.variant.top_down.layers[1]=1@16 1@4 1..2@1"],
+    )
+    assert space.training["learning_rate"].parameter.smallest == 1e-3
+    assert space.search.trials == 8
+    assert [str(allocation) for allocation in space.branches["top_down"].layers][1] == "1@16 1@4 1..2@1"
+
+
+def test_ones_own_text_takes_the_place_of_the_corpus() -> None:
+    corpus = load_space("quickstart", ["corpus.train=my/*.txt"]).corpus
+    assert (corpus.source, corpus.train) == ("files", ("my/*.txt",))
+    corpus = load_space("novels", ["corpus.source=python-docs"]).corpus
+    assert (corpus.source, corpus.train, corpus.validation) == ("python-docs", (), ())
+    corpus = load_space("quickstart", ["corpus.tokenizer=bytes"]).corpus
+    assert corpus.tokenizer.kind == "bytes" and corpus.source == "python-docs"
+
+
+def test_a_word_gives_way_to_a_mapping() -> None:
+    space = load_space("quickstart", ["corpus.tokenizer=bytes", "corpus.tokenizer.bpe=300"])
+    assert space.corpus.tokenizer.vocab_size == 300
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("training.tokens=2X", "--set training.tokens: '2X' is not a count"),
+        ("training.token=2M", "--set training.token: unknown key 'token', did you mean 'tokens'?"),
+        ("limits={memory: 1 Gib}", "--set limits.memory: '1 Gib' is not a size"),
+        ("training.tokens", "--set: must be KEY=VALUE"),
+        ("=3", "--set: must be KEY=VALUE"),
+        ("a..b=3", "--set: must be KEY=VALUE"),
+        ("training.tokens=[1", "--set training.tokens: is no YAML"),
+        ("model.variant.top_down.layers[7]=1@1", "--set model.variant.top_down.layers[7]: there is 2 items"),
+        ("training=", "--set training: must be a mapping"),
+    ],
+)
+def test_a_mistake_names_the_override_and_not_the_file(override: str, message: str) -> None:
+    with pytest.raises(UserError) as raised:
+        load_space("quickstart", [override])
+    assert str(raised.value).startswith(message) and "\n" not in str(raised.value)
+
+
+def test_a_mistake_elsewhere_still_names_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "a.yaml"
+    path.write_text("model: 3\ntraining: {batch_size: 2}\n")
+    with pytest.raises(UserError, match=r"a\.yaml:1: model: must be a mapping"):
+        load_space(path, ["training.tokens=1k"])

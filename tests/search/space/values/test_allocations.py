@@ -1,0 +1,93 @@
+"""Ranges of layers: every allocation within is legal, and an order that was not meant is told."""
+
+from __future__ import annotations
+
+from itertools import product
+
+import optuna
+import pytest
+
+from msarch import ModelConfig, UserError
+from msarch.config.variants import VARIANTS
+from search.space.values.allocations import parse_allocation, parse_alternatives, with_ranges
+
+
+@pytest.mark.parametrize(
+    ("variant", "text", "combinations"),
+    [
+        ("vanilla", "1..6@1", 6),
+        ("top_down", "1..6@16 1..4@4 2@1", 24),
+        ("bottom_up", "0..2@1 1..6@4 1..4@16 1..4@1", 3 * 6 * 4 * 4),
+        ("retina", "4@1", 1),
+        ("hourglass", "0..2@1 1..6@4 0..2@1", 3 * 6 * 3),
+        ("hourglass", "1..2@1 1..2@2 2@4 0..2@2 1@1", 2 * 2 * 3),
+    ],
+)
+def test_every_allocation_within_can_be_built(variant: str, text: str, combinations: int) -> None:
+    allocation = parse_allocation(text, variant)
+    assert str(allocation) == text and allocation.combinations == combinations
+    options = {"retina_factors": (1, 4), "retina_windows": (8,)} if variant == "retina" else {}
+    within = set()
+    for layers in product(*(range(stage.low, stage.high + 1) for stage in allocation.stages)):
+        written = " ".join(f"{count}@{stage.factor}" for count, stage in zip(layers, allocation.stages, strict=True))
+        ModelConfig(variant=variant, layers=written, d_model=32, n_heads=2, vocab_size=256, context=64, **options)
+        assert allocation.accept(written, "p") is not None
+        within.add(written)
+    assert len(within) == combinations
+    study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
+    assert all(allocation.suggest(study.ask(), variant) in within for _ in range(20))
+
+
+def test_a_factors_second_stage_has_a_name_of_its_own() -> None:
+    allocation = parse_allocation("0..2@1 1..6@4 1..4@1", "bottom_up")
+    prefix = f"bottom_up/{allocation.factors}"
+    assert allocation.names(prefix) == [
+        "bottom_up/1-4-1/layers@1",
+        "bottom_up/1-4-1/layers@4",
+        "bottom_up/1-4-1/layers@1.post",
+    ]
+    assert allocation.accept("0@1 3@4 2@1", prefix) == dict(zip(allocation.names(prefix), (0, 3, 2), strict=True))
+    assert allocation.accept("3@1 3@4 2@1", prefix) is None
+    nested = parse_allocation("1@1 1..2@2 1..4@4 0..2@2 1@1", "hourglass")
+    names = nested.names(f"hourglass/{nested.factors}")
+    assert names[1::2] == ["hourglass/1-2-4-2-1/layers@2", "hourglass/1-2-4-2-1/layers@2.post"]
+    assert nested.accept("1@1 2@2 3@4 0@2 1@1", "p") == {"p/layers@2": 2, "p/layers@4": 3, "p/layers@2.post": 0}
+
+
+@pytest.mark.parametrize(
+    ("variant", "text", "message"),
+    [
+        ("top_down", "1..4@1 1..4@4 1..6@16", "did you mean '1..6@16 1..4@4 1..4@1'?"),
+        ("top_down", "1..2@4 1..3@4 1@1", "did you mean '2..5@4 1@1'?"),
+        ("bottom_up", "1..6@16 1..6@4 1..4@1", "did you mean '0@1 1..6@4 1..6@16 1..4@1'?"),
+        ("hourglass", "1..4@4 0..2@1", "did you mean '0@1 1..4@4 0..2@1'?"),
+        ("hourglass", "1..2@1 1@2 1..4@4 2@1", "did you mean '1..2@1 1@2 1..4@4 0@2 2@1'?"),
+        ("hourglass", "1@1 0..1@2 1@4 0@2 1@1", "admits '1@1 0@2 1@4 0@2 1@1'"),
+        ("vanilla", "1..2@4 1@1", "did you mean '2..3@1'?"),
+        ("top_down", "1@6 1@4 1@1", "1, 4, 6: 6 is no multiple of 4"),
+        ("top_down", "1@4", "add a stage '@1'"),
+        ("top_down", "0..1@4 1@1", "admits '0@4 1@1'"),
+        ("bottom_up", "0..1@1 1@4 0..1@1", "at least one layer must run at factor 1"),
+        ("vanilla", "5..2@1", "did you mean '2..5@1'?"),
+        ("vanilla", "1..99999@1", "at most 1000 layers"),
+        ("vanilla", "1..@1", "'1..@1' is no stage"),
+        ("vanilla", "1@0", "a shortening factor is at least 1"),
+        ("vanilla", " ", "must be a layer allocation such as '1..4@1'"),
+    ],
+)
+def test_what_is_no_legal_range_is_refused_with_what_was_meant(variant: str, text: str, message: str) -> None:
+    with pytest.raises(UserError) as raised:
+        parse_allocation(text, variant)
+    assert message in str(raised.value)
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_the_example_in_the_errors_is_itself_legal(variant: str) -> None:
+    assert parse_allocation(with_ranges(VARIANTS[variant]), variant).combinations >= 1
+
+
+def test_alternatives_point_at_the_wrong_one() -> None:
+    assert len(parse_alternatives(["1@1", "2@1"], "vanilla")) == 2
+    with pytest.raises(UserError) as raised:
+        parse_alternatives(["1@1", "x"], "vanilla")
+    assert raised.value.key == "[1]"
