@@ -50,8 +50,8 @@ class ModelConfig:
         retina_windows: how many units of each scale but the coarsest a token keeps: (64, 16).
         shortening: how an hourglass makes a coarse state from its block: "average", "linear" (its states side by
             side, projected) or "attention" (the mean reads the block).
-        upsampling: how an hourglass brings it back: "repeat", "linear" (a projection for each position) or
-            "attention" (the same, then each position reads all completed coarse states).
+        upsampling: how top_down and hourglass bring coarse states back: "repeat", "linear" (a projection for each
+            position) or "attention" (the same, then each position reads all completed coarse states).
     """
 
     variant: str

@@ -43,7 +43,7 @@ VARIANTS: dict[str, Variant] = {
         model="msarch.models.top_down:TopDown",
         example="2@4 2@1",
         summary="coarse scales first; each finer one is conditioned on the last completed coarse state",
-        options=frozenset({"pool", "combine"}),
+        options=frozenset({"pool", "combine", "upsampling"}),
     ),
     "bottom_up": Variant(
         order=fine_to_coarse_and_back,

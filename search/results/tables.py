@@ -63,7 +63,7 @@ COLUMNS: dict[str, Column] = {
     "retina_factors": Column("string", "", "shortening factors of a retina's keys, finest first"),
     "retina_windows": Column("string", "units", "units of each scale but the coarsest that a token keeps"),
     "shortening": Column("string", "", "how an hourglass makes coarse states"),
-    "upsampling": Column("string", "", "how an hourglass brings them back"),
+    "upsampling": Column("string", "", "how top_down and hourglass bring them back"),
 }
 """The columns of trials.csv and pareto.csv, in their order."""
 

@@ -50,6 +50,9 @@ CONFIGS = [
     small("top_down", "1@12 2@3 1@1", pool="query_only", positions="rotary"),
     small("top_down", "1@4 1@1", embedding_init="fan_in", parametrization="mup", base_width=8),
     small("top_down", "2@4 1@1", pool="query_only"),
+    small("top_down", "1@16 1@4 1@1", upsampling="linear", positions="rotary"),
+    small("top_down", "1@6 1@3 1@1", upsampling="attention", combine="add", positions="alibi"),
+    small("top_down", "1@16 1@4 1@1", upsampling="attention", positions="rotary"),
     small("bottom_up", "1@1 1@4 1@1", pool="conv", aggregation="aligned"),
     small(
         "bottom_up",
