@@ -47,7 +47,8 @@ class ModelConfig:
         aggregation: what a token of bottom_up reads: "all" completed coarse states of all scales, or the "aligned"
             ones, the last of each scale.
         retina_factors: shortening factors of a retina's keys, finest first: (1, 4, 16).
-        retina_windows: how many units of each scale but the coarsest a token keeps: (64, 16).
+        retina_windows: how many units of each scale but the coarsest a token keeps: (64, 16). With a window for the
+            coarsest too, what is older is not read at all: factors (1,) with windows (64,) are a sliding window.
         shortening: how an hourglass makes a coarse state from its block: "average", "linear" (its states side by
             side, projected) or "attention" (the mean reads the block).
         upsampling: how top_down and hourglass bring coarse states back: "repeat", "linear" (a projection for each
@@ -263,9 +264,9 @@ def _check_retina(factors: tuple[int, ...], windows: tuple[int, ...]) -> None:
         check_nested(factors)
     except UserError as error:
         raise error.under("retina_factors") from None
-    if len(windows) != len(factors) - 1 or any(window < 1 for window in windows):
+    if len(factors) - len(windows) not in (0, 1) or any(window < 1 for window in windows):
         raise UserError(
-            f"one window of at least 1 unit for each factor but the coarsest: {len(factors) - 1} for factors "
-            f"{factors}, got {windows}",
+            f"one window of at least 1 unit for each factor, or for each but the coarsest: {len(factors) - 1} or "
+            f"{len(factors)} for factors {factors}, got {windows}",
             key="retina_windows",
         )

@@ -66,6 +66,8 @@ class Meeting(nn.Module, ABC):
         out = self.meet(fine_BND, self.norm(coarse))
         # A stream too short for a single state has nobody to read.
         if self.reading is not None and out.shape[1]:
+            # A projection leaves half precision under autocast, in which no residual stream is kept.
+            out = out.to(self.null.dtype)
             out = self.reading(out, coarse, *self.places(out.shape[1], coarse_BMD.shape[1], out.device))
         return out
 

@@ -61,7 +61,7 @@ COLUMNS: dict[str, Column] = {
     "twin": Column("Int64", "", "of a duplicate, the trial with the same candidate"),
     "error": Column("string", "", "why a trial failed"),
     "retina_factors": Column("string", "", "shortening factors of a retina's keys, finest first"),
-    "retina_windows": Column("string", "units", "units of each scale but the coarsest that a token keeps"),
+    "retina_windows": Column("string", "units", "units of each scale, perhaps but the coarsest, that a token keeps"),
     "shortening": Column("string", "", "how an hourglass makes coarse states"),
     "upsampling": Column("string", "", "how top_down and hourglass bring them back"),
 }

@@ -23,8 +23,8 @@ def cover_mask(length: int, factors: tuple[int, ...], windows: tuple[int, ...]) 
         row, upper = [], t + 1
         for s, factor in enumerate(factors):
             lower = 0
-            if s + 1 < len(factors):
-                coarser = factors[s + 1]
+            if s < len(windows):
+                coarser = factors[min(s + 1, len(factors) - 1)]
                 lower = max(0, upper - windows[s] * factor) // coarser * coarser
             row += [lower <= j * factor < upper for j in range(length // factor)]
             upper = lower

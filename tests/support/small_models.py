@@ -69,6 +69,8 @@ CONFIGS = [
     small("retina", "2@1", positions="rotary", **windows(3, 1)),
     small("retina", "2@1", positions="alibi", **windows(3, 1)),
     small("retina", "2@1", positions="none", **windows(8)),
+    small("retina", "2@1", positions="rotary", retina_factors=(1,), retina_windows=(30,)),
+    small("retina", "2@1", positions="alibi", retina_factors=(1, 4), retina_windows=(8, 6)),
     small(
         "hourglass",
         "1@1 1@4 1@1",

@@ -33,7 +33,7 @@ def configurations(draw: st.DrawFn, variant: str) -> ModelConfig:
         options["base_width"] = draw(st.sampled_from([1, 8, 64]))  # type: ignore[assignment]
     layers, factors = draw(allocations(known))
     if "retina_factors" in known.options:
-        options |= {"retina_factors": factors, "retina_windows": draw(windows(len(factors) - 1))}  # type: ignore[dict-item]
+        options |= {"retina_factors": factors, "retina_windows": draw(windows(len(factors) - draw(st.integers(0, 1))))}  # type: ignore[dict-item]
     context = draw(st.integers(max(factors) + 1, 3 * max(factors) + 5))
     return small(variant, layers, context=context, d_model=heads * d_head, n_heads=heads, vocab_size=13, **options)
 

@@ -28,6 +28,9 @@ SETS = [
     ((1, 3, 6, 12), (4, 2, 1)),
     ((1, 7), (10,)),
     ((1,), ()),
+    ((1,), (30,)),  # a sliding window
+    ((1, 4), (8, 5)),
+    ((1, 3, 6), (4, 2, 3)),
 ]
 LENGTHS = (1, 2, 7, 15, 16, 17, 31, 32, 33, 47, 48, 49, 64, 100, 129, 160)
 
@@ -134,6 +137,14 @@ def test_masks_first_made_in_inference_mode_can_be_trained_with() -> None:
 def test_no_output_of_a_chunk_sees_ahead_and_all_see_the_whole_past() -> None:
     differs = influence(retina((1, 4, 16), (8, 2), 16), 70, range(70))
     assert torch.equal(differs, torch.ones_like(differs).triu())
+
+
+def test_a_window_alone_reads_that_many_tokens_and_no_others() -> None:
+    """Of one layer, since a second one would read what the first has read."""
+    model = randomised_copy(build_model(small("retina", "1@1", retina_factors=(1,), retina_windows=(10,))))
+    differs = influence(model, 48, range(48))
+    ones = torch.ones_like(differs)
+    assert torch.equal(differs, ones.triu() & ones.tril(diagonal=9))
 
 
 def test_cut_parts_join_to_their_ranges() -> None:
