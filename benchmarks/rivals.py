@@ -14,8 +14,6 @@ from typing import Any
 from msarch import ModelConfig, TrainingConfig, profile_training_step
 from msarch.config.variants import VARIANTS
 
-MOST_LAYERS = 40
-
 
 def vanilla(config: ModelConfig, layers: int) -> ModelConfig:
     """A vanilla model that is like `config` in all that both know."""
@@ -32,7 +30,9 @@ def fine_alone(config: ModelConfig) -> ModelConfig:
 def equal_memory(config: ModelConfig, training: TrainingConfig) -> ModelConfig:
     """The vanilla model whose predicted memory is nearest to that of `config`."""
     wanted = memory(config, training)
-    models = [vanilla(config, layers) for layers in range(1, MOST_LAYERS + 1)]
+    models = [vanilla(config, 1)]
+    while memory(models[-1], training) < wanted:
+        models.append(vanilla(config, len(models) + 1))
     return min(models, key=lambda model: abs(memory(model, training) - wanted))
 
 
