@@ -45,7 +45,7 @@ class Candidate:
         if "tokenizer" in corpus:
             corpus["tokenizer"] = _build(TokenizerConfig, corpus["tokenizer"], "corpus.tokenizer")
         return cls(
-            model=_build(ModelConfig, _completed(top["model"], "model"), "model"),
+            model=_build(ModelConfig, completed(top["model"], ABSENT_MEANS["model"]), "model"),
             training=_build(TrainingConfig, top["training"], "training"),
             corpus=_build(CorpusConfig, corpus, "corpus"),
             seed=top.get("seed", 0),
@@ -75,12 +75,11 @@ def _plain(value: Any) -> Any:
     return value
 
 
-def _completed(values: object, part: str) -> object:
-    """A recorded part with what the absence of later fields means; one that is not read keeps its default."""
+def completed(values: Any, absent: Mapping[str, Any]) -> Any:
+    """A part of a record with what the absence of later fields means; a field that is not read keeps its default."""
     if not isinstance(values, dict):
         return values
-    absent = {name: value for name, value in ABSENT_MEANS[part].items() if _is_read(values, name)}
-    return {**absent, **values}
+    return {**{name: value for name, value in absent.items() if _is_read(values, name)}, **values}
 
 
 def _is_read(values: Mapping[str, Any], name: str) -> bool:

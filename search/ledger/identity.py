@@ -4,15 +4,23 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from msarch.config import ModelConfig
+from msarch.config.candidate import ABSENT_MEANS
 from msarch.errors import UserError
 
 if TYPE_CHECKING:
     import optuna
 
 IDENTITY = "identity"
+DEFAULTS = "defaults"
+"""What the space left open and models had when the search began: later defaults are not for it."""
+
+
+_LATER = [item for item in fields(ModelConfig) if item.name in ABSENT_MEANS["model"]]
 
 
 def check_identity(study: optuna.Study, identity: dict[str, Any], folder: Path) -> None:
@@ -24,12 +32,19 @@ def check_identity(study: optuna.Study, identity: dict[str, Any], folder: Path) 
     meant = json.loads(json.dumps(identity))
     recorded = study.user_attrs.get(IDENTITY)
     if recorded is None:
+        # The defaults first: a search that has an identity and none is of a time before they were recorded.
+        study.set_user_attr(DEFAULTS, {item.name: item.default for item in _LATER})
         study.set_user_attr(IDENTITY, meant)
     elif recorded != meant:
         raise UserError(
             f"{folder} holds the search of another space; search into another folder with --out, or put back "
             + changes(recorded, meant)
         )
+
+
+def defaults_of(study: optuna.Study) -> dict[str, Any]:
+    """What models of this search have where the space does not say, of all fields that came after version 0.1."""
+    return {**ABSENT_MEANS["model"], **study.user_attrs.get(DEFAULTS, {})}
 
 
 def changes(before: Any, after: Any, *, at_most: int = 4) -> str:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from msarch.config.candidate import Candidate
 from msarch.errors import UserError
 from search.ledger.folder import open_journal
-from search.ledger.identity import check_identity
+from search.ledger.identity import check_identity, defaults_of
 from search.ledger.studies import Mirror, open_search_study
 from search.propose.pruners import make_pruner
 from search.run.coordinator import Coordinator
@@ -47,6 +48,7 @@ def open_search(
     storage = open_journal(folder)
     study = open_search_study(storage, space.objectives)
     check_identity(study, space.identity(), folder)
+    space = replace(space, defaults=defaults_of(study))
     rungs = space.smallest().training.rungs
     pruner = make_pruner(settings.pruner, seed=settings.seed, rungs=rungs)
     proposer = Proposer(space, study, concurrent, prepare)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from msarch.config import ModelConfig, TrainingConfig
-from msarch.config.candidate import Candidate
+from msarch.config.candidate import Candidate, completed
 from msarch.config.corpus import CorpusConfig
 from msarch.errors import UserError, unknown
 from search.space.objectives import OBJECTIVES
@@ -40,6 +40,7 @@ class Space:
         search: sampler, pruner, trials, seed and so on.
         constraints: conditions that make a candidate infeasible.
         points: known designs that are tried first, as written.
+        defaults: fields of ModelConfig that the search had at other values when it began, and the file leaves open.
     """
 
     name: str
@@ -55,13 +56,14 @@ class Space:
     search: SearchSettings
     constraints: tuple[Constraint, ...] = ()
     points: tuple[dict[str, Any], ...] = ()
+    defaults: Mapping[str, Any] = field(default_factory=dict)
 
     def suggest(self, trial: Suggests) -> Candidate:
         """A candidate, drawn through Optuna's suggest API."""
         names = tuple(self.branches)
         name = trial.suggest_categorical("variant", names) if len(names) > 1 else names[0]
         vocab_size = self.vocabulary.suggest(trial)
-        model = ModelConfig(vocab_size=vocab_size, **self.branches[name].suggest(trial))
+        model = ModelConfig(vocab_size=vocab_size, **completed(self.branches[name].suggest(trial), self.defaults))
         training = {key: named.suggest(trial) for key, named in self.training.items()}
         training["batch_size"] = training["batch_size"] * self.largest_context // model.context
         training["validation_tokens"] = self.validation_tokens
