@@ -23,8 +23,10 @@ $(VENV)/.installed-dev: $(VENV)/.installed
 	$(PIP) --editable '.[dev,benchmarks]'
 	touch $@
 
+# One worker a core, a file's tests together; one thread each, since threads that wait for each other cost more.
+test: export OMP_NUM_THREADS = 1
 test: $(VENV)/.installed-dev
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n logical --dist loadfile
 
 test-faults: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest -m faults

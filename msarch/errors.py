@@ -44,6 +44,10 @@ class UserError(ValueError):
         return UserError(self.message, key=self.key, file=self.file or file, line=self.line or line)
 
 
+class TextWarning(UserWarning):
+    """Something about the text of a corpus that a user should know; one sentence, which begins with the key."""
+
+
 def _rebuild(kind: type[UserError], message: str, key: str, file: str, line: int) -> UserError:
     return kind(message, key=key, file=file, line=line)
 

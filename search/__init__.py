@@ -1,10 +1,6 @@
 """Searches over many models: the space language, the trials, the ledger, the front, the report.
 
-Three lines do what the command line does::
-
-    from search import load_results, run_search
-    run_search("quickstart")
-    load_results("results/quickstart").pareto      # a pandas DataFrame
+The same names are in `msarch` (`msarch.run_search`), which works beside a file `search.py` of your own as well.
 """
 
 from __future__ import annotations

@@ -25,8 +25,8 @@ from msarch import ModelConfig, TrainingConfig, build_model
 from msarch.config import CHOICES, MODEL_CHOICES
 from msarch.config.variants import VARIANTS
 from msarch.errors import UserError
-from msarch.memory.cuda_kernels import allocated_without_model
 from msarch.memory.profile import count_training_step, profile_training_step
+from msarch.training.device import allocated_without_model
 from msarch.training.step import make_optimizer, training_step
 
 LEAST, MEDIAN, LARGEST = 40, 0.02, 0.05

@@ -29,7 +29,7 @@ class Condition:
         batch_size: sequences in a step.
         attention: "unfused" keeps the scores, as in the paper's day; "fused" does not.
         loss: "full" holds all logits, "chunked" does not.
-        checkpointing: "block" computes each block again in the backward pass.
+        checkpointing: "block" computes each layer again in the backward pass.
     """
 
     batch_size: int
@@ -42,7 +42,6 @@ class Condition:
         return TrainingConfig(**asdict(self))
 
 
-PAPERS_DAY = Condition(16, "unfused", "full", "none")
 TODAY = Condition(16, "fused", "chunked", "none")
 
 

@@ -44,7 +44,7 @@ class CorpusConfig:
         config: its configuration, where it has several.
         train, validation, test: glob patterns of files, or names of splits. Validation and test may be
             left out: they are then split off the training documents.
-        column: the column that holds the text, in jsonl, parquet and Hugging Face data sets.
+        column: the column that holds the text, in tables (csv, jsonl, parquet) and Hugging Face data sets.
         tokenizer: how text becomes tokens.
         content: hash of the text itself, once it has been read; a corpus with another content is refused.
     """

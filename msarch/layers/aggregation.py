@@ -21,9 +21,9 @@ from torch import Tensor, nn
 
 from msarch.config import ModelConfig
 from msarch.layers.attention import CrossAttention, CrossProjections, merge_heads, split_heads
-from msarch.layers.block import FeedForward, Recomputable, residual_dropout
 from msarch.layers.positions import last_tokens, null_first, slopes
 from msarch.layers.resampling import CausalUpsample, prepend
+from msarch.layers.transformer_layer import FeedForward, Recomputable, residual_dropout
 
 
 class Aggregation(Recomputable):

@@ -20,7 +20,7 @@ import torch
 from torch import Tensor, nn
 
 from msarch.config import ModelConfig
-from msarch.layers.cross_scale_block import Reading
+from msarch.layers.cross_scale_layer import CrossScaleLayer
 from msarch.layers.positions import last_tokens, null_first
 from msarch.layers.resampling import CausalUpsample, LinearUpsample, prepend
 
@@ -44,7 +44,7 @@ class Meeting(nn.Module, ABC):
         self.norm = nn.LayerNorm(config.d_model)
         self.add_projections(config.d_model)
         self.upsample = CausalUpsample(self.factor) if repeat else LinearUpsample(self.factor)
-        self.reading = Reading(config) if config.upsampling == "attention" else None
+        self.reading = CrossScaleLayer(config) if config.upsampling == "attention" else None
         if self.reading is not None:
             self.drawn_as = f"{self.drawn_as}, attend"
 

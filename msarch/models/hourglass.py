@@ -5,7 +5,7 @@ k = f_(l+1) / f_l:
 
     x^(0)   = LN(E[x]) + P
     x       = Pre_l( x^(l) )
-    x^(l+1) = LN( Short_k(x) ) + P^(l+1);   x' = level l + 1 on it, or the innermost blocks
+    x^(l+1) = LN( Short_k(x) ) + P^(l+1);   x' = level l + 1 on it, or the innermost layers
     x       = x + Up_k( W_l LN(x') )
     out     = Post_l( x );                 logits = LN( out of level 0 ) E^T
 

@@ -33,10 +33,10 @@ from torch import Tensor, nn
 
 from msarch.config import ModelConfig
 from msarch.layers.attention import attend, merge_heads, split_heads, split_qkv
-from msarch.layers.block import Block, Stack
 from msarch.layers.positions import Positions, distance_bias
-from msarch.layers.recomputed_copies import Rebuilt
+from msarch.layers.recomputed_copies import RecomputedCopies
 from msarch.layers.resampling import average_pool
+from msarch.layers.transformer_layer import Stack, TransformerLayer
 from msarch.models.language_model import LanguageModel
 
 CHUNK = 256
@@ -51,7 +51,7 @@ class Chunk:
     mask: Tensor  # (N, M) or (H, N, M), what is added to the score where a query reads a key, -inf elsewhere
 
 
-class Cover:
+class RetinaPattern:
     """Which blocks of which scale stand for the past of a token; one for all layers of a model."""
 
     def __init__(
@@ -172,10 +172,12 @@ class RetinaAttention(nn.Module):
     Keys are turned (rotary positions) after they are pooled, each by its block's last token.
     """
 
-    def __init__(self, d_model: int, cover: Cover, positions: Sequence[Positions], rebuilt: Rebuilt) -> None:
+    def __init__(
+        self, d_model: int, pattern: RetinaPattern, positions: Sequence[Positions], copies: RecomputedCopies
+    ) -> None:
         """`positions` of the scales, coarsest first."""
         super().__init__()
-        self.positions, self.cover, self.rebuilt = tuple(positions), cover, rebuilt
+        self.positions, self.pattern, self.copies = tuple(positions), pattern, copies
         self.n_heads = self.positions[0].n_heads
         self.qkv = nn.Linear(d_model, 3 * d_model)
         self.out = nn.Linear(d_model, d_model)
@@ -183,16 +185,16 @@ class RetinaAttention(nn.Module):
     def forward(self, x_BTD: Tensor) -> Tensor:
         """(B, T, D) -> (B, T, D)."""
         q, k, v = split_qkv(self.qkv(x_BTD), self.positions[-1])
-        chunks = self.cover.chunks(x_BTD.shape[1], q)
+        chunks = self.pattern.chunks(x_BTD.shape[1], q)
         turned = self.positions[-1].turned(split_heads(q, self.n_heads))
-        queries = torch.split(turned, self.cover.chunk, dim=2)
+        queries = torch.split(turned, self.pattern.chunk, dim=2)
         keys = PooledKeys([at.turned(each) for at, each in zip(self.positions, self._pooled(k), strict=True)], chunks)
         values = PooledKeys(self._pooled(v), chunks)
         outputs = []
         for number, (chunk, q_BHNK) in enumerate(zip(chunks, queries, strict=True)):
             k_BHMK, v_BHMK = keys.join(number), values.join(number)
             k_again, v_again = keys.join_again(chunk.blocks), values.join_again(chunk.blocks)
-            with self.rebuilt.replaced((k_BHMK, k_again), (v_BHMK, v_again)):
+            with self.copies.replaced((k_BHMK, k_again), (v_BHMK, v_again)):
                 heads = attend(q_BHNK, k_BHMK, v_BHMK, chunk.mask)
             # Projected before they are joined: attention keeps these very outputs, a joined copy would come on top.
             outputs.append(self.out(merge_heads(heads)))
@@ -209,27 +211,27 @@ class Retina(LanguageModel):
     def __init__(self, config: ModelConfig) -> None:
         super().__init__(config)
         bias_heads = config.n_heads if config.positions == "alibi" else 0
-        self.cover = Cover(config.retina_factors, config.retina_windows, bias_heads=bias_heads)
-        self.rebuilt = Rebuilt()
-        self.add_scale(1, Stack([self._block() for _ in range(config.n_layers)]))
+        self.pattern = RetinaPattern(config.retina_factors, config.retina_windows, bias_heads=bias_heads)
+        self.copies = RecomputedCopies()
+        self.add_scale(1, Stack([self._layer() for _ in range(config.n_layers)]))
 
-    def _block(self) -> Block:
+    def _layer(self) -> TransformerLayer:
         config = self.config
         positions = [self.positions_at(factor) for factor in reversed(config.retina_factors)]
-        attention = RetinaAttention(config.d_model, self.cover, positions, self.rebuilt)
-        return Block(config.d_model, config.d_ff, attention, config.dropout)
+        attention = RetinaAttention(config.d_model, self.pattern, positions, self.copies)
+        return TransformerLayer(config.d_model, config.d_ff, attention, config.dropout)
 
     def features(self, tokens_BT: Tensor) -> Tensor:
         """(B, T) -> (B, T, D)."""
-        with self.rebuilt.hooks():
+        with self.copies.hooks():
             states = self.run_scale(1, self.embed(tokens_BT))
         out: Tensor = self.final_norm(states)
         return out
 
     def attended_pairs(self, length: int) -> int:
         """Every layer attends to the cover of each token's past."""
-        return self.config.n_layers * int(self.cover.keys(np.arange(length)).sum())
+        return self.config.n_layers * int(self.pattern.keys(np.arange(length)).sum())
 
     def cached_states(self, length: int) -> int:
         """The largest cover that any token up to there has, in every layer."""
-        return self.config.n_layers * int(self.cover.keys(np.arange(length)).max())
+        return self.config.n_layers * int(self.pattern.keys(np.arange(length)).max())

@@ -20,7 +20,7 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.overrides import TorchFunctionMode
 
 from msarch.config import ModelConfig
-from msarch.layers.block import Stack
+from msarch.layers.transformer_layer import Stack
 from msarch.models.build import model_class
 
 TOKENS = -1
@@ -79,8 +79,8 @@ class Structure:
 
 
 @runtime_checkable
-class Cover(Protocol):
-    """An attention that does not read all of the past says in a `cover` what it reads instead."""
+class AttentionPattern(Protocol):
+    """An attention that does not read all of the past says in a `pattern` what it reads instead."""
 
     @property
     def factors(self) -> tuple[int, ...]:
@@ -183,9 +183,9 @@ def _tensors(values: object) -> Iterator[Tensor]:
 
 
 def _keys_of_last(stack: Stack, length: int) -> tuple[Keys, ...]:
-    covers = (getattr(module, "cover", None) for module in stack.modules())
-    cover = next((cover for cover in covers if isinstance(cover, Cover)), None)
-    if cover is None:
+    patterns = (getattr(module, "pattern", None) for module in stack.modules())
+    pattern = next((pattern for pattern in patterns if isinstance(pattern, AttentionPattern)), None)
+    if pattern is None:
         return ()
-    last = cover.blocks(range(length - 1, length))
-    return tuple(Keys(factor, blocks) for factor, blocks in zip(reversed(cover.factors), last, strict=True))
+    last = pattern.blocks(range(length - 1, length))
+    return tuple(Keys(factor, blocks) for factor, blocks in zip(reversed(pattern.factors), last, strict=True))

@@ -1,8 +1,8 @@
 """Top-down: the coarsest scale runs first, each finer one is conditioned on its last completed state.
 
     e^(s)   = LN_s( Pool_{f_s}( E[x] ) )                        every scale straight from the tokens
-    c^(S-1) = Blocks( e^(S-1) + P^(S-1) )                       coarsest first
-    c^(s)   = Blocks( Meet(e^(s), c^(s+1)) + P^(s) )            then finer and finer
+    c^(S-1) = Layers( e^(S-1) + P^(S-1) )                       coarsest first
+    c^(s)   = Layers( Meet(e^(s), c^(s+1)) + P^(s) )            then finer and finer
     logits  = LN( c^(0) ) E^T
 
     combine: concat   Meet = W [e ; LN(Up(c))], W = [I 0] at the start

@@ -16,6 +16,7 @@ from typer.exceptions import Abort, TyperException
 from msarch import __version__
 from msarch.errors import UserError
 from msarch.units import parse_bytes, parse_seconds
+from search.cli.text_warnings import text_warnings_to
 
 app = typer.Typer(
     name="msarch",
@@ -183,6 +184,8 @@ def spaces(
             raise UserError("draws one model, of its own file; leave SPACE and --set out", key="--draw")
         draw_model(draw)
     elif space is None:
+        if overrides:
+            raise UserError("changes one space; name it, or leave --set out", key="--set")
         list_spaces()
     else:
         describe(space, overrides or [], sample)
@@ -201,7 +204,8 @@ def _option(name: str, parse: Any, text: str | None) -> int | None:
 def main() -> None:
     """The entry point. Exit status 0, 1 (a reproduction that disagrees), 2 (a mistake) or 130 (Ctrl-C)."""
     try:
-        status = app(standalone_mode=False)
+        with text_warnings_to(lambda line: print(line, file=sys.stderr)):
+            status = app(prog_name="msarch", standalone_mode=False)
     except UserError as error:
         sys.exit(_complain(str(error)))
     except TyperException as error:

@@ -98,7 +98,7 @@ def reproduce_trial(
     console = Console(highlight=False)
     console.print(Text(f"trial {record.number} of {folder}: {_headline(record)}"))
     if dry_run:
-        console.print(Text(yaml.safe_dump(record.candidate.to_dict(), sort_keys=False).rstrip()))
+        console.print(Text(yaml.safe_dump(candidate.to_dict(), sort_keys=False).rstrip()))
         return 0
     device, changed = _environment(results)
     tokens = open_corpus(candidate.corpus)

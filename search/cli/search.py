@@ -11,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from msarch.units import format_bytes, format_count, format_seconds
+from search.cli.text_warnings import text_warnings_to
 from search.ledger.folder import JOURNAL
 from search.results.results import load_results
 from search.show.terminal.front_table import format_front
@@ -42,7 +43,7 @@ def launch_search(
         tokens_per_trial=space.smallest().training.tokens,
         records=earlier,
     )
-    with display:
+    with display, text_warnings_to(display.message):
         run_search(
             source,
             out,

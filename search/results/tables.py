@@ -10,11 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from msarch.atomic_files import written_aside
+from msarch.atomic_files import atomic_write
 from msarch.config.variants import VARIANTS
+from msarch.perplexity import perplexity
 from search.ledger.records import CurvePoint, TrialRecord
 from search.results.front import pareto_front
-from search.results.measures import measure, perplexity
+from search.results.measures import measure
 from search.space.objectives import DEFAULT_OBJECTIVES
 
 if TYPE_CHECKING:
@@ -53,7 +54,8 @@ COLUMNS: dict[str, Column] = {
     "cache_bytes": Column("Int64", "bytes", "state kept for generating one sequence of full context"),
     "parameters": Column("Int64", "", "trained parameters"),
     "parameters_embedding": Column("Int64", "", "of these, in embeddings"),
-    "flops_per_token": Column("Float64", "FLOP/token", "operations of a forward pass"),
+    "flops_per_token": Column("Float64", "FLOP/token", "operations of a training step, forward and backward"),
+    "flops_per_token_forward": Column("Float64", "FLOP/token", "operations of its forward pass alone"),
     "step_seconds": Column("Float64", "s", "mean time of a training step"),
     "seconds": Column("Float64", "s", "training time; 0 where nothing was trained"),
     "seed": Column("Int64", "", "seed of the weights and of the data order"),
@@ -118,15 +120,15 @@ def curves_frame(records: Iterable[TrialRecord]) -> pd.DataFrame:
 
 
 def write_tables(folder: Path, records: Sequence[TrialRecord], objectives: Sequence[str] = DEFAULT_OBJECTIVES) -> None:
-    """Writes trials.csv, curves.csv and pareto.csv into `folder`, each aside and then renamed."""
+    """Writes trials.csv, curves.csv and pareto.csv into `folder`, each whole or not at all."""
     frames = {
         "trials.csv": trials_frame(records),
         "curves.csv": curves_frame(records),
         "pareto.csv": pareto_frame(records, objectives),
     }
     for name, frame in frames.items():
-        with written_aside(Path(folder) / name) as aside:
-            frame.to_csv(aside, index=False, lineterminator="\n")
+        with atomic_write(Path(folder) / name) as temporary:
+            frame.to_csv(temporary, index=False, lineterminator="\n")
 
 
 def read_trials(path: Path) -> pd.DataFrame:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from msarch.atomic_files import written_aside
+from msarch.atomic_files import atomic_write
 from msarch.config.candidate import Candidate
 from msarch.units import format_bytes
 from search.ledger.folder import (
@@ -202,7 +202,7 @@ class Coordinator:
 
     def _start(self, number: int, candidate: Candidate, profile: dict[str, Any]) -> Job:
         self._in_vain = 0
-        with written_aside(trial_folder(self._folder, number) / "config.yaml") as path:
+        with atomic_write(trial_folder(self._folder, number) / "config.yaml") as path:
             path.write_text(yaml.safe_dump(candidate.portable().to_dict(), sort_keys=False), encoding="utf-8")
         self._watcher.started(number, candidate, profile)
         return Job(number, candidate)

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from msarch.atomic_files import written_aside
+from msarch.atomic_files import atomic_write
 from msarch.config.candidate import Candidate
 from search.ledger.records import CurvePoint, TrialRecord
 from search.run.environment import describe_environment, write_environment
@@ -39,9 +39,9 @@ class Outputs:
 
     def write_origin(self, tokens: TokenSet) -> None:
         """What the search starts from: space.yaml, tokenizer.json, environment.json."""
-        with written_aside(self._folder / "space.yaml") as path:
+        with atomic_write(self._folder / "space.yaml") as path:
             path.write_text(self._space.to_yaml(), encoding="utf-8")
-        with written_aside(self._folder / "tokenizer.json") as path:
+        with atomic_write(self._folder / "tokenizer.json") as path:
             shutil.copyfile(tokens.folder / "tokenizer.json", path)
         write_environment(self._folder, describe_environment(tokens))
 

@@ -167,12 +167,12 @@ def _median_candidate(admitted: list[tuple[Candidate, dict[str, Any]]]) -> Candi
 def _machine(concurrent: int | None) -> tuple[str, str, int]:
     import torch
 
-    from search.run.run_search import cores
+    from msarch.machine import usable_cores
 
     gpus = torch.cuda.device_count()
     if gpus:
         return "cuda", torch.cuda.get_device_name(0), concurrent or gpus
-    return "cpu", "one thread", min(concurrent or cores(), cores())
+    return "cpu", "one thread", min(concurrent or usable_cores(), usable_cores())
 
 
 def _nothing_admitted(space: Space, drawn: list[tuple[Candidate, dict[str, Any]]], counts: Counter[str]) -> str:

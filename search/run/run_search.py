@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Literal
 
 from msarch.errors import UserError
+from msarch.machine import usable_cores
 from search.ledger.folder import JOURNAL, locked
 from search.propose.pruners import pruner_warning
 from search.run.coordinator import Coordinator
@@ -128,7 +129,7 @@ def _search(
             from search.run.ray.executor import execute
 
             control = Control(deadline=deadline)
-            cpus = max(concurrent or 0, cores())
+            cpus = max(concurrent or 0, usable_cores())
             with ray_session(folder, address=address, cpus=cpus) as scratch:
                 execute(coordinator, control, folder=folder, base=base, scratch=scratch, concurrent=concurrent)
             if control.interrupted:
@@ -142,11 +143,6 @@ def _search(
 def _is_left(coordinator: Coordinator) -> bool:
     """Whether trials are still to be started or to be ended."""
     return not coordinator.ended or any(record.state == "running" for record in coordinator.records())
-
-
-def cores() -> int:
-    """Cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def resume_command(source: str, folder: Path, overrides: Sequence[str], trials: int | None) -> str:

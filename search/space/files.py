@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import os
-from importlib import resources
 from pathlib import Path
 
 from msarch.errors import UserError, unknown
 
 LARGEST_FILE = 2**20
 
+INSTALLED = Path(__file__).parent / "shipped"
+CHECKOUT = Path(__file__).parents[2] / "spaces"
+
 
 def shipped_spaces() -> dict[str, str]:
-    """The text of each space that ships, by name."""
-    found = sorted(resources.files("spaces").iterdir(), key=lambda item: item.name)
-    return {item.name.removesuffix(".yaml"): item.read_text("utf-8") for item in found if item.name.endswith(".yaml")}
+    """The text of each space that ships, by name, in alphabetical order."""
+    # A wheel holds spaces/ as search/space/shipped (pyproject.toml). An editable install reads the checkout's own.
+    folder = INSTALLED if INSTALLED.is_dir() else CHECKOUT
+    found = {path.stem: path.read_text("utf-8") for path in sorted(folder.glob("*.yaml"))}
+    assert found, f"no search spaces in {folder}: the installation is incomplete"
+    return found
 
 
 def find_space(source: str | Path) -> tuple[str, str]:

@@ -107,7 +107,8 @@ def _init(address: str | None, cpus: int, scratch: Path) -> None:
             log_to_driver=False,
             configure_logging=False,
             logging_level=logging.ERROR,
-            runtime_env={"env_vars": WORKER},
+            # Ray puts the current directory first on the path of its processes, with any search.py that lies there.
+            runtime_env={"env_vars": WORKER, "worker_process_setup_hook": "msarch.search_package.load_search"},
             **({} if address else options),
         )
     except (ConnectionError, RuntimeError, ValueError) as error:

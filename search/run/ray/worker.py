@@ -20,7 +20,7 @@ from typing import Any
 import torch
 from filelock import FileLock
 
-from msarch.atomic_files import written_aside
+from msarch.atomic_files import atomic_write
 from msarch.config.candidate import Candidate
 from msarch.config.corpus import CorpusConfig
 from msarch.data.token_set import TokenSet, prepare_tokens
@@ -146,7 +146,7 @@ class TrialWorker:
         return [{key: value for key, value in point.items() if key != "step"} for point in points]
 
     def _write_metrics(self, curve: list[Validation]) -> None:
-        with written_aside(self._folder / "metrics.csv") as path, path.open("w", newline="") as file:
+        with atomic_write(self._folder / "metrics.csv") as path, path.open("w", newline="") as file:
             writer = csv.DictWriter(file, fieldnames=list(asdict(curve[0])))
             writer.writeheader()
             writer.writerows(map(asdict, curve))

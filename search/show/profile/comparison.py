@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from msarch.config.candidate import Candidate
-from msarch.memory.memory_profile import KINDS, MemoryProfile
+from msarch.memory.memory_profile import MEMORY_KINDS, MemoryProfile
 from msarch.units import format_bytes, format_count
 from search.show.profile.words import KIND_WORDS
 
@@ -57,7 +57,7 @@ def compared(one: Explained, other: Explained) -> list[Compared]:
         assert callable(of)
         return Compared(name, of(*one), of(*other), size)
 
-    kinds = [both(KIND_WORDS[kind], lambda c, p, i, kind=kind: getattr(p, kind)) for kind in KINDS]
+    kinds = [both(KIND_WORDS[kind], lambda c, p, i, kind=kind: getattr(p, kind)) for kind in MEMORY_KINDS]
     return [
         both("peak", lambda c, p, i: p.peak_bytes),
         *kinds,
@@ -65,9 +65,15 @@ def compared(one: Explained, other: Explained) -> list[Compared]:
         both("cache at full context", lambda c, p, i: i.cache_bytes),
         both("cache on average", lambda c, p, i: i.cache_bytes_mean),
         both("parameters, number", lambda c, p, i: p.parameter_count, size=False),
-        both("FLOP a token", lambda c, p, i: p.flops / (c.training.batch_size * c.model.context), size=False),
+        both("FLOP a token", lambda c, p, i: p.flops / _tokens(c), size=False),
+        both("FLOP a token, forward", lambda c, p, i: p.flops_forward / _tokens(c), size=False),
         both("pairs a sequence", lambda c, p, i: p.attended_pairs, size=False),
     ]
+
+
+def _tokens(candidate: Candidate) -> int:
+    """Tokens of a training step."""
+    return candidate.training.batch_size * candidate.model.context
 
 
 def comparison_view(names: tuple[str, str], figures: Sequence[Compared]) -> Table:

@@ -11,7 +11,7 @@ from pathlib import Path
 import jinja2
 from markupsafe import Markup
 
-from msarch.atomic_files import written_aside
+from msarch.atomic_files import atomic_write
 from msarch.memory.fit import Fit
 from msarch.memory.profile import profile_timeline
 from msarch.units import format_bytes
@@ -86,7 +86,7 @@ _TIMELINE_CAPTION = (
     "what each kind takes; click a kind to hide it. Of the equal chunks of a chunked loss the first ones are drawn."
 )
 _LAYERS_CAPTION = (
-    "What is alive at the peak, in the order of computation. A block's parameters, gradients and optimizer state "
+    "What is alive at the peak, in the order of computation. A layer's parameters, gradients and optimizer state "
     "stand with what it keeps for the backward pass. The readout shares the embedding's weights, which stand there."
 )
 
@@ -105,7 +105,7 @@ def write_profile_page(
     fits: Sequence[Fit],
     limit: int | None,
 ) -> None:
-    """Writes the page to `path`, aside and then renamed; `other` and its `figures`, `fits` and their `limit` if any."""
+    """Writes the page to `path`, whole or not at all; `other` and its `figures`, `fits` and their `limit` if any."""
     candidate, profile, _ = explained
     timeline = timeline_figure(profile_timeline(candidate.model, candidate.training))
     text = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined).from_string(_PAGE).render(
@@ -121,8 +121,8 @@ def write_profile_page(
         ],
         tables=_tables(subject, explained, other, figures, fits, limit),
     )  # fmt: skip
-    with written_aside(path) as aside:
-        aside.write_text(text, encoding="utf-8")
+    with atomic_write(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
 
 
 def _cards(explained: Explained) -> list[tuple[str, str, str]]:

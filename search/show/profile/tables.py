@@ -13,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from msarch.config.candidate import Candidate
-from msarch.memory.memory_profile import KINDS, MemoryProfile
+from msarch.memory.memory_profile import MEMORY_KINDS, MemoryProfile
 from msarch.units import format_bytes
 from search.results.conditions import describe_conditions
 from search.show.profile.words import (
@@ -93,7 +93,7 @@ def _layers(profile: MemoryProfile) -> Table:
 
 
 def layer_cells(profile: MemoryProfile) -> list[list[str]]:
-    """A line for each layer, or for equal blocks in a row: name, groups, bytes, share."""
+    """A line for each layer, or for equal layers in a row: name, groups, bytes, share."""
     rows = []
     for row in layer_rows(profile):
         figures = [format_bytes(size) if size else "" for size in row.groups]
@@ -109,7 +109,7 @@ def _table(title: str, width: int = 20) -> Table:
 
 
 def layer_rows(profile: MemoryProfile) -> list[LayerRow]:
-    """The layers in the order of computation; equal blocks in a row stand on one line."""
+    """The layers in the order of computation; equal layers in a row stand on one line."""
     return [_merged(names, groups) for names, groups in _runs(_groups(profile))]
 
 
@@ -118,13 +118,13 @@ def _groups(profile: MemoryProfile) -> dict[str, tuple[int, ...]]:
     for layer in profile.by_layer:
         sizes = {part.kind: part.size for part in profile.parts if part.layer == layer}
         groups[layer] = tuple(sum(sizes.get(kind, 0) for kind in group) for group in LAYER_GROUPS)
-    assert {kind for group in LAYER_GROUPS for kind in group} == set(KINDS)
+    assert {kind for group in LAYER_GROUPS for kind in group} == set(MEMORY_KINDS)
     return groups
 
 
 def _runs(groups: dict[str, tuple[int, ...]]) -> Iterator[tuple[list[str], tuple[int, ...]]]:
     def key(layer: str) -> tuple[str, tuple[int, ...]]:
-        return (layer.rpartition("@")[2] if layer.startswith("block ") else layer, groups[layer])
+        return (layer.rpartition("@")[2] if layer.startswith("layer ") else layer, groups[layer])
 
     for _, layers in groupby(groups, key):
         names = list(layers)
@@ -135,4 +135,4 @@ def _merged(names: Sequence[str], groups: tuple[int, ...]) -> LayerRow:
     if len(names) == 1:
         return LayerRow(names[0], groups, 1)
     first, last = (name.split()[1] for name in (names[0], names[-1]))
-    return LayerRow(f"blocks {first}-{last} {names[0].split()[2]}", groups, len(names))
+    return LayerRow(f"layers {first}-{last} {names[0].split()[2]}", groups, len(names))

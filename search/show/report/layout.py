@@ -8,9 +8,9 @@ from html import escape
 from typing import Any
 
 from msarch.config.variants import VARIANTS
+from msarch.perplexity import perplexity
 from msarch.units import format_count
 from search.ledger.records import TrialRecord
-from search.results.measures import perplexity
 from search.show.palette import INK, MUTED, RULE, log_ticks
 from search.show.terminal.front_table import format_figure
 from search.space.objectives import OBJECTIVES

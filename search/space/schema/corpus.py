@@ -73,7 +73,8 @@ class CorpusSpec(Spec):
         "The embedded corpus.", kind=PYTHON_DOCS, example="source: python-docs", default="", shown="python-docs"
     )
     train: leaf(parse_patterns) = key(  # type: ignore[valid-type]
-        "Training text: file patterns (text, jsonl, parquet), or the split of a Hugging Face data set.",
+        "Training text: file patterns (text, csv, jsonl, parquet; see [text](text.md)), or the split of a Hugging Face "
+        "data set.",
         kind="pattern or list of patterns", example='train: "books/train/*.txt"', default=(), shown="none",
     )  # fmt: skip
     validation: leaf(parse_patterns) = key(  # type: ignore[valid-type]
@@ -86,7 +87,7 @@ class CorpusSpec(Spec):
         kind="pattern or list of patterns", example='test: "books/test/*.txt"', default=(), shown="none",
     )  # fmt: skip
     column: leaf(text) = key(  # type: ignore[valid-type]
-        "The column that holds the text, in jsonl, parquet and Hugging Face data sets.",
+        "The column that holds the text, in tables (csv, jsonl, parquet) and Hugging Face data sets.",
         kind="word", example="column: text", default="text", shown="text",
     )  # fmt: skip
     huggingface: leaf(text) = key(  # type: ignore[valid-type]

@@ -36,7 +36,7 @@ search: {sampler: tpe, pruner: pareto, trials: 24, seed: 0}
 ```
 
 `msarch spaces` lists the spaces that ship, `msarch spaces SPACE` describes one, and
-`msarch search SPACE --set training.tokens=1M` changes a key for one search.
+`msarch search SPACE --set training.tokens=1M` changes a key for one search; `--set corpus.validation=` leaves one out.
 
 ## Values
 | written | means |

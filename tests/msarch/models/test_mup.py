@@ -12,7 +12,7 @@ from support.small_models import small
 from torch import Tensor
 
 from msarch import ModelConfig, TrainingConfig, UserError, build_model
-from msarch.layers.block import Block
+from msarch.layers.transformer_layer import TransformerLayer
 from msarch.models.language_model import LanguageModel
 from msarch.training.step import make_optimizer, set_learning_rate, training_step
 
@@ -33,7 +33,7 @@ def wide(variant: str, width: int, parametrization: str) -> ModelConfig:
 
 
 def coordinates(config: ModelConfig, steps: int = 4) -> dict[str, float]:
-    """Mean size of a coordinate of each block's output and of the logits after some steps at a large rate."""
+    """Mean size of a coordinate of each layer's output and of the logits after some steps at a large rate."""
     torch.manual_seed(0)
     training = TrainingConfig(batch_size=8, learning_rate=2e-2, weight_decay=0.0)
     model = build_model(config)
@@ -42,7 +42,7 @@ def coordinates(config: ModelConfig, steps: int = 4) -> dict[str, float]:
     for _ in range(steps):
         training_step(model, optimizer, tokens[:, :-1], tokens[:, 1:], training)
     sizes: dict[str, float] = {}
-    handles = [module.register_forward_hook(noting(sizes, name)) for name, module in blocks(model)]
+    handles = [module.register_forward_hook(noting(sizes, name)) for name, module in layers(model)]
     with torch.no_grad():
         sizes["logits"] = model(tokens[:, :-1]).abs().mean().item()
     for handle in handles:
@@ -50,8 +50,8 @@ def coordinates(config: ModelConfig, steps: int = 4) -> dict[str, float]:
     return sizes
 
 
-def blocks(model: LanguageModel) -> Iterator[tuple[str, torch.nn.Module]]:
-    return ((name, module) for name, module in model.named_modules() if isinstance(module, Block))
+def layers(model: LanguageModel) -> Iterator[tuple[str, torch.nn.Module]]:
+    return ((name, module) for name, module in model.named_modules() if isinstance(module, TransformerLayer))
 
 
 def noting(sizes: dict[str, float], name: str):  # type: ignore[no-untyped-def]

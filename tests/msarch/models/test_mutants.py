@@ -21,7 +21,7 @@ from msarch.models.bottom_up import BottomUp
 from msarch.models.causality import CausalityError, check_causality, influence, randomised_copy
 from msarch.models.hourglass import Hourglass
 from msarch.models.language_model import LanguageModel
-from msarch.models.retina import Chunk, Cover, Retina
+from msarch.models.retina import Chunk, Retina, RetinaPattern
 from msarch.models.top_down import TopDown
 
 
@@ -105,7 +105,7 @@ class GreedyPool(QueryOnlyPool):
         return read
 
 
-class LeakyCover(Cover):
+class LeakyPattern(RetinaPattern):
     """Reads the running block of the coarsest scale besides its legal keys."""
 
     length = 0
@@ -124,14 +124,14 @@ class LeakyCover(Cover):
         return mask
 
 
-class LateCover(Cover):
+class LatePattern(RetinaPattern):
     """Reads what the query before it should read."""
 
     def bounds(self, tokens: NDArray[np.int64]) -> list[NDArray[np.int64]]:
         return super().bounds(np.maximum(tokens - 1, 0))
 
 
-class ShortCover(Cover):
+class ShortPattern(RetinaPattern):
     """Its chunks leave out the oldest fine key that their first query reads."""
 
     def blocks(self, queries: range) -> list[range]:
@@ -139,10 +139,10 @@ class ShortCover(Cover):
         return [*coarser, finest[1:]]
 
 
-def mutate_retina(model: LanguageModel, mutant: type[Cover], chunk: int) -> LanguageModel:
+def mutate_retina(model: LanguageModel, mutant: type[RetinaPattern], chunk: int) -> LanguageModel:
     assert isinstance(model, Retina)
-    model.cover.chunk = chunk
-    model.cover.__class__ = mutant
+    model.pattern.chunk = chunk
+    model.pattern.__class__ = mutant
     return model
 
 
@@ -258,18 +258,18 @@ def test_pooled_queries_that_read_the_block_after_theirs_are_caught(variant: str
 
 @pytest.mark.parametrize("chunk", [16, 256])
 def test_a_retina_that_reads_the_running_block_is_caught(chunk: int) -> None:
-    check_causality(mutate_retina(build_model(RETINA), Cover, chunk))
+    check_causality(mutate_retina(build_model(RETINA), RetinaPattern, chunk))
     with pytest.raises(CausalityError, match="sees ahead"):
-        check_causality(mutate_retina(build_model(RETINA), LeakyCover, chunk))
+        check_causality(mutate_retina(build_model(RETINA), LeakyPattern, chunk))
 
 
-def covers_the_past_exactly(cover: Cover, length: int) -> bool:
+def covers_the_past_exactly(pattern: RetinaPattern, length: int) -> bool:
     """Do the keys of each query, as the chunks have them, stand for the tokens 0..t, each of them once?"""
     covered = torch.zeros(length, length)
-    for chunk in cover.chunks(length, torch.empty(0)):
+    for chunk in pattern.chunks(length, torch.empty(0)):
         tokens_of_key = [
             torch.eye(length // factor)[scale.start : scale.stop].repeat_interleave(factor, dim=1)
-            for factor, scale in zip(reversed(cover.factors), chunk.blocks, strict=True)
+            for factor, scale in zip(reversed(pattern.factors), chunk.blocks, strict=True)
         ]
         covered[chunk.queries.start : chunk.queries.stop] = (chunk.mask == 0).float() @ torch.cat(tokens_of_key)
     return torch.equal(covered, torch.ones(length, length).tril())
@@ -280,12 +280,12 @@ def covers_the_past_exactly(cover: Cover, length: int) -> bool:
 def test_the_keys_of_a_retina_stand_for_every_past_token_once(
     factors: tuple[int, ...], sizes: tuple[int, ...], chunk: int
 ) -> None:
-    assert covers_the_past_exactly(Cover(factors, sizes, chunk), 20 * factors[-1])
+    assert covers_the_past_exactly(RetinaPattern(factors, sizes, chunk), 20 * factors[-1])
 
 
-@pytest.mark.parametrize("mutant", [LeakyCover, LateCover, ShortCover])
+@pytest.mark.parametrize("mutant", [LeakyPattern, LatePattern, ShortPattern])
 @pytest.mark.parametrize("chunk", [16, 256])
-def test_a_retina_with_other_keys_than_its_past_is_caught(mutant: type[Cover], chunk: int) -> None:
+def test_a_retina_with_other_keys_than_its_past_is_caught(mutant: type[RetinaPattern], chunk: int) -> None:
     assert not covers_the_past_exactly(mutant((1, 4, 16), (8, 2), chunk), 320)
 
 

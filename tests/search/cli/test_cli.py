@@ -157,6 +157,7 @@ MISTAKES = [
     (("spaces", "nothing"), "unknown space"),
     (("spaces", "--draw", "missing.yaml"), "missing.yaml: cannot be read"),
     (("spaces", "--draw", "space.yaml"), "space.yaml:7: model.variant: is that of a search space"),
+    (("spaces", "--set", "search.trials=8"), "--set: changes one space; name it"),
     (("spaces", "quickstart", "--draw", "space.yaml"), "leave SPACE and --set out"),
 ]
 

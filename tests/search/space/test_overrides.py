@@ -29,6 +29,13 @@ def test_ones_own_text_takes_the_place_of_the_corpus() -> None:
     assert corpus.tokenizer.kind == "bytes" and corpus.source == "python-docs"
 
 
+def test_an_empty_value_leaves_a_key_out() -> None:
+    assert load_space("novels").corpus.validation
+    assert load_space("novels", ["corpus.validation= "]).corpus.validation == ()
+    again = load_space("novels", ["corpus.validation=", "corpus.validation=v.txt"])
+    assert again.corpus.validation == ("v.txt",)
+
+
 def test_a_word_gives_way_to_a_mapping() -> None:
     space = load_space("quickstart", ["corpus.tokenizer=bytes", "corpus.tokenizer.bpe=300"])
     assert space.corpus.tokenizer.vocab_size == 300
@@ -45,7 +52,9 @@ def test_a_word_gives_way_to_a_mapping() -> None:
         ("a..b=3", "--set: must be KEY=VALUE"),
         ("training.tokens=[1", "--set training.tokens: is no YAML"),
         ("model.variant.top_down.layers[7]=1@1", "--set model.variant.top_down.layers[7]: there is 2 items"),
-        ("training=", "--set training: must be a mapping"),
+        ("training=null", "--set training: must be a mapping"),
+        ("corpus.validaton=", "--set corpus.validaton: the space does not set this key"),
+        ("model.variant.top_down.layers[0]=", "--set model.variant.top_down.layers[0]: the space does not set"),
     ],
 )
 def test_a_mistake_names_the_override_and_not_the_file(override: str, message: str) -> None:
