@@ -29,15 +29,22 @@ from msarch.units import format_bytes
 CLOSE = 0.02
 """Nats from the best of its variant within which an option is trained with further seeds."""
 
-WINDOWS: dict[str, dict[str, Any]] = {
-    "1 4 16 over 64 16": {"retina_factors": (1, 4, 16), "retina_windows": (64, 16)},
-    "1 4 16 over 32 8": {"retina_factors": (1, 4, 16), "retina_windows": (32, 8)},
-    "1 4 16 over 16 4": {"retina_factors": (1, 4, 16), "retina_windows": (16, 4)},
-    "1 4 over 64": {"retina_factors": (1, 4), "retina_windows": (64,)},
-    "1 16 over 64": {"retina_factors": (1, 16), "retina_windows": (64,)},
-    "1 over 64, a sliding window": {"retina_factors": (1,), "retina_windows": (64,)},
-    "1 over 128, a sliding window": {"retina_factors": (1,), "retina_windows": (128,)},
-}
+WINDOWS: tuple[tuple[tuple[int, ...], tuple[int, ...]], ...] = (
+    ((1, 4, 16), (64, 16)),
+    ((1, 4, 16), (32, 8)),
+    ((1, 4, 16), (16, 4)),
+    ((1, 4, 16), (8, 4)),
+    ((1, 4, 16), (8, 2)),
+    ((1, 2, 4, 8, 16), (16, 4, 4, 4)),
+    ((1, 4), (64,)),
+    ((1, 4), (16,)),
+    ((1, 16), (64,)),
+    ((1, 16), (16,)),
+    ((1,), (128,)),
+    ((1,), (64,)),
+    ((1,), (16,)),
+)
+"""Factors and windows of a retina; a window for each factor, as in the last three, makes a sliding window."""
 
 
 @dataclass(frozen=True)
@@ -115,8 +122,11 @@ def choices(tokenizer: Tokenizer, training: TrainingConfig) -> list[Choice]:
                 Choice(default.variant, f"{option} {value}", replace(default, **{option: value}))  # type: ignore[arg-type]
                 for value in values
             ]
-    retina = [ModelConfig(variant="retina", layers="4@1", **common, **each) for each in WINDOWS.values()]
-    return out + [Choice("retina", name, model) for name, model in zip(WINDOWS, retina, strict=True)]
+    for factors, windows in WINDOWS:
+        model = ModelConfig(variant="retina", layers="4@1", retina_factors=factors, retina_windows=windows, **common)
+        alone = ", a sliding window" if len(windows) == len(factors) else ""
+        out.append(Choice("retina", f"{' '.join(map(str, factors))} over {' '.join(map(str, windows))}{alone}", model))
+    return out
 
 
 def final(ledger: Ledger, run: Run) -> float | None:
