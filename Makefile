@@ -41,6 +41,7 @@ check: $(VENV)/.installed-dev
 
 docs: $(VENV)/.installed-dev
 	$(BIN)/python -m search.space.schema.docs > docs/space.md
+	$(BIN)/python -m search.results.column_docs docs/python.md
 	$(BIN)/python -m search.show.drawing.files docs/architectures
 
 clean:

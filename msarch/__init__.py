@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     from msarch.models.build import build_model
     from search.results.results import Results, load_results
     from search.run.run_search import run_search
-    from search.space.space import Space, load_space
+    from search.space.load import load_space
+    from search.space.space import Space
 
 __version__ = "0.1.0"
 __all__ = [
@@ -48,7 +49,7 @@ _LAZY = {
     "Space": "search.space.space",
     "build_model": "msarch.models.build",
     "load_results": "search.results.results",
-    "load_space": "search.space.space",
+    "load_space": "search.space.load",
     "profile_training_step": "msarch.memory.profile",
     "run_search": "search.run.run_search",
 }

@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from search.results.results import Results as Results
     from search.results.results import load_results as load_results
     from search.run.run_search import run_search as run_search
+    from search.space.load import load_space as load_space
     from search.space.space import Space as Space
-    from search.space.space import load_space as load_space
 
 __all__ = ["Results", "Space", "load_results", "load_space", "run_search"]
 
@@ -21,7 +21,7 @@ _LAZY = {
     "Results": "search.results.results",
     "Space": "search.space.space",
     "load_results": "search.results.results",
-    "load_space": "search.space.space",
+    "load_space": "search.space.load",
     "run_search": "search.run.run_search",
 }
 

@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Literal
 
 from msarch import ModelConfig, TrainingConfig, profile_training_step
-from search.space.space import Space, load_space
+from search.space.load import load_space
+from search.space.space import Space
 
 SPACE = "paper-bookcorpus"
 BASELINE = ("vanilla", "14@1")
@@ -93,6 +94,7 @@ class Profiles:
 def conditions() -> list[Condition]:
     """All of them, those of the paper's day first."""
     ways = itertools.product(BATCHES, ("unfused", "fused"), ("full", "chunked"), ("none", "block"))
+    # `product` forgets that these words are literals.
     return [Condition(batch, *way) for batch, *way in ways]  # type: ignore[arg-type]
 
 

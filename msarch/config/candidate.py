@@ -5,12 +5,15 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Collection, Mapping
-from dataclasses import MISSING, asdict, dataclass, field, fields, replace
-from typing import Any
+from dataclasses import MISSING, Field, asdict, dataclass, field, fields, replace
+from typing import Any, TypeVar
 
 from msarch.config import NEEDS, ModelConfig, TrainingConfig
+from msarch.config.checks import check_types, check_whole
 from msarch.config.corpus import CorpusConfig, TokenizerConfig
-from msarch.errors import UserError, unknown
+from msarch.errors import UserError, quoted, unknown
+
+Config = TypeVar("Config", ModelConfig, TrainingConfig, CorpusConfig, TokenizerConfig)
 
 ABSENT_MEANS: dict[str, dict[str, Any]] = {"model": {"embedding_init": "gpt2", "rotary_pairs": "halves"}}
 """What a record means that lacks a field: how all models were before the field was there.
@@ -28,6 +31,10 @@ class Candidate:
     training: TrainingConfig
     corpus: CorpusConfig = field(default_factory=CorpusConfig)
     seed: int = 0
+
+    def __post_init__(self) -> None:
+        check_types(self)
+        check_whole(self, "seed", low=0)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON and YAML values; `from_dict` is its inverse."""
@@ -87,24 +94,19 @@ def _is_read(values: Mapping[str, Any], name: str) -> bool:
     return values.get(other) == value
 
 
-def _build(kind: Any, values: object, key: str) -> Any:
-    known = {item.name: item for item in fields(kind)}
+def _build(config: type[Config], values: object, key: str) -> Config:
+    known = {item.name: item for item in fields(config)}
     given = _mapping(values, set(known), key=key)
-    arguments = {name: tuple(item) if isinstance(item, list) else item for name, item in given.items()}
+    missing = [name for name in known if name not in given and _is_required(known[name])]
+    if missing:
+        raise UserError(f"{', '.join(missing)} missing", key=key)
     try:
-        return kind(**arguments)
+        return config(**given)
     except UserError as error:
         raise error.under(key) from None
-    except TypeError:
-        needed = [name for name in known if name not in given and _is_required(known[name])]
-        raise (
-            UserError(f"{', '.join(needed)} missing", key=key)
-            if needed
-            else UserError(f"{values!r} does not fit", key=key)
-        ) from None
 
 
-def _is_required(item: Any) -> bool:
+def _is_required(item: Field[Any]) -> bool:
     return item.default is MISSING and item.default_factory is MISSING
 
 
@@ -112,7 +114,7 @@ def _mapping(
     values: object, legal: Collection[str], *, key: str = "", required: Collection[str] = ()
 ) -> dict[str, Any]:
     if not isinstance(values, dict):
-        raise UserError(f"must be a mapping with {', '.join(sorted(legal))}, got {values!r}", key=key)
+        raise UserError(f"must be a mapping with {', '.join(sorted(legal))}, got {quoted(values)}", key=key)
     for name in values:
         if name not in legal:
             raise UserError(unknown("key", name, legal), key=f"{key}.{name}" if key else str(name))

@@ -74,3 +74,9 @@ def variant_named(name: object) -> Variant:
     if not isinstance(name, str) or name not in VARIANTS:
         raise UserError(unknown("variant", name, VARIANTS), key="variant")
     return VARIANTS[name]
+
+
+def options_without_effect(variant: str) -> frozenset[str]:
+    """The fields of `ModelConfig` that other variants read and this one does not."""
+    every = frozenset[str]().union(*(known.options for known in VARIANTS.values()))
+    return every - VARIANTS[variant].options

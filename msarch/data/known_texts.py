@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from msarch.data.cache_folder import cache_base, write_to_cache
+from msarch.data.cache_folder import cache_base, write_cached
 from msarch.data.survey import SplitSize, Survey
 from msarch.errors import UserError
 
@@ -70,7 +70,7 @@ def remember(states: FileStates, found: Survey) -> None:
     if not states.key or FileStates.of(states.files, column=states.column).key != states.key:
         return
     with contextlib.suppress(UserError):  # a shared cache may be read-only: the text is read again next time
-        write_to_cache(_place(states), json.dumps(asdict(found)).encode())
+        write_cached(_place(states), json.dumps(asdict(found)).encode())
 
 
 def _place(states: FileStates) -> Path:

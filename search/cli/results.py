@@ -9,15 +9,15 @@ from pathlib import Path
 
 import yaml
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 from msarch.errors import UserError, unknown
 from search.ledger.records import TrialRecord
 from search.results.conditions import Conditions
-from search.results.front import within
+from search.results.front import check_any_within, within
 from search.results.reproduce import Reproduction, compare, differences, open_corpus, train_again, with_corpus
 from search.results.results import Results, load_results
+from search.show.terminal.fitted_table import FittedColumn, FittedTable
 from search.show.terminal.front_table import FORMATS, format_front
 
 
@@ -37,6 +37,10 @@ def show_front(
     results = load_results(folder)
     if conditions:
         results = _under(results, conditions)
+    try:
+        check_any_within(results.records, max_memory)
+    except UserError as error:
+        raise error.under("--max-memory") from None
     kept = within(results.records, max_memory)
     for path in (html, *pictures):
         if path is not None:
@@ -64,6 +68,8 @@ def _under(results: Results, conditions: Conditions) -> Results:
         return track(records, "profiling", console=console, transient=True, disable=not console.is_terminal)
 
     records, refused = records_under(results.records, conditions, progress)
+    if refused and not records:
+        raise UserError(f"no complete trial can run with {conditions.describe()}: {refused[0]}")
     for line in refused:
         console.print(Text(line))
     return replace(results, records=records, conditions=conditions.describe())
@@ -130,13 +136,7 @@ def _environment(results: Results) -> tuple[str, list[str]]:
 
 
 def _show(console: Console, found: Reproduction, changed: list[str]) -> None:
-    table = Table("", "recorded", "reproduced", "")
-    for figure in found.figures:
-        verdict = "identical" if figure.identical else f"differs by {figure.difference:.2e}"
-        table.add_row(figure.name, figure.shown(figure.recorded), figure.shown(figure.reproduced), verdict)
-    if found.weights_identical is not None:
-        table.add_row("weights", "", "", "identical" if found.weights_identical else "differ")
-    console.print(table)
+    console.print(_comparison(found))
     if found.test is not None:
         loss, bits = found.test
         console.print(Text(f"test split, never seen by the search: loss {loss:.4f} nats, {bits:.4f} bits per byte"))
@@ -147,3 +147,27 @@ def _show(console: Console, found: Reproduction, changed: list[str]) -> None:
     console.print(Text(verdict, style="bold yellow" if found.within_tolerance else "bold red"))
     for line in changed or ["nothing that was recorded of the environment differs"]:
         console.print(Text(f"  {line}"))
+
+
+def _comparison(found: Reproduction) -> FittedTable:
+    """Each figure as recorded and as reproduced, and whether they agree."""
+    rows = [
+        (
+            figure.name,
+            figure.shown(figure.recorded),
+            figure.shown(figure.reproduced),
+            "identical" if figure.identical else f"differs by {figure.difference:.2e}",
+        )
+        for figure in found.figures
+    ]
+    if found.weights_identical is not None:
+        rows.append(("weights", "", "", "identical" if found.weights_identical else "differ"))
+    names, recorded, reproduced, verdicts = zip(*rows, strict=True)
+    return FittedTable(
+        [
+            FittedColumn("", names, text=True),
+            FittedColumn("recorded", recorded),
+            FittedColumn("reproduced", reproduced),
+            FittedColumn("", verdicts, text=True),
+        ]
+    )

@@ -1,8 +1,7 @@
-"""What the command line does with a space: launch its search, tell what it would cost, describe it."""
+"""`msarch search`: launch the search of a space, or tell what it would cost."""
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -16,7 +15,8 @@ from search.ledger.folder import JOURNAL
 from search.results.results import load_results
 from search.show.terminal.front_table import format_front
 from search.space.limits import check_limits
-from search.space.space import Space, load_space
+from search.space.load import load_space
+from search.space.space import Space
 
 
 def launch_search(
@@ -40,7 +40,7 @@ def launch_search(
         space.name,
         trials or space.search.trials,
         space.objectives,
-        tokens_per_trial=space.smallest().training.tokens,
+        tokens_per_trial=space.tokens_per_trial,
         records=earlier,
     )
     with display, text_warnings_to(display.message):
@@ -93,29 +93,3 @@ def dry_run_search(source: str, overrides: Sequence[str], *, trials: int | None,
 def _size(space: Space) -> str:
     combinations = space.combinations()
     return "continuous" if combinations is None else f"{format_count(combinations)} combinations"
-
-
-def list_spaces() -> None:
-    """The spaces that ship, a line each."""
-    from search.space.files import shipped_spaces
-
-    table = Table("name", "what it is for")
-    for name, purpose in shipped_spaces().items():
-        table.add_row(name, Text(purpose))
-    Console(highlight=False).print(table)
-
-
-def draw_model(file: Path) -> None:
-    """The model that a file describes, drawn in characters."""
-    from search.show.drawing.text import WIDTH, draw_text
-    from search.space.config_file import read_config
-
-    model = read_config(file).model
-    print(draw_text(model, min(WIDTH, shutil.get_terminal_size((WIDTH, 24)).columns)))
-
-
-def describe(source: str, overrides: Sequence[str], sample: int) -> None:
-    """One space: its parameters, size, an example drawn in characters, what its limits admit."""
-    from search.show.terminal.space_description import describe_space
-
-    Console(highlight=False).print(describe_space(load_space(source, overrides), sample))

@@ -35,7 +35,7 @@ class Results:
 
     @property
     def trials(self) -> pd.DataFrame:
-        """One row a trial; columns, types and units as in `search.results.tables.COLUMNS`."""
+        """One row a trial; columns, types and units as in `search.results.columns.COLUMNS`."""
         from search.results.tables import trials_frame
 
         return trials_frame(self.records)
@@ -104,7 +104,7 @@ class Results:
         """
         if self.conditions:
             return {}
-        from search.space.space import load_space
+        from search.space.load import load_space
 
         path = self.folder / "space.yaml"
         return load_space(path).limits if path.is_file() else {}

@@ -17,6 +17,7 @@ from search.run.coordinator import Coordinator
 from search.run.proposer import Prepare, Proposer
 from search.run.watcher import Watcher
 from search.space.space import Space
+from search.space.writer import space_identity
 
 
 def open_search(
@@ -47,10 +48,9 @@ def open_search(
         )
     storage = open_journal(folder)
     study = open_search_study(storage, space.objectives)
-    check_identity(study, space.identity(), folder)
+    check_identity(study, space_identity(space), folder)
     space = replace(space, defaults=defaults_of(study))
-    rungs = space.smallest().training.rungs
-    pruner = make_pruner(settings.pruner, seed=settings.seed, rungs=rungs)
+    pruner = make_pruner(settings.pruner, seed=settings.seed, rungs=space.rungs)
     proposer = Proposer(space, study, concurrent, prepare)
     proposer.enqueue_points()
     return Coordinator(

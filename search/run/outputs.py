@@ -15,6 +15,7 @@ from search.ledger.records import CurvePoint, TrialRecord
 from search.run.environment import describe_environment, write_environment
 from search.run.watcher import Watcher
 from search.space.space import Space
+from search.space.writer import space_yaml
 
 if TYPE_CHECKING:
     from msarch.data.token_set import TokenSet
@@ -40,7 +41,7 @@ class Outputs:
     def write_origin(self, tokens: TokenSet) -> None:
         """What the search starts from: space.yaml, tokenizer.json, environment.json."""
         with atomic_write(self._folder / "space.yaml") as path:
-            path.write_text(self._space.to_yaml(), encoding="utf-8")
+            path.write_text(space_yaml(self._space), encoding="utf-8")
         with atomic_write(self._folder / "tokenizer.json") as path:
             shutil.copyfile(tokens.folder / "tokenizer.json", path)
         write_environment(self._folder, describe_environment(tokens))

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from msarch.config.candidate import Candidate
 from msarch.errors import UserError
+from search.space.limits import violations
 from search.space.objectives import LIMITS
 from search.space.space import Space
 
@@ -155,8 +156,7 @@ def _stepper(candidate: Candidate, device: str) -> Any:
 
 
 def _exceeded(space: Space, candidate: Candidate, profile: dict[str, Any]) -> list[str]:
-    limits = [name for name, limit in space.limits.items() if profile[LIMITS[name].key] > limit]
-    return limits + [name for name, value in space.violations(candidate).items() if value > 0]
+    return [name for name, value in violations(space, candidate, profile).items() if value > 0]
 
 
 def _median_candidate(admitted: list[tuple[Candidate, dict[str, Any]]]) -> Candidate:

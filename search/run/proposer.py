@@ -17,7 +17,7 @@ from search.ledger.folder import CANDIDATE
 from search.ledger.records import TrialRecord
 from search.ledger.studies import quiet_optuna
 from search.propose.samplers import make_sampler
-from search.space.objectives import LIMITS
+from search.space.limits import violations, worst_violation
 from search.space.space import Space
 
 if TYPE_CHECKING:
@@ -89,18 +89,11 @@ class Proposer:
 
     def violations(self, candidate: Candidate, profile: dict[str, Any]) -> dict[str, float]:
         """By how much a candidate exceeds each limit (a share of it) and constraint; 0 or less where it does not."""
-        over = {name: profile[LIMITS[name].key] / limit - 1 for name, limit in self._space.limits.items()}
-        return {**over, **self._space.violations(candidate)}
+        return violations(self._space, candidate, profile)
 
-    def describe(self, violations: dict[str, float], profile: dict[str, Any]) -> str:
+    def describe(self, broken: dict[str, float], profile: dict[str, Any]) -> str:
         """The worst violation, such as ``memory: 312 MiB > 256 MiB``; empty without one."""
-        name = max(violations, key=lambda key: violations[key], default="")
-        if not name or violations[name] <= 0:
-            return ""
-        if name not in self._space.limits:
-            return f"{name}: does not hold"
-        limit = LIMITS[name]
-        return f"{name}: {limit.format(profile[limit.key])} > {limit.format(self._space.limits[name])}"
+        return worst_violation(self._space, broken, profile)
 
     def _reseed(self, number: int) -> None:
         settings = self._space.search
@@ -126,12 +119,12 @@ EXHAUSTED = "exhausted"
 
 def why_in_vain(records: Sequence[TrialRecord]) -> str:
     """What a search says that ends because its last proposals led to nothing."""
-    violations = [record.violation for record in records if record.violation]
-    if not violations:
+    told = [record.violation for record in records if record.violation]
+    if not told:
         return f"the last {len(records)} proposals had all been tried before: the space is as good as exhausted"
-    names = [violation.split(":")[0] for violation in violations]
+    names = [violation.split(":")[0] for violation in told]
     tightest = max(set(names), key=names.count)
-    example = violations[names.index(tightest)]
+    example = told[names.index(tightest)]
     return (
         f"the last {len(records)} proposals were infeasible or had been tried before; the tightest limit is "
         f"{tightest}, exceeded by {names.count(tightest)} of them (such as {example}): raise it, or make the "

@@ -24,7 +24,8 @@ from search.run.outputs import Outputs
 from search.run.proposer import prepare_from
 from search.run.watcher import Silent, Watcher
 from search.space.limits import check_limits
-from search.space.space import Space, load_space
+from search.space.load import load_space
+from search.space.space import Space
 
 End = Literal["complete", "interrupted", "out of time"]
 
@@ -108,7 +109,7 @@ def _search(
         check_address(address)
     check_limits(source)
     tokens = prepare(source.corpus)
-    check_length(tokens, source.largest_context, source.validation_tokens or source.smallest().training.targets())
+    check_length(tokens, source.largest_context, source.validation_tokens)
     space = source.with_content(tokens.content)
     with locked(folder):
         outputs = Outputs(space, folder, watcher)

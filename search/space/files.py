@@ -22,6 +22,12 @@ def shipped_spaces() -> dict[str, str]:
     return found
 
 
+def space_summary(text: str) -> str:
+    """What a space is for: the comment in its first line, or nothing where there is none."""
+    first = text.lstrip().partition("\n")[0]
+    return first.removeprefix("#").strip() if first.startswith("#") else ""
+
+
 def find_space(source: str | Path) -> tuple[str, str]:
     """The text of a space and the name that errors show. Raises UserError where there is none."""
     path, name = Path(source), str(source)
@@ -42,7 +48,7 @@ def read_file(path: Path) -> str:
             raise UserError("is too large (1 MiB at most)", file=str(path))
         return path.read_text("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise UserError(f"is no UTF-8 text: byte {error.start} does not belong", file=str(path)) from None
+        raise UserError(f"is not UTF-8 text: byte {error.start} is not valid", file=str(path)) from None
     except (OSError, ValueError) as error:  # ValueError: a null byte in the path
         reason = error.strerror if isinstance(error, OSError) else str(error)
         raise UserError(f"cannot be read: {reason or error}", file=str(path)) from None

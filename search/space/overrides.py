@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from msarch.errors import UserError
+from msarch.errors import UserError, quoted
 from search.space.schema.yaml_reader import Document, Path, format_path, parse_path, read_yaml
-from search.space.values.value_types import shown
 
 _REPLACES: dict[Path, tuple[str, ...]] = {
     ("corpus", "train"): ("source",),
@@ -28,7 +27,7 @@ def apply_override(document: Document, override: str) -> None:
     key, separator, written = override.partition("=")
     path = parse_path(key.strip())
     if not separator or not path or format_path(path) != key.strip():
-        raise UserError(f"must be KEY=VALUE, such as training.tokens=1M, got {shown(override)}", key="--set")
+        raise UserError(f"must be KEY=VALUE, such as training.tokens=1M, got {quoted(override)}", key="--set")
     if not written.strip():
         document.data = _without(document.data, path, key.strip())
         document.replaced.append(path)

@@ -14,7 +14,8 @@ from search.ledger.records import CurvePoint, TrialRecord
 from search.run.coordinator import Coordinator, Job
 from search.run.open_search import open_search
 from search.run.watcher import Silent
-from search.space.space import Space, load_space
+from search.space.load import load_space
+from search.space.space import Space
 
 SPACE = """
 corpus: {source: python-docs, tokenizer: bytes}

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import fields
+from typing import Any
 
 from msarch import ModelConfig
 
 
 def small(variant: str, layers: str, *, context: int = 48, **options: object) -> ModelConfig:
-    values = {"d_model": 16, "n_heads": 2, "vocab_size": 61, "context": context, **options}
-    return ModelConfig(variant=variant, layers=layers, **values)  # type: ignore[arg-type]
+    values: dict[str, Any] = {"d_model": 16, "n_heads": 2, "vocab_size": 61, "context": context, **options}
+    return ModelConfig(variant=variant, layers=layers, **values)
 
 
 def windows(*sizes: int) -> dict[str, object]:

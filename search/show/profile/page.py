@@ -16,7 +16,7 @@ from msarch.memory.fit import Fit
 from msarch.memory.profile import profile_timeline
 from msarch.units import format_bytes
 from search.results.conditions import describe_conditions
-from search.results.named_model import Subject
+from search.results.named_candidate import NamedCandidate
 from search.show.profile.comparison import FIT_NOTE, Compared, Explained, fit_rows
 from search.show.profile.tables import LAYER_HEADINGS, layer_cells
 from search.show.profile.timeline_figure import layers_figure, timeline_figure
@@ -98,9 +98,9 @@ _LAYERS_NOTE = (
 
 def write_profile_page(
     path: Path,
-    subject: Subject,
+    named: NamedCandidate,
     explained: Explained,
-    other: Subject | None,
+    other: NamedCandidate | None,
     figures: Sequence[Compared],
     fits: Sequence[Fit],
     limit: int | None,
@@ -109,7 +109,7 @@ def write_profile_page(
     candidate, profile, _ = explained
     timeline = timeline_figure(profile_timeline(candidate.model, candidate.training))
     text = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined).from_string(_PAGE).render(
-        title=subject.name,
+        title=named.name,
         model=describe_model(candidate, profile),
         conditions=describe_conditions(candidate),
         style=Markup(STYLE + _OWN_STYLE),
@@ -119,7 +119,7 @@ def write_profile_page(
             ("Bytes alive through the step", _TIMELINE_CAPTION, figure_html(timeline, "timeline")),
             ("The peak, layer by layer", _LAYERS_CAPTION, figure_html(layers_figure(profile), "layers")),
         ],
-        tables=_tables(subject, explained, other, figures, fits, limit),
+        tables=_tables(named, explained, other, figures, fits, limit),
     )  # fmt: skip
     with atomic_write(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
@@ -137,9 +137,9 @@ def _cards(explained: Explained) -> list[tuple[str, str, str]]:
 
 
 def _tables(
-    subject: Subject,
+    named: NamedCandidate,
     explained: Explained,
-    other: Subject | None,
+    other: NamedCandidate | None,
     figures: Sequence[Compared],
     fits: Sequence[Fit],
     limit: int | None,
@@ -154,7 +154,7 @@ def _tables(
         tables.append(_table(title, ["", "checkpointing", "largest", "needs", "left"], rows, FIT_NOTE))
     if other is not None:
         note = f"{other.name} is {other.candidate.model.variant} {other.candidate.model.layers}, with "
-        columns = ["", subject.name, other.name, "ratio"]
+        columns = ["", named.name, other.name, "ratio"]
         shown = [list(each.shown()) for each in figures]
         tables.append(_table("Side by side", columns, shown, note + describe_conditions(other.candidate)))
     columns = ["", *LAYER_HEADINGS, "bytes", "share"]

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import TYPE_CHECKING
 
-from rich import box
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
@@ -24,11 +23,13 @@ from search.show.profile.words import (
     inference_words,
     scale_words,
 )
+from search.show.terminal.fitted_table import FittedColumn, FittedTable
 
 if TYPE_CHECKING:
     from msarch.memory.inference import InferenceMemory
 
 _BAR = 24
+FIRST_COLUMN = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,24 +73,29 @@ def profile_view(name: str, candidate: Candidate, profile: MemoryProfile, infere
     )
 
 
-def _shares(title: str, parts: dict[str, int], total: int) -> Table:
-    table = _table(title)
-    for heading in ("bytes", "share"):
-        table.add_column(heading, justify="right")
-    table.add_column("")
-    for name, size in parts.items():
-        if size:
-            table.add_row(name, format_bytes(size), f"{size / total:.1%}", "█" * round(_BAR * size / total))
-    return table
+def _shares(title: str, parts: dict[str, int], total: int) -> FittedTable:
+    shown = {name: size for name, size in parts.items() if size}
+    return FittedTable(
+        [
+            FittedColumn(title, list(shown), text=True, at_least=FIRST_COLUMN),
+            FittedColumn("bytes", [format_bytes(size) for size in shown.values()]),
+            FittedColumn("share", [f"{size / total:.1%}" for size in shown.values()], 20),
+            FittedColumn("", ["█" * round(_BAR * size / total) for size in shown.values()], 10, text=True),
+        ]
+    )
 
 
-def _layers(profile: MemoryProfile) -> Table:
-    table = _table("by layer", 0)
-    for heading in (*LAYER_HEADINGS, "bytes", "share"):
-        table.add_column(heading, justify="right")
-    for cells in layer_cells(profile):
-        table.add_row(*cells)
-    return table
+def _layers(profile: MemoryProfile) -> FittedTable:
+    names, *groups, sizes, shares = map(list, zip(*layer_cells(profile), strict=True))
+    parts = zip(LAYER_HEADINGS, groups, (22, 23, 21), strict=True)
+    return FittedTable(
+        [
+            FittedColumn("by layer", names, text=True),
+            *(FittedColumn(heading, cells, importance) for heading, cells, importance in parts),
+            FittedColumn("bytes", sizes),
+            FittedColumn("share", shares, 20),
+        ]
+    )
 
 
 def layer_cells(profile: MemoryProfile) -> list[list[str]]:
@@ -100,12 +106,6 @@ def layer_cells(profile: MemoryProfile) -> list[list[str]]:
         each = [f"{row.count} × {figure}" if row.count > 1 and figure else figure for figure in figures]
         rows.append([row.name, *each, format_bytes(row.total), f"{row.total / profile.peak_bytes:.1%}"])
     return rows
-
-
-def _table(title: str, width: int = 20) -> Table:
-    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
-    table.add_column(title, min_width=width)
-    return table
 
 
 def layer_rows(profile: MemoryProfile) -> list[LayerRow]:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from support.small_models import small
 
 from msarch import ModelConfig, TrainingConfig, build_model
-from msarch.config import CHOICES, MODEL_CHOICES, NEEDS
+from msarch.config import MODEL_CHOICES, NEEDS, TRAINING_CHOICES
 from msarch.config.variants import VARIANTS, Variant
 from msarch.memory.profile import count_training_step, profile_training_step
 from msarch.models.causality import influence, randomised_copy
@@ -84,7 +84,7 @@ def holds(config: ModelConfig, training: TrainingConfig) -> None:
 TRAININGS = st.builds(
     TrainingConfig,
     batch_size=st.just(2),
-    **{name: st.sampled_from(CHOICES[name]) for name in ("attention", "loss", "checkpointing")},
+    **{name: st.sampled_from(TRAINING_CHOICES[name]) for name in ("attention", "loss", "checkpointing")},
 )
 
 

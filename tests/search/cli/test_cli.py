@@ -8,10 +8,14 @@ import re
 import shutil
 import subprocess
 import sys
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
 from support.command_line import ROOT, fill, msarch
+
+from search.results.conditions import Conditions
+from search.space.files import shipped_spaces, space_summary
 
 
 @pytest.fixture(scope="module")
@@ -66,8 +70,6 @@ def test_the_front_in_every_format(place: Path) -> None:
     assert len(csv.stdout.splitlines()) == len(rows) + 1
     assert len(table.stdout.strip().splitlines()) == len(rows) + 1
     assert all(row["layers"] in table.stdout for row in rows)
-    none = msarch("pareto", "results/space", "--max-memory", "1kB", "--format", "json", cwd=place)
-    assert json.loads(none.stdout) == []
 
 
 def test_pictures_and_the_report_are_written_where_asked(place: Path) -> None:
@@ -149,6 +151,11 @@ MISTAKES = [
     (("pareto", "."), "holds no search"),
     (("pareto", "results/space", "--format", "xml"), "Legal: csv, json, table"),
     (("pareto", "results/space", "--max-memory", "3 apples"), "--max-memory"),
+    (("pareto", "results/space", "--max-memory", "1KiB"), "--max-memory: no complete trial fits 1 KiB: the smallest, "),
+    (("pareto", "results/space", "--max-memory", "1kB", "--html", "new", "--format", "json"), "the smallest, trial "),
+    (("reproduce", "results/space", "--trial", "best", "--max-memory", "1KiB"), "the smallest, trial "),
+    (("reproduce", "results/space", "--trial", "knee", "--max-memory", "1KiB"), "the smallest, trial "),
+    (("reproduce", "results/space", "--trial", "0", "--max-memory", "1KiB"), "more than the 1 KiB allowed"),
     (("pareto", "results/space", "--png", "space.yaml/a.png"), "space.yaml/a.png"),
     (("reproduce", "results/space", "--trial", "99"), "no trial 99"),
     (("reproduce", "results/space", "--trial", "worst"), "best, knee or a number"),
@@ -191,10 +198,67 @@ def test_help_validation_and_the_front_load_neither_torch_nor_ray(place: Path) -
         assert done.returncode == 0, done.stderr
 
 
-def test_spaces_are_listed_and_described(place: Path) -> None:
-    assert "quickstart" in msarch("spaces", cwd=place).stdout
+def test_spaces_are_listed_a_line_each_and_described(place: Path) -> None:
+    shipped = shipped_spaces()
+    lines = msarch("spaces", cwd=place).stdout.splitlines()
+    assert [line.split()[0] for line in lines] == ["name", *shipped]
+    for line, text in zip(lines[1:], shipped.values(), strict=True):
+        purpose = line.partition(" ")[2].strip()
+        assert f"# {purpose}\n" in text and purpose[-1] in ".?" and len(line) <= 130
     described = msarch("spaces", "space.yaml", "--sample", 2, cwd=place)
     assert described.returncode == 0 and "vanilla/layers" in described.stdout
+
+
+def test_a_space_without_a_comment_says_nothing_of_its_purpose() -> None:
+    assert space_summary("\n# What for.\n# More.\nmodel: {}\n") == "What for."
+    assert space_summary("model: {}  # no\n# later\n") == space_summary("") == ""
+
+
+@pytest.mark.parametrize("command", [(), ("search",), ("pareto",), ("profile",)])
+def test_help_has_a_short_name(command: tuple[str, ...], place: Path) -> None:
+    short, long = msarch(*command, "-h", cwd=place), msarch(*command, "--help", cwd=place)
+    assert short.returncode == 0 and short.stdout == long.stdout and "Usage: msarch" in long.stdout
+
+
+def test_what_if_options_are_the_fields_of_the_conditions(place: Path) -> None:
+    for command in ("pareto", "profile"):
+        text = msarch(command, "--help", cwd=place).stdout
+        for item in fields(Conditions):
+            assert f"--{item.name.replace('_', '-')} " in text
+        assert "--attention fused|unfused" in text and "What if: sequences in a step." in text
+
+
+def completed(line: str, cwd: Path) -> list[str]:
+    """What bash is offered for the last word of a line."""
+    words = line.split(" ")
+    asked = {"_MSARCH_COMPLETE": "complete_bash", "COMP_WORDS": line, "COMP_CWORD": str(len(words) - 1)}
+    done = msarch(cwd=cwd, **asked)
+    assert done.stderr == ""
+    return done.stdout.split()
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("msarch par", ["pareto"]),
+        ("msarch search qui", ["quickstart"]),
+        ("msarch search spa", ["space.yaml"]),
+        ("msarch pareto ", ["results/space"]),
+        ("msarch pareto results/s", ["results/space"]),
+        ("msarch pareto ./res", ["./results/space"]),
+        ("msarch reproduce results/space --trial k", ["knee"]),
+        ("msarch profile results/space --attention un", ["unfused"]),
+        ("msarch pareto results/space --format c", ["csv"]),
+        ("msarch pareto nowhere/[", []),
+    ],
+)
+def test_a_shell_completes_commands_spaces_folders_and_words(line: str, expected: list[str], place: Path) -> None:
+    assert completed(line, place) == expected
+
+
+def test_a_shell_is_told_how_to_complete(place: Path) -> None:
+    shown = msarch("--show-completion", "bash", cwd=place, _TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION="1")
+    assert shown.returncode == 0 and "complete -o default -F _msarch_completion msarch" in shown.stdout
 
 
 def test_a_trial_is_drawn(place: Path) -> None:

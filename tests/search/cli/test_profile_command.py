@@ -149,7 +149,7 @@ def test_any_trial_of_a_search_can_be_profiled(run: Run, tmp_path: Path, monkeyp
     records = [TrialRecord(number=3, state="infeasible", **shared)]
     records.append(TrialRecord(number=4, state="complete", loss=4.0, profile={"memory_bytes": 9}, **shared))
     results = Results(tmp_path / "empty", records, ("perplexity", "memory"))
-    monkeypatch.setattr("search.results.named_model.load_results", lambda folder: results)
+    monkeypatch.setattr("search.results.named_candidate.load_results", lambda folder: results)
     asked = {("empty", "--trial", "3"): 3, ("empty:3",): 3, ("empty",): 4, ("empty:best", "--against", "empty:3"): 4}
     for arguments, number in asked.items():
         status, text, errors = run("profile", *arguments)

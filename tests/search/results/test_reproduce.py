@@ -15,7 +15,7 @@ from search.cli.app import main
 from search.run.open_search import open_search
 from search.run.proposer import prepare_from
 from search.run.watcher import Silent
-from search.space.space import load_space
+from search.space.load import load_space
 
 
 @pytest.fixture

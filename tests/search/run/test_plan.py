@@ -8,7 +8,8 @@ import pytest
 
 from msarch.errors import UserError
 from search.run.plan import plan_search
-from search.space.space import Space, load_space
+from search.space.load import load_space
+from search.space.space import Space
 
 SPACE = """
 model:
