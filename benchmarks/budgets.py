@@ -8,7 +8,7 @@ each budget. One cell is one model, seed and budget; small budgets come first fo
 kept in `--runs`, checkpoints in `--scratch`, so that the command goes on where it was stopped.
 
 hourglass   `2@1 4@4 2@1` against its fine layers alone, vanilla of equal memory, its fine layers with fewer heads
-retina      `4@1` over windows of 16 and 4 units against vanilla `4@1`, wider windows, and a sliding window of 64 alone
+retina      `4@1` over windows of 16 and 4 units against vanilla `4@1`, wider windows, and its window of 16 tokens alone
 top_down    `4@16 4@4 2@1` against its fine layers alone, vanilla of equal memory
 """
 
@@ -87,12 +87,12 @@ def compared(comparison: str, tokenizer: Tokenizer, context: int) -> dict[str, M
         narrow, wide = (
             ModelConfig(retina_factors=(1, 4, 16), retina_windows=windows, **common) for windows in ((16, 4), (64, 16))
         )
-        window = ModelConfig(retina_factors=(1,), retina_windows=(64,), **common)
+        window = ModelConfig(retina_factors=(1,), retina_windows=(16,), **common)
         return {
             "retina 4@1 over 16 4": narrow,
             "vanilla 4@1": fine_alone(narrow),
             "retina 4@1 over 64 16": wide,
-            "window of 64 alone": window,
+            "a sliding window of 16": window,
         }
     layers = {"hourglass": "2@1 4@4 2@1", "top_down": "4@16 4@4 2@1"}[comparison]
     model = ModelConfig(variant=comparison, layers=layers, **common)
