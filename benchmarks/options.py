@@ -26,9 +26,6 @@ from benchmarks.rivals import equal_memory, fewer_heads, fine_alone, memory
 from msarch import ModelConfig, TrainingConfig
 from msarch.units import format_bytes
 
-CLOSE = 0.02
-"""Nats from the best of its variant within which an option is trained with further seeds."""
-
 WINDOWS: tuple[tuple[tuple[int, ...], tuple[int, ...]], ...] = (
     ((1, 4, 16), (64, 16)),
     ((1, 4, 16), (32, 8)),
@@ -62,6 +59,9 @@ def main() -> None:
     novels_argument(parser)
     parser.add_argument("--tokens", type=int, default=1_000_000, help="training tokens of each run (default 1 million)")
     parser.add_argument("--seeds", type=int, default=1, help="the most seeds that an option gets (default 1)")
+    parser.add_argument(
+        "--within", type=float, default=0.02, help="nats from the best of its variant for further seeds (default 0.02)"
+    )
     parser.add_argument("--tokenizer", choices=("bytes", "bpe"), default="bytes")
     parser.add_argument("--group", nargs="+", help="only these: vanilla, top_down, bottom_up, hourglass, retina")
     parser.add_argument("--runs", type=Path, default=Path("results/options.csv"), help="CSV of finished runs")
@@ -78,7 +78,7 @@ def main() -> None:
         return Run(name=name, tokenizer=arguments.tokenizer, model=choice.model, training=training, seed=seed)
 
     for seed in range(arguments.seeds):
-        again = every if seed == 0 else [one for one in every if is_close(ledger, run, one, every)]
+        again = every if seed == 0 else [one for one in every if is_close(ledger, run, one, every, arguments.within)]
         train_missing([run(one, seed) for one in again], arguments.novels, ledger, console)
     losses = {one: [final(ledger, run(one, seed)) for seed in range(arguments.seeds)] for one in every}
     console.print(table({one: [x for x in found if x is not None] for one, found in losses.items()}, training))
@@ -135,13 +135,13 @@ def final(ledger: Ledger, run: Run) -> float | None:
     return float(lines.loss.iloc[-1]) if len(lines) else None
 
 
-def is_close(ledger: Ledger, run: Any, choice: Choice, every: list[Choice]) -> bool:
+def is_close(ledger: Ledger, run: Any, choice: Choice, every: list[Choice], within: float) -> bool:
     """Whether an option is a default, or was near the best of its group with the first seed."""
     group = [one for one in every if one.group == choice.group]
     losses = {one: final(ledger, run(one, 0)) for one in group}
     best = min(loss for loss in losses.values() if loss is not None)
     own = losses[choice]
-    return choice == group[0] or (own is not None and own < best + CLOSE)
+    return choice == group[0] or (own is not None and own < best + within)
 
 
 def table(losses: dict[Choice, list[float]], training: TrainingConfig) -> Table:
