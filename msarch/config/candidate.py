@@ -15,11 +15,15 @@ from msarch.errors import UserError, quoted, unknown
 
 Config = TypeVar("Config", ModelConfig, TrainingConfig, CorpusConfig, TokenizerConfig)
 
-ABSENT_MEANS: dict[str, dict[str, Any]] = {"model": {"embedding_init": "gpt2", "rotary_pairs": "halves"}}
+ABSENT_MEANS: dict[str, dict[str, Any]] = {
+    "model": {"embedding_init": "gpt2", "rotary_pairs": "halves"},
+    "training": {},
+}
 """What a record means that lacks a field: how all models were before the field was there.
 
-Defaults may change, this never does: so candidates recorded by any earlier version build the same model, and their
-digests stay, because a field that says what its absence would is left out of them.
+Every field that came after version 0.1 is here. Defaults may change, this never does: so candidates recorded by any
+earlier version are the same candidates, and their digests stay, because a field that says what its absence would is
+left out of them.
 """
 
 
@@ -53,7 +57,7 @@ class Candidate:
             corpus["tokenizer"] = _build(TokenizerConfig, corpus["tokenizer"], "corpus.tokenizer")
         return cls(
             model=_build(ModelConfig, completed(top["model"], ABSENT_MEANS["model"]), "model"),
-            training=_build(TrainingConfig, top["training"], "training"),
+            training=_build(TrainingConfig, completed(top["training"], ABSENT_MEANS["training"]), "training"),
             corpus=_build(CorpusConfig, corpus, "corpus"),
             seed=top.get("seed", 0),
         )

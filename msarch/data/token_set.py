@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -71,11 +71,14 @@ class TokenSet:
         return self.text_bytes[split] / len(tokens) * len(span)
 
 
-def prepare_tokens(corpus: CorpusConfig, *, base: Path | None = None) -> TokenSet:
+def prepare_tokens(
+    corpus: CorpusConfig, *, base: Path | None = None, on_encode: Callable[[], None] | None = None
+) -> TokenSet:
     """The tokens of `corpus`, from the cache or encoded into it; relative paths start at `base`, or else here.
 
     Where `corpus.content` is set and those tokens are in the cache, the text itself is not needed. Warns as
-    `read_corpus` does. Raises UserError, with the key, where text or tokenizer are missing or do not fit.
+    `read_corpus` does. `on_encode` is called before the text is encoded, which may take long.
+    Raises UserError, with the key, where text or tokenizer are missing or do not fit.
     """
     root = (base or Path.cwd()).absolute()
     text, tokens = _find(corpus, root)
@@ -87,6 +90,8 @@ def prepare_tokens(corpus: CorpusConfig, *, base: Path | None = None) -> TokenSe
     def build(temporary: Path) -> None:
         from msarch.data.encoder import encode_corpus
 
+        if on_encode is not None:
+            on_encode()
         encode_corpus(text, corpus.tokenizer, temporary, base=root, fingerprint=folder.name)
 
     build_folder(folder, is_whole=lambda path: open_tokens(path) is not None, build=build)

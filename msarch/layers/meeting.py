@@ -68,11 +68,11 @@ class Meeting(nn.Module, ABC):
         if self.reading is not None and out.shape[1]:
             # A projection leaves half precision under autocast, in which no residual stream is kept.
             out = out.to(self.null.dtype)
-            out = self.reading(out, coarse, *self.places(out.shape[1], coarse_BMD.shape[1], out.device))
+            out = self.reading(out, coarse, *self.token_positions(out.shape[1], coarse_BMD.shape[1], out.device))
         return out
 
-    def places(self, length: int, states: int, device: torch.device) -> tuple[Tensor, Tensor]:
-        """(N,) and (1 + M,): where the fine states stand, and from where on each coarse one may be read."""
+    def token_positions(self, length: int, states: int, device: torch.device) -> tuple[Tensor, Tensor]:
+        """(N,) and (1 + M,): where the fine states stand, and from which token on each coarse one may be read."""
         return last_tokens(length, self.finer, device), null_first(last_tokens(states, self.coarser, device))
 
     def attended_pairs(self, length: int) -> int:

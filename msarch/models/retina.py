@@ -52,13 +52,14 @@ class Chunk:
 
 
 class RetinaPattern:
-    """Which blocks of which scale stand for the past of a token; one for all layers of a model."""
+    """The attention pattern: which blocks of which scale stand for the past of a token. All layers share one."""
 
     def __init__(
         self, factors: Sequence[int], windows: Sequence[int], chunk: int = CHUNK, *, bias_heads: int = 0
     ) -> None:
         """With `bias_heads`, masks hold ALiBi's bias for so many heads."""
         self.factors, self.windows, self.bias_heads = tuple(factors), tuple(windows), bias_heads
+        # A multiple of the coarsest factor: then the patterns of two chunks differ by nothing but their place.
         self.chunk = max(1, chunk // factors[-1]) * factors[-1]
         self._cached: tuple[object, list[Chunk]] = (None, [])
 
@@ -67,6 +68,7 @@ class RetinaPattern:
         bounds = [tokens + 1]
         aligned_to = (*self.factors[1:], self.factors[-1])
         for factor, window, aligned in zip(self.factors, self.windows, aligned_to, strict=False):
+            # Rounded down to a whole coarse block: the window holds `window` units at least, never a part of a block.
             bounds.append(aligned * (np.maximum(0, bounds[-1] - window * factor) // aligned))
         return bounds if len(bounds) > len(self.factors) else [*bounds, np.zeros_like(tokens)]
 
@@ -78,7 +80,8 @@ class RetinaPattern:
         return keys
 
     def blocks(self, queries: range) -> list[range]:
-        """The blocks of each scale, coarsest first, that any query reads; bounds never fall, so the ends tell."""
+        """The blocks of each scale, coarsest first, that any query reads."""
+        # Bounds never fall from one token to the next: the first query reads the oldest block, the last one the newest.
         bounds = self.bounds(np.array([queries[0], queries[-1]]))
         between = zip(self.factors, pairwise(bounds), strict=True)
         return [range(start[0] // factor, stop[1] // factor) for factor, (stop, start) in between][::-1]
@@ -88,7 +91,7 @@ class RetinaPattern:
         bounds = self.bounds(np.array(queries))
         masks = []
         for factor, (stop, start), scale in zip(self.factors, pairwise(bounds), blocks[::-1], strict=True):
-            token = np.array(scale, dtype=np.int64) * factor
+            token = np.array(scale, dtype=np.int64) * factor  # where each block begins
             masks.append((start[:, None] <= token) & (token < stop[:, None]))
         return np.concatenate(masks[::-1], axis=1)
 
@@ -115,8 +118,9 @@ class RetinaPattern:
             queries = range(first, min(first + self.chunk, length))
             blocks = self.blocks(queries)
             visible = self.visible(queries, blocks)
-            oldest = later.shape[1] - visible.shape[1]
-            # Kernels for GPUs read masks from addresses that are multiples of eight elements.
+            oldest = later.shape[1] - visible.shape[1]  # keys that the later chunk has and this one has not
+            # The same numbers in the same memory: one mask then serves nearly all chunks of a long sequence. Kernels
+            # for GPUs read masks from addresses that are multiples of eight elements.
             if oldest >= 0 and oldest % 8 == 0 and np.array_equal(visible, later[:, oldest:]):
                 yield Chunk(queries, blocks, later_mask[..., oldest:])
                 continue
@@ -128,10 +132,9 @@ class RetinaPattern:
         if not self.bias_heads:
             return torch.tensor(np.where(visible, 0.0, -np.inf), dtype=like.dtype, device=like.device)
         at_N = torch.arange(queries.start, queries.stop, device=like.device)
-        places = [
-            np.array(scale) * factor + factor - 1 for factor, scale in zip(self.factors, blocks[::-1], strict=True)
-        ]
-        at_M = torch.tensor(np.concatenate(places[::-1]), device=like.device)
+        # A block stands at its last token, as in `msarch.layers.positions`.
+        last = [np.array(scale) * factor + factor - 1 for factor, scale in zip(self.factors, blocks[::-1], strict=True)]
+        at_M = torch.tensor(np.concatenate(last[::-1]), device=like.device)
         return distance_bias(at_N, at_M, torch.tensor(visible, device=like.device), self.bias_heads, like)
 
 
@@ -193,6 +196,7 @@ class RetinaAttention(nn.Module):
         outputs = []
         for number, (chunk, q_BHNK) in enumerate(zip(chunks, queries, strict=True)):
             k_BHMK, v_BHMK = keys.join(number), values.join(number)
+            # Of these copies autograd keeps how to join them again, not the copies.
             k_again, v_again = keys.join_again(chunk.blocks), values.join_again(chunk.blocks)
             with self.copies.replaced((k_BHMK, k_again), (v_BHMK, v_again)):
                 heads = attend(q_BHNK, k_BHMK, v_BHMK, chunk.mask)
@@ -229,9 +233,9 @@ class Retina(LanguageModel):
         return out
 
     def attended_pairs(self, length: int) -> int:
-        """Every layer attends to the cover of each token's past."""
+        """Every layer attends to the keys of each token."""
         return self.config.n_layers * int(self.pattern.keys(np.arange(length)).sum())
 
     def cached_states(self, length: int) -> int:
-        """The largest cover that any token up to there has, in every layer."""
+        """The most keys that any token up to there has, in every layer."""
         return self.config.n_layers * int(self.pattern.keys(np.arange(length)).max())

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import time
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,7 @@ from msarch.training.device import DeviceMemory, make_deterministic
 from msarch.training.evaluation import Evaluation, evaluate
 from msarch.training.schedule import decay_begin, learning_rate
 from msarch.training.step import make_optimizer, set_learning_rate, training_step
+from msarch.training.validation import Validation
 
 # Reading a loss waits for the device: finite or not is asked for a few steps at a time.
 _CHECK_EVERY = 16
@@ -41,25 +42,6 @@ class NonFiniteLoss(RuntimeError):  # noqa: N818 - an outcome of training, like 
     def __init__(self, step: int, what: str = "training") -> None:
         super().__init__(f"{what} loss is not finite at step {step}")
         self.step = step
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Validation:
-    """One validation of a training run.
-
-    Attributes:
-        rung: its index among the rungs.
-        step, tokens: updates and training tokens so far.
-        loss: nats per token; `bits_per_byte` the same per byte of text.
-        seconds: time so far, over all runs of a resumed trial, validations included.
-    """
-
-    rung: int
-    step: int
-    tokens: int
-    loss: float
-    bits_per_byte: float
-    seconds: float
 
 
 class Trainer:

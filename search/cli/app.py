@@ -20,6 +20,7 @@ from search.cli.options import (
     MemoryOption,
     ResultsArgument,
     SetOption,
+    SkipOption,
     SpaceArgument,
     TrialOption,
     complete_model,
@@ -59,12 +60,12 @@ def search(
     out: Annotated[Path | None, typer.Option(metavar="DIR", help="Results folder; results/NAME by default.")] = None,
     trials: Annotated[int | None, typer.Option(min=1, help="Trained trials in all; a larger number extends.")] = None,
     concurrent: Annotated[int | None, typer.Option(min=1, help="Trials at a time; one a core or GPU.")] = None,
-    time_budget: Annotated[str | None, typer.Option(metavar="10m", help="Stop after this long; resumable.")] = None,
+    time_budget: Annotated[str | None, typer.Option(metavar="10m", help="Of training; resumable.")] = None,
     overrides: SetOption = None,
     ray_address: Annotated[str | None, typer.Option(metavar="A", help="A Ray cluster: auto, or HOST:PORT.")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Tell what the search would cost, and stop.")] = False,
 ) -> None:
-    """Search a space; the same command again goes on where it ended."""
+    """Search a space; run the same command again to resume."""
     from search.cli.search import dry_run_search, launch_search
 
     settings = overrides or []
@@ -102,13 +103,23 @@ def pareto(
     png: Annotated[Path | None, typer.Option(metavar="FILE", help="Also draw the front there.")] = None,
     svg: Annotated[Path | None, typer.Option(metavar="FILE", help="Also draw the front there.")] = None,
     open_report: Annotated[bool, typer.Option("--open", help="Open the report in a browser.")] = False,
+    skip_damaged: SkipOption = False,
 ) -> None:
     """Show the Pareto front of a search; "what if" options profile its trials again, perplexity stays as trained."""
     from search.cli.results import show_front
 
     limit = parse_option("--max-memory", parse_bytes, max_memory)
     pictures = (png, svg)
-    show_front(results, conditions, max_memory=limit, fmt=fmt, html=html, pictures=pictures, open_report=open_report)
+    show_front(
+        results,
+        conditions,
+        max_memory=limit,
+        fmt=fmt,
+        html=html,
+        pictures=pictures,
+        open_report=open_report,
+        skip_damaged=skip_damaged,
+    )
 
 
 @app.command()
@@ -149,11 +160,12 @@ def profile(
 def report(
     results: ResultsArgument,
     html: Annotated[Path | None, typer.Option(metavar="FILE", help="Where; RESULTS/report.html by default.")] = None,
+    skip_damaged: SkipOption = False,
 ) -> None:
     """Write the report of a search again: one page, readable without a network."""
     from search.cli.results import write_report
 
-    write_report(results, html)
+    write_report(results, html, skip_damaged=skip_damaged)
 
 
 @app.command()
@@ -163,12 +175,14 @@ def reproduce(
     max_memory: MemoryOption = None,
     overrides: SetOption = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be trained, and stop.")] = False,
+    skip_damaged: SkipOption = False,
 ) -> None:
     """Train a trial again and set its figures beside the recorded ones; exit status 1 where they disagree."""
     from search.cli.results import reproduce_trial
 
     limit = parse_option("--max-memory", parse_bytes, max_memory)
-    raise typer.Exit(reproduce_trial(results, trial, limit, overrides or [], dry_run=dry_run))
+    status = reproduce_trial(results, trial, limit, overrides or [], dry_run=dry_run, skip_damaged=skip_damaged)
+    raise typer.Exit(status)
 
 
 @app.command()

@@ -73,6 +73,9 @@ SetOption = Annotated[
 MemoryOption = Annotated[
     str | None, typer.Option("--max-memory", metavar="SIZE", help="Only trials that need at most this: 200MiB.")
 ]
+SkipOption = Annotated[
+    bool, typer.Option("--skip-damaged", help="Leave damaged trials out, and say so, instead of refusing RESULTS.")
+]
 TrialOption = Annotated[
     str, typer.Option(metavar="best|knee|N", help="Which trial.", autocompletion=words("best", "knee"))
 ]

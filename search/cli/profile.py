@@ -38,7 +38,7 @@ def show_profile(
     if fmt not in FORMATS:
         raise UserError(unknown("format", fmt, FORMATS), key="--format")
     if html is not None and html.suffix != ".html":
-        raise UserError(f"'{html.name}' is no page: end it in .html", key="--html")
+        raise UserError(f"'{html.name}' must end in .html: the profile is written as a web page", key="--html")
     named = _under(find_candidate(model, trial), conditions)
     other = _under(_against(against), conditions) if against else None
     explained = explain(named.candidate)

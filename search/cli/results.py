@@ -1,4 +1,4 @@
-"""What the command line does with a results folder: show its front, write its report, train a trial again."""
+"""`msarch pareto`, `report` and `reproduce`: what the command line does with a results folder."""
 
 from __future__ import annotations
 
@@ -30,11 +30,12 @@ def show_front(
     html: Path | None,
     pictures: Sequence[Path | None],
     open_report: bool,
+    skip_damaged: bool = False,
 ) -> None:
     """Write the report and pictures where asked, then print the front, as trained or under other conditions."""
     if fmt not in FORMATS:
         raise UserError(unknown("format", fmt, FORMATS), key="--format")
-    results = load_results(folder)
+    results = _load(folder, skip_damaged)
     if conditions:
         results = _under(results, conditions)
     try:
@@ -54,6 +55,14 @@ def show_front(
         if not page.is_file():
             raise UserError(f"there is no {page.name} in {folder}; write it with: msarch report {folder}")
         webbrowser.open(page.as_uri())
+
+
+def _load(folder: Path, skip_damaged: bool) -> Results:
+    """The results; what limits how far they can be relied on goes to standard error, a line each."""
+    results = load_results(folder, skip_damaged=skip_damaged)
+    for note in results.notes:
+        Console(stderr=True, highlight=False, soft_wrap=True).print(Text(f"note: {note}"))
+    return results
 
 
 def _under(results: Results, conditions: Conditions) -> Results:
@@ -86,19 +95,25 @@ def _write(results: Results, path: Path) -> None:
     Console(stderr=True, highlight=False).print(Text(f"wrote {path}"))
 
 
-def write_report(folder: Path, html: Path | None) -> None:
+def write_report(folder: Path, html: Path | None, *, skip_damaged: bool = False) -> None:
     """Write the report again, into the folder or elsewhere."""
     target = html or folder / "report.html"
     if target.suffix != ".html":
-        raise UserError(f"'{target.name}' is no page: end it in .html", key="--html")
-    _write(load_results(folder), target)
+        raise UserError(f"'{target.name}' must end in .html: a report is a web page", key="--html")
+    _write(_load(folder, skip_damaged), target)
 
 
 def reproduce_trial(
-    folder: Path, which: str, max_memory: int | None, overrides: Sequence[str], *, dry_run: bool
+    folder: Path,
+    which: str,
+    max_memory: int | None,
+    overrides: Sequence[str],
+    *,
+    dry_run: bool,
+    skip_damaged: bool = False,
 ) -> int:
     """Train a trial again and compare; the exit status: 0 where it agrees, 1 where it does not."""
-    results = load_results(folder)
+    results = _load(folder, skip_damaged)
     record = results.trial(which, max_memory)
     candidate = with_corpus(record.candidate, overrides)
     console = Console(highlight=False)

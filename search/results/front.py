@@ -12,8 +12,8 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from msarch.errors import UserError
 from msarch.units import format_bytes
+from search.ledger.measures import measure, objective_values
 from search.ledger.records import TrialRecord
-from search.results.measures import measure, objective_values
 from search.space.objectives import DEFAULT_OBJECTIVES, OBJECTIVES
 
 Values = tuple[float, ...]

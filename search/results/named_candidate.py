@@ -23,7 +23,7 @@ class NamedCandidate:
 def find_candidate(source: str, trial: str | None = None) -> NamedCandidate:
     """What CONFIG.yaml, RESULTS or RESULTS:TRIAL names; `trial` is best (the default), knee or a number.
 
-    Any trial will do, a complete one or not: what it needs is known of each. Raises UserError.
+    The trial need not be complete: the memory of any one can be profiled. Raises UserError.
     """
     path = Path(source)
     folder, separator, inside = source.rpartition(":")

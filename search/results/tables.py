@@ -15,10 +15,11 @@ from msarch.atomic_files import atomic_write
 from msarch.config import ModelConfig, TrainingConfig
 from msarch.config.variants import options_without_effect
 from msarch.perplexity import perplexity
-from search.ledger.records import CurvePoint, TrialRecord
+from msarch.training.validation import Validation
+from search.ledger.measures import measure
+from search.ledger.records import TrialRecord
 from search.results.columns import COLUMNS, CURVE_COLUMNS, Column, column_name
 from search.results.front import pareto_front
-from search.results.measures import measure
 from search.space.objectives import DEFAULT_OBJECTIVES
 
 if TYPE_CHECKING:
@@ -109,7 +110,7 @@ def _typed(value: float | None, column: str) -> float | None:
     return int(value) if COLUMNS[column].dtype == "Int64" else float(value)
 
 
-def _curve_row(record: TrialRecord, point: CurvePoint) -> dict[str, Any]:
+def _curve_row(record: TrialRecord, point: Validation) -> dict[str, Any]:
     given = {"trial": record.number, "perplexity": perplexity(point.loss)}
     return {name: given[name] if name in given else getattr(point, name) for name in CURVE_COLUMNS}
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from msarch.errors import UserError
@@ -24,6 +25,6 @@ def load_space(source: str | Path, overrides: Sequence[str] = ()) -> Space:
     for override in overrides:
         apply_override(document, override)
     try:
-        return build_space(validate(document.data), file)
+        return replace(build_space(validate(document.data), file), overrides=tuple(overrides))
     except UserError as error:
         raise document.place(error) from None

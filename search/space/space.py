@@ -36,6 +36,7 @@ class Space:
         search: sampler, pruner, trials, seed and so on.
         constraints: conditions that make a candidate infeasible.
         points: known designs that are tried first, as written.
+        overrides: those that `load_space` applied to the file.
         defaults: fields of ModelConfig that the search had at other values when it began, and the file leaves open.
     """
 
@@ -52,6 +53,7 @@ class Space:
     search: SearchSettings
     constraints: tuple[Constraint, ...] = ()
     points: tuple[dict[str, Any], ...] = ()
+    overrides: tuple[str, ...] = ()
     defaults: Mapping[str, Any] = field(default_factory=dict)
 
     def suggest(self, trial: Suggests) -> Candidate:

@@ -12,10 +12,10 @@ from typing import Any
 
 from msarch.errors import UserError, unknown
 from msarch.units import format_bytes, format_count
+from search.ledger.measures import measure
 from search.ledger.records import TrialRecord
 from search.results.columns import COLUMNS
 from search.results.front import best, knee, pareto_front, split
-from search.results.measures import measure
 from search.results.tables import trial_row, varying_options
 from search.show.terminal.fitted_table import ESSENTIAL, IF_UNWRAPPED, FittedColumn, FittedTable, output_width
 from search.space.objectives import DEFAULT_OBJECTIVES, OBJECTIVES

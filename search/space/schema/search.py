@@ -88,7 +88,7 @@ class SearchSettings(Spec):
         default_text="one a core, or one a GPU",
     )
     time_budget: Seconds | None = key(
-        "When to stop proposing, whatever is left of `trials`.",
+        "When to stop, counted from the first training step, whatever is left of `trials`.",
         value="duration",
         example="time_budget: 2h",
         default=None,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import fields, replace
 
 import pytest
 import torch
@@ -55,6 +55,20 @@ def test_what_differs_has_another_digest() -> None:
         replace(recorded, model=replace(recorded.model, rotary_pairs="adjacent")),
     ]
     assert len({candidate.digest() for candidate in [recorded, *changed]}) == 3
+
+
+OF_VERSION_0_1 = {
+    "model": "variant layers d_model n_heads vocab_size context dropout positions parametrization base_width pool "
+    "combine aggregation retina_factors retina_windows shortening upsampling",
+    "training": "batch_size tokens learning_rate schedule warmup final_learning_rate weight_decay betas clip attention "
+    "loss dtype optimizer checkpointing rungs validation_tokens",
+}
+
+
+@pytest.mark.parametrize(("part", "config"), [("model", ModelConfig), ("training", TrainingConfig)])
+def test_every_later_field_says_what_its_absence_means(part: str, config: type) -> None:
+    """Else older records would change with its default, and digests at once."""
+    assert {item.name for item in fields(config)} - set(OF_VERSION_0_1[part].split()) == set(ABSENT_MEANS[part])
 
 
 def test_every_meaning_is_of_a_field_and_legal() -> None:

@@ -72,8 +72,8 @@ def shifted(at_M: Tensor, tokens: int) -> Tensor:
 class ShiftedAggregation(Aggregation):
     shift = 0
 
-    def places(self, length: int, device: torch.device) -> tuple[Tensor, Tensor]:
-        at_T, at_M = super().places(length, device)
+    def token_positions(self, length: int, device: torch.device) -> tuple[Tensor, Tensor]:
+        at_T, at_M = super().token_positions(length, device)
         return at_T, shifted(at_M, self.shift)
 
 
@@ -208,8 +208,8 @@ def test_parts_a_block_late_are_caught(config: ModelConfig) -> None:
 
 
 class EarlyReading(Meeting):
-    def places(self, length: int, states: int, device: torch.device) -> tuple[Tensor, Tensor]:
-        at_N, at_M = super().places(length, states, device)
+    def token_positions(self, length: int, states: int, device: torch.device) -> tuple[Tensor, Tensor]:
+        at_N, at_M = super().token_positions(length, states, device)
         return at_N, shifted(at_M, 1)
 
 

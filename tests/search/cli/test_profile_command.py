@@ -129,7 +129,7 @@ def test_the_page_holds_everything_and_fetches_nothing(run: Run, tmp_path: Path)
         (("a.yaml", "--trial", "3"), "--trial: a.yaml is one model"),
         (("a.yaml", "--fit", "much"), "--fit: 'much' is not a size"),
         (("a.yaml", "--format", "csv"), "Legal: json, table"),
-        (("a.yaml", "--html", "a.pdf"), "--html: 'a.pdf' is no page"),
+        (("a.yaml", "--html", "a.pdf"), "--html: 'a.pdf' must end in .html"),
         (("a.yaml", "--html", "b.yaml/a.html"), "--html: cannot write"),
         (("a.yaml", "--against", "gone"), "--against: there is no gone"),
         (("a.yaml", "--batch-size", "0"), "--batch-size"),

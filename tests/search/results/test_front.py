@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from msarch.errors import UserError
+from search.ledger.measures import measure, objective_values
 from search.ledger.records import TrialRecord
 from search.results.front import best, hypervolume, knee, pareto_front, reference_point, select
-from search.results.measures import measure, objective_values
 
 MIB = 2**20
 Maker = Callable[..., TrialRecord]

@@ -13,7 +13,7 @@ from support.made_up_search import drive, profile
 from msarch.data.token_set import prepare_tokens
 from search.cli.app import main
 from search.run.open_search import open_search
-from search.run.proposer import prepare_from
+from search.run.text import token_preparer
 from search.run.watcher import Silent
 from search.space.load import load_space
 
@@ -28,7 +28,11 @@ def moved(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "results").mkdir()
     space = load_space("space.yaml")
     space = space.with_content(prepare_tokens(space.corpus).content)
-    drive(open_search(space, tmp_path / "results", prepare=prepare_from(tmp_path), profile=profile, watcher=Silent()))
+    drive(
+        open_search(
+            space, tmp_path / "results", prepare=token_preparer(tmp_path, Silent()), profile=profile, watcher=Silent()
+        )
+    )
     (tmp_path / "text.txt").rename(tmp_path / "moved text.txt")
     return tmp_path
 

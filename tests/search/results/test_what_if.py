@@ -13,8 +13,9 @@ from support.small_models import small
 
 from msarch import Candidate, TrainingConfig, UserError
 from msarch.memory.profile import profile_candidate
+from msarch.training.validation import Validation
 from search.cli.app import main
-from search.ledger.records import CurvePoint, TrialRecord, TrialState
+from search.ledger.records import TrialRecord, TrialState
 from search.results.conditions import Conditions
 from search.results.results import Results
 
@@ -25,7 +26,9 @@ def record(number: int, layers: str, loss: float, state: TrialState = "complete"
     candidate = Candidate(
         model=small("top_down" if "4" in layers else "vanilla", layers), training=TrainingConfig(batch_size=2)
     )
-    curve = tuple(CurvePoint(rung=n, tokens=960 * n, loss=loss, bits_per_byte=1.0, seconds=n) for n in (1, 2))
+    curve = tuple(
+        Validation(rung=n, step=15 * n, tokens=960 * n, loss=loss, bits_per_byte=1.0, seconds=n) for n in (1, 2)
+    )
     return TrialRecord(
         number=number, state=state, candidate=candidate, loss=loss, bits_per_byte=1.0, curve=curve,
         profile=profile_candidate(candidate), memory_measured_bytes=77,
@@ -75,7 +78,7 @@ def test_conditions_read_as_people_say_them() -> None:
 def pareto(
     results: Results, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> Callable[..., tuple[str, str]]:
-    monkeypatch.setattr("search.cli.results.load_results", lambda folder: results)
+    monkeypatch.setattr("search.cli.results.load_results", lambda folder, **options: results)
     monkeypatch.chdir(tmp_path)
 
     def runs(*arguments: object, status: int = 0) -> tuple[str, str]:

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from support.command_line import ROOT, fill
 
-from search.ledger.folder import read_records
+from search.ledger.reading import read_records
 
 
 class Cluster:

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from msarch.config.candidate import Candidate
-from search.ledger.folder import read_records
+from search.ledger.reading import read_records
 from search.ledger.records import TrialRecord
 
 SPACE = """
@@ -38,6 +38,8 @@ from msarch.errors import UserError
 from search.run.run_search import run_search
 
 class Printer:
+    def phase(self, text): print("phase", text, flush=True)
+    def training(self, number): print("training", number, flush=True)
     def started(self, number, candidate, profile): print("started", number, flush=True)
     def validated(self, number, point): print("validated", number, point.rung, flush=True)
     def finished(self, record): print("finished", record.number, record.state, flush=True)
@@ -106,7 +108,9 @@ def whole(place: Path) -> list[TrialRecord]:
     """What a search that nobody disturbs ends with."""
     code, out, err = _end(_start(place))
     assert (code, err) == (0, "")
-    assert {line.split()[0] for line in out.splitlines()} <= {"started", "validated", "finished", "message"}
+    assert {line.split()[0] for line in out.splitlines()} <= {
+        "phase", "started", "training", "validated", "finished", "message"
+    }  # fmt: skip  # one name a line would be longer than it is clear
     (place / "out").rename(place / "whole")
     return read_records(place / "whole")
 
@@ -115,8 +119,8 @@ def test_an_undisturbed_search_leaves_a_whole_folder(place: Path, whole: list[Tr
     folder = place / "whole"
     files = {path.name for path in folder.iterdir() if path.name != ".lock"}
     assert files == {
-        "space.yaml", "study.journal", "tokenizer.json", "trials.csv", "curves.csv", "pareto.csv", "report.html",
-        "environment.json", "ray.log", "trials",
+        "space.yaml", "study.journal", "study.journal.sums", "tokenizer.json", "trials.csv", "curves.csv", "pareto.csv",
+        "report.html", "environment.json", "ray.log", "trials",
     }  # fmt: skip
     complete = [record for record in whole if record.state == "complete"]
     assert sum(record.state in ("complete", "pruned", "failed") for record in whole) == 10
@@ -147,7 +151,7 @@ def test_killed_interrupted_and_resumed_it_ends_like_the_undisturbed_one(place: 
     _wait_for(process, "finished")
     process.send_signal(signal.SIGINT)
     code, out, err = _end(process)
-    assert (code, err) == (130, "") and "go on with: msarch search space.yaml --out out" in out
+    assert (code, err) == (130, "") and "continue with: msarch search space.yaml --out out --concurrent 1" in out
 
     code, _, err = _end(_start(place))
     assert (code, err) == (0, "")

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from support.command_line import ROOT, fill
 
-from search.ledger.folder import read_records
+from search.ledger.reading import read_records
 
 STARTUP = '''
 """Found by every Python process on its path: models of two layers run out of memory at their third step."""
