@@ -108,13 +108,17 @@ def choices(tokenizer: Tokenizer, training: TrainingConfig) -> list[Choice]:
         ),
         (bottom_up, {"pool": ("conv", "attention", "query_only"), "aggregation": ("aligned",)}),
     ]
-    out = [
-        Choice("vanilla", "the fine layers of hourglass, bottom_up and retina", fine_alone(hourglass)),
-        Choice("vanilla", "the fine layers of top_down", fine_alone(top_down)),
-        Choice("vanilla", "half of the heads", fewer_heads(hourglass)),
-        Choice("vanilla", "in the memory of hourglass", equal_memory(hourglass, training)),
-        Choice("vanilla", "in the memory of top_down", equal_memory(top_down, training)),
-    ]
+    vanilla: dict[ModelConfig, list[str]] = {}  # one model may be the rival of several
+    for name, rival in (
+        ("the fine layers of hourglass, bottom_up and retina", fine_alone(hourglass)),
+        ("the fine layers of top_down", fine_alone(top_down)),
+        ("half of the heads", fewer_heads(hourglass)),
+        ("in the memory of hourglass", equal_memory(hourglass, training)),
+        ("in the memory of top_down", equal_memory(top_down, training)),
+        ("in the memory of bottom_up", equal_memory(bottom_up, training)),
+    ):
+        vanilla.setdefault(rival, []).append(name)
+    out = [Choice("vanilla", "; ".join(names), rival) for rival, names in vanilla.items()]
     for default, options in changed:
         out.append(Choice(default.variant, "default", default))
         for option, values in options.items():
