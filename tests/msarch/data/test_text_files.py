@@ -107,15 +107,15 @@ DAMAGED = [
     ("a.txt", "text".encode("utf-16-be"), "there is a NUL character in FILE (character 1)"),
     # Not text at all.
     ("a.docx", b"PK\x03\x04\x14\x00\xff\xfe", "FILE is not text (byte 0xff at 6). Files that are read: text, .csv"),
-    ("a.txt", gzip.compress(b"text"), "FILE is not text (byte 0x8b at 1). Files that are read: text, .csv"),
+    ("a.txt", gzip.compress(b"text", mtime=0), "FILE is not text (byte 0x8b at 1). Files that are read: text, .csv"),
     ("a.jsonl.zst", b"\x28\xb5\x2f\xfd\x04\x58", "FILE is not text (byte 0xb5 at 1). Files that are read"),
     ("a.parquet", b"not a table", "FILE cannot be read as parquet: Parquet magic bytes not found"),
     # Compressed, but not whole.
     ("a.txt.gz", b"plain", "FILE cannot be decompressed: Not a gzipped file"),
     ("a.csv.gz", b"plain", "FILE cannot be decompressed: Not a gzipped file"),
     ("a.jsonl.gz", b'{"text": "a"}', "FILE cannot be decompressed: Not a gzipped file"),
-    ("a.txt.gz", gzip.compress(b"text " * 999)[:-9], "FILE cannot be decompressed: Compressed file ended before"),
-    ("a.csv.gz", gzip.compress(b"text\na\n" * 999)[:-9], "FILE cannot be decompressed: Compressed file ended before"),
+    ("a.txt.gz", gzip.compress(b"text " * 999, mtime=0)[:-9], "FILE cannot be decompressed: Compressed file ended before"),
+    ("a.csv.gz", gzip.compress(b"text\na\n" * 999, mtime=0)[:-9], "FILE cannot be decompressed: Compressed file ended before"),
     ("a.jsonl.gz", gzip.compress(b'{"text": "a"}\n' * 999)[:-9], "FILE cannot be decompressed: Compressed file ended"),
     ("a.txt.xz", b"plain", "FILE cannot be decompressed: Input format not supported"),
     ("a.txt.bz2", b"plain", "FILE cannot be decompressed: Invalid data stream"),
