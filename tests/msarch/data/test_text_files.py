@@ -93,7 +93,7 @@ UTF_16 = "text\n".encode("utf-16")
 DAMAGED = [
     # Not UTF-8: the byte, its place, and what to do.
     ("a.txt", b"one\ntwo " + LATIN, "FILE is not UTF-8 text: byte 0xe9 at 11, in line 2. Convert it; if it is Latin-1"),
-    ("a.txt.gz", gzip.compress(LATIN), "FILE is not UTF-8 text: byte 0xe9 at 3, in line 1"),
+    ("a.txt.gz", gzip.compress(LATIN, mtime=0), "FILE is not UTF-8 text: byte 0xe9 at 3, in line 1"),
     ("a.csv", b"text\n" + LATIN + b"\n", "FILE is not UTF-8 text: byte 0xe9 at 8, in line 2"),
     ("a.jsonl", b'{"text": "a"}\n{"text": "' + LATIN + b'"}\n', "FILE is not UTF-8 text: byte 0xe9 at 27, in line 2"),
     (
@@ -114,9 +114,21 @@ DAMAGED = [
     ("a.txt.gz", b"plain", "FILE cannot be decompressed: Not a gzipped file"),
     ("a.csv.gz", b"plain", "FILE cannot be decompressed: Not a gzipped file"),
     ("a.jsonl.gz", b'{"text": "a"}', "FILE cannot be decompressed: Not a gzipped file"),
-    ("a.txt.gz", gzip.compress(b"text " * 999, mtime=0)[:-9], "FILE cannot be decompressed: Compressed file ended before"),
-    ("a.csv.gz", gzip.compress(b"text\na\n" * 999, mtime=0)[:-9], "FILE cannot be decompressed: Compressed file ended before"),
-    ("a.jsonl.gz", gzip.compress(b'{"text": "a"}\n' * 999)[:-9], "FILE cannot be decompressed: Compressed file ended"),
+    (
+        "a.txt.gz",
+        gzip.compress(b"text " * 999, mtime=0)[:-9],
+        "FILE cannot be decompressed: Compressed file ended before",
+    ),
+    (
+        "a.csv.gz",
+        gzip.compress(b"text\na\n" * 999, mtime=0)[:-9],
+        "FILE cannot be decompressed: Compressed file ended before",
+    ),
+    (
+        "a.jsonl.gz",
+        gzip.compress(b'{"text": "a"}\n' * 999, mtime=0)[:-9],
+        "FILE cannot be decompressed: Compressed file ended",
+    ),
     ("a.txt.xz", b"plain", "FILE cannot be decompressed: Input format not supported"),
     ("a.txt.bz2", b"plain", "FILE cannot be decompressed: Invalid data stream"),
     # Rows that are not what they should be, by their true line.
