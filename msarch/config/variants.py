@@ -78,7 +78,7 @@ VARIANTS: dict[str, Variant] = {
     "spacebyte": Variant(
         order=fine_coarse_fine,
         model="msarch.models.spacebyte:SpaceByte",
-        example="1@1 2@6 1@1",
+        example="1@1 2@5 1@1",
         summary="reads bytes; its coarse layers run only where a word ends, fine layers before and after them",
         reads_bytes=True,
     ),

@@ -7,10 +7,10 @@
 
 Slagle 2024 (arXiv 2404.14408): the rule that chooses bytes, selection without any pooling, the sum at the same bytes
 alone, from where later bytes read it by attention. Positions of coarse states are those of their bytes. An allocation
-``2@1 6@6 2@1`` gives the coarse layers room for context / 6 states, one for 6 bytes (English prose has a word for 5 to
-6): beyond that many no further bytes are chosen, and with fewer the rest is padded, so that memory does not depend on
-the text. Ours: a norm and W where the streams meet, as in hourglass; one width at both scales; fine layers that
-attend to all earlier bytes, where the paper has a window as wide as its fine states.
+``2@1 6@5 2@1`` gives the coarse layers room for context / 5 states, one for 5 bytes (English has a word in 5 to 7): beyond
+that many no further bytes are chosen, and with fewer the rest is padded, so that memory does not depend on the text.
+Ours: a norm and W where the streams meet, as in hourglass; one width at both scales; fine layers that attend to all
+earlier bytes, where the paper has a window as wide as its fine states.
 
 Shapes: B batch, T bytes, G chosen states, D d_model.
 """
