@@ -23,8 +23,10 @@ $(VENV)/.installed-dev: $(VENV)/.installed
 	$(PIP) --editable '.[dev,benchmarks]'
 	touch $@
 
+# One worker a core, a file's tests together; one thread each, since threads that wait for each other cost more.
+test: export OMP_NUM_THREADS = 1
 test: $(VENV)/.installed-dev
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n logical --dist loadfile
 
 test-faults: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest -m faults
@@ -39,6 +41,7 @@ check: $(VENV)/.installed-dev
 
 docs: $(VENV)/.installed-dev
 	$(BIN)/python -m search.space.schema.docs > docs/space.md
+	$(BIN)/python -m search.results.column_docs docs/python.md
 	$(BIN)/python -m search.show.drawing.files docs/architectures
 
 clean:

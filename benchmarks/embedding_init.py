@@ -32,11 +32,12 @@ def main() -> None:
     novels_argument(parser)
     parser.add_argument("--tokens", type=int, default=4_000_000, help="training tokens of each run (default 4 million)")
     parser.add_argument("--seeds", type=int, default=2)
+    parser.add_argument("--tokenizer", choices=TOKENIZERS, nargs="+", default=TOKENIZERS, help="train on these alone")
     parser.add_argument("--runs", type=Path, default=Path("results/embedding-init.csv"), help="CSV of finished runs")
     arguments = parser.parse_args()
     console = Console(width=120)
     ledger = Ledger(arguments.runs)
-    grid = itertools.product(range(arguments.seeds), TOKENIZERS, MODELS, STARTS)
+    grid = itertools.product(range(arguments.seeds), arguments.tokenizer, MODELS, STARTS)
     train_missing([run(*each, arguments.tokens) for each in grid], arguments.novels, ledger, console)
     console.print(table(ledger, arguments.novels, arguments.seeds, arguments.tokens))
 

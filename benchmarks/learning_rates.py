@@ -14,6 +14,7 @@ import itertools
 import platform
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import torch
@@ -71,7 +72,7 @@ def main() -> None:
 
 def candidate(model: Model, kind: str, width: int, rate: float, budget: int, base: int, tokens: TokenSet) -> Candidate:
     """The configuration of one run."""
-    mup = {"parametrization": "mup", "base_width": base} if kind == "mup" else {}
+    mup: dict[str, Any] = {"parametrization": "mup", "base_width": base} if kind == "mup" else {}
     return Candidate(
         model=ModelConfig(
             variant=model.variant,
@@ -80,7 +81,7 @@ def candidate(model: Model, kind: str, width: int, rate: float, budget: int, bas
             n_heads=width // 32,
             vocab_size=tokens.vocab_size,
             context=128,
-            **mup,  # type: ignore[arg-type]
+            **mup,
         ),
         training=TrainingConfig(batch_size=16, tokens=budget, learning_rate=rate, rungs=(1.0,)),
     )

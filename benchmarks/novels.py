@@ -13,7 +13,8 @@ from rich.console import Console
 
 from msarch import Candidate, CorpusConfig, ModelConfig, TokenizerConfig, TrainingConfig
 from msarch.data.token_set import TokenSet, prepare_tokens
-from msarch.training.trainer import NonFiniteLoss, Trainer, Validation
+from msarch.training.trainer import NonFiniteLoss, Trainer
+from msarch.training.validation import Validation
 
 TARGETS = 100_000
 """Validation tokens of each rung."""

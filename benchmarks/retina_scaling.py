@@ -15,7 +15,7 @@ import platform
 import statistics
 import time
 from collections.abc import Callable, Iterator
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from rich.console import Console
@@ -63,9 +63,15 @@ def main() -> None:
 
 def config(variant: str, context: int, layers: int, d_model: int) -> ModelConfig:
     """One of the two models, alike but for their keys."""
-    common = {"layers": f"{layers}@1", "d_model": d_model, "n_heads": 4, "vocab_size": 1024, "context": context}
-    retina = {"retina_factors": FACTORS, "retina_windows": WINDOWS} if variant == "retina" else {}
-    return ModelConfig(variant=variant, **common, **retina)  # type: ignore[arg-type]
+    common: dict[str, Any] = {
+        "layers": f"{layers}@1",
+        "d_model": d_model,
+        "n_heads": 4,
+        "vocab_size": 1024,
+        "context": context,
+    }
+    retina: dict[str, Any] = {"retina_factors": FACTORS, "retina_windows": WINDOWS} if variant == "retina" else {}
+    return ModelConfig(variant=variant, **common, **retina)
 
 
 def step_of(config: ModelConfig, training: TrainingConfig) -> Callable[[], object]:

@@ -1,21 +1,35 @@
-"""Files that appear whole or not at all."""
+"""Files that appear whole or not at all: whoever reads one sees what it was before, or all that it is now."""
 
 from __future__ import annotations
 
 import os
+import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 
 @contextmanager
-def written_aside(path: Path) -> Iterator[Path]:
-    """Gives a path beside `path` to write to; renamed onto `path` at the end, removed where writing raised."""
+def atomic_write(path: Path) -> Iterator[Path]:
+    """Gives the path of a temporary file beside `path`, to be written inside; it then takes the name `path`.
+
+    Where writing raises, what stood at `path` stays and the temporary file is removed. Folders that are missing are
+    made. Raises OSError, also where a full disk only shows once the data is on its way to it.
+    """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    aside = path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
+    # The dot keeps it out of listings and patterns, the suffix tells libraries the format. Process and random digits
+    # keep writers apart, on other machines of a shared file system too.
+    temporary = path.with_name(f".{path.stem}.{os.getpid()}-{secrets.token_hex(4)}{path.suffix}")
     try:
-        yield aside
-        aside.replace(path)
+        yield temporary
+        _flush_to_disk(temporary)
+        temporary.replace(path)
     finally:
-        aside.unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)  # gone already where it was renamed
+
+
+def _flush_to_disk(path: Path) -> None:
+    """Wait until the content is on disk: after a power cut the new name must not lead to an empty file."""
+    with path.open("rb+") as file:  # Windows flushes only what is open for writing
+        os.fsync(file.fileno())

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from difflib import get_close_matches
+from typing import Any
 
 
 class UserError(ValueError):
@@ -44,6 +45,10 @@ class UserError(ValueError):
         return UserError(self.message, key=self.key, file=self.file or file, line=self.line or line)
 
 
+class TextWarning(UserWarning):
+    """Something about the text of a corpus that a user should know; one sentence, which begins with the key."""
+
+
 def _rebuild(kind: type[UserError], message: str, key: str, file: str, line: int) -> UserError:
     return kind(message, key=key, file=file, line=line)
 
@@ -58,3 +63,21 @@ def unknown(what: str, value: object, legal: Iterable[str]) -> str:
     near = get_close_matches(str(value), names, n=1, cutoff=0.5)
     guess = f", did you mean '{near[0]}'?" if near else "."
     return f"unknown {what} '{value}'{guess} Legal: {', '.join(names)}"
+
+
+def quoted(value: object) -> str:
+    """A value as an error quotes it: short, on one line, in YAML's words for nothing, true and false.
+
+    >>> quoted({"a": [1, None, "b"]})
+    "{a: [1, nothing, 'b']}"
+    """
+    words: dict[Any, str] = {None: "nothing", True: "true", False: "false"}
+    if value is None or isinstance(value, bool):
+        return words[value]
+    if isinstance(value, dict):
+        written = "{" + ", ".join(f"{key}: {quoted(item)}" for key, item in value.items()) + "}"
+    elif isinstance(value, list | tuple):
+        written = "[" + ", ".join(map(quoted, value)) + "]"
+    else:
+        written = f"'{value}'" if isinstance(value, str) else f"{value}"
+    return " ".join(written.split()) if len(written) <= 80 else " ".join(written[:76].split()) + " ..."

@@ -1,10 +1,6 @@
 """Searches over many models: the space language, the trials, the ledger, the front, the report.
 
-Three lines do what the command line does::
-
-    from search import load_results, run_search
-    run_search("quickstart")
-    load_results("results/quickstart").pareto      # a pandas DataFrame
+The same names are in `msarch` (`msarch.run_search`), which works beside a file `search.py` of your own as well.
 """
 
 from __future__ import annotations
@@ -16,8 +12,8 @@ if TYPE_CHECKING:
     from search.results.results import Results as Results
     from search.results.results import load_results as load_results
     from search.run.run_search import run_search as run_search
+    from search.space.load import load_space as load_space
     from search.space.space import Space as Space
-    from search.space.space import load_space as load_space
 
 __all__ = ["Results", "Space", "load_results", "load_space", "run_search"]
 
@@ -25,7 +21,7 @@ _LAZY = {
     "Results": "search.results.results",
     "Space": "search.space.space",
     "load_results": "search.results.results",
-    "load_space": "search.space.space",
+    "load_space": "search.space.load",
     "run_search": "search.run.run_search",
 }
 

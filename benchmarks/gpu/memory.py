@@ -22,11 +22,11 @@ import torch
 from torch.nn.functional import linear
 
 from msarch import ModelConfig, TrainingConfig, build_model
-from msarch.config import CHOICES, MODEL_CHOICES
+from msarch.config import MODEL_CHOICES, TRAINING_CHOICES
 from msarch.config.variants import VARIANTS
 from msarch.errors import UserError
-from msarch.memory.cuda_kernels import allocated_without_model
 from msarch.memory.profile import count_training_step, profile_training_step
+from msarch.training.device import allocated_without_model
 from msarch.training.step import make_optimizer, training_step
 
 LEAST, MEDIAN, LARGEST = 40, 0.02, 0.05
@@ -169,7 +169,7 @@ def _options(variant: str) -> list[str]:
 
 
 def _draw_training(generator: random.Random) -> TrainingConfig:
-    drawn: dict[str, Any] = {name: generator.choice(CHOICES[name]) for name in CONDITIONS}
+    drawn: dict[str, Any] = {name: generator.choice(TRAINING_CHOICES[name]) for name in CONDITIONS}
     return TrainingConfig(batch_size=generator.choice((2, 4, 8, 16, 32)), **drawn)
 
 

@@ -1,9 +1,9 @@
 """Training speed in bfloat16, torch.compile on and off, and the share of the GPU's peak. A part of `benchmarks.gpu`.
 
-What is compiled is the block, once for each length of sequence that it meets (torch calls this regional compilation):
-thirty layers as one graph would take minutes. Embeddings, norms between blocks and the chunked loss run as they are.
-Operations are those of `profile_training_step`: matrix products, attention by attended pairs, nothing for norms. Peaks
-are for dense matrix products in bfloat16 without sparsity, as NVIDIA's data sheets give them.
+What is compiled is the transformer layer, once for each length of sequence that it meets (regional compilation, in
+torch's words): thirty layers as one graph would take minutes. Embeddings, norms between layers and the chunked loss run
+as they are. Operations are those of `profile_training_step`: matrix products, attention by attended pairs, nothing for
+norms. Peaks are for dense matrix products in bfloat16 without sparsity, as NVIDIA's data sheets give them.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import Any
 import torch
 
 from msarch import ModelConfig, TrainingConfig, build_model
-from msarch.layers.block import Block
+from msarch.layers.transformer_layer import TransformerLayer
 from msarch.memory.profile import profile_training_step
 from msarch.training.step import make_optimizer, training_step
 
@@ -99,8 +99,8 @@ def _stepper(
 ) -> Callable[[], torch.Tensor]:
     model = build_model(config).to(device)
     if backend is not None:
-        for block in (module for module in model.modules() if isinstance(module, Block)):
-            block.compile(backend=backend, dynamic=False)
+        for layer in (module for module in model.modules() if isinstance(module, TransformerLayer)):
+            layer.compile(backend=backend, dynamic=False)
     optimizer = make_optimizer(model, training)
     inputs, targets = torch.randint(config.vocab_size, (2, training.batch_size, config.context)).to(device)
     return lambda: training_step(model, optimizer, inputs, targets, training)

@@ -10,13 +10,14 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from typing import Any
 
 from msarch import ModelConfig, TrainingConfig, UserError, profile_training_step
-from msarch.config import CHOICES, MODEL_CHOICES
+from msarch.config import MODEL_CHOICES, TRAINING_CHOICES
 from msarch.config.variants import VARIANTS
 from search.show.terminal.space_description import sample_candidates
 from search.space.files import shipped_spaces
-from search.space.space import load_space
+from search.space.load import load_space
 
 DROPOUTS = (0.0, 0.0, 0.1)
 CONDITIONS = ("attention", "loss", "dtype", "checkpointing")
@@ -46,17 +47,17 @@ def draw(count: int, bound: int, seed: int = 0) -> Iterator[Drawn]:
 
 def vary_conditions(training: TrainingConfig, generator: random.Random) -> TrainingConfig:
     """The same training with attention kernel, loss, precision and checkpointing drawn."""
-    drawn = {name: generator.choice(CHOICES[name]) for name in CONDITIONS}
-    return replace(training, **drawn)  # type: ignore[arg-type]
+    drawn: dict[str, Any] = {name: generator.choice(TRAINING_CHOICES[name]) for name in CONDITIONS}
+    return replace(training, **drawn)
 
 
 def vary_options(model: ModelConfig, generator: random.Random) -> ModelConfig:
     """The same model with dropout and those options drawn that its variant has; as it was where they do not fit."""
     variants_only = {name for variant in VARIANTS.values() for name in variant.options}
     legal = [name for name in MODEL_CHOICES if name in VARIANTS[model.variant].options or name not in variants_only]
-    drawn = {name: generator.choice(MODEL_CHOICES[name]) for name in legal}
+    drawn: dict[str, Any] = {name: generator.choice(MODEL_CHOICES[name]) for name in legal}
     try:
-        return replace(model, dropout=generator.choice(DROPOUTS), **drawn)  # type: ignore[arg-type]
+        return replace(model, dropout=generator.choice(DROPOUTS), **drawn)
     except UserError:
         return model
 

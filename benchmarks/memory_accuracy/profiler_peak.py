@@ -2,7 +2,7 @@
 
 The profiler hooks the allocator, so it also sees what no count of tensors can: the workspace that a kernel allocates
 for itself and frees before it returns, and what is allocated outside of every operation (the random generator's state,
-5,056 bytes for each checkpointed block with dropout). Both are told apart here, so that the rest can be compared.
+5,056 bytes for each checkpointed layer with dropout). Both are told apart here, so that the rest can be compared.
 It reads torch's own tree of events, which is no public interface.
 """
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from benchmarks.paper_memory.profiles import BASELINE, BATCHES, Condition, Profiles
 from benchmarks.paper_memory.tables import TARGET, Model, is_deep, ways
-from msarch.atomic_files import written_aside
+from msarch.atomic_files import atomic_write
 from search.show.palette import INK, MUTED, RULE, WARNING, look
 
 if TYPE_CHECKING:
@@ -26,9 +26,9 @@ def write_plot(file: Path, profiles: Profiles) -> None:
 
     with rc_context(_STYLE):
         figure = draw(profiles)
-        with written_aside(file) as aside:
+        with atomic_write(file) as temporary:
             metadata: Any = {"Date": None} if file.suffix == ".svg" else {}
-            figure.savefig(aside, dpi=200, metadata=metadata)
+            figure.savefig(temporary, dpi=200, metadata=metadata)
 
 
 def draw(profiles: Profiles) -> Figure:

@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Literal
 
 from msarch import ModelConfig, TrainingConfig, profile_training_step
-from search.space.space import Space, load_space
+from search.space.load import load_space
+from search.space.space import Space
 
 SPACE = "paper-bookcorpus"
 BASELINE = ("vanilla", "14@1")
@@ -29,7 +30,7 @@ class Condition:
         batch_size: sequences in a step.
         attention: "unfused" keeps the scores, as in the paper's day; "fused" does not.
         loss: "full" holds all logits, "chunked" does not.
-        checkpointing: "block" computes each block again in the backward pass.
+        checkpointing: "block" computes each layer again in the backward pass.
     """
 
     batch_size: int
@@ -42,7 +43,6 @@ class Condition:
         return TrainingConfig(**asdict(self))
 
 
-PAPERS_DAY = Condition(16, "unfused", "full", "none")
 TODAY = Condition(16, "fused", "chunked", "none")
 
 
@@ -94,6 +94,7 @@ class Profiles:
 def conditions() -> list[Condition]:
     """All of them, those of the paper's day first."""
     ways = itertools.product(BATCHES, ("unfused", "fused"), ("full", "chunked"), ("none", "block"))
+    # `product` forgets that these words are literals.
     return [Condition(batch, *way) for batch, *way in ways]  # type: ignore[arg-type]
 
 

@@ -66,7 +66,7 @@ def ways(checkpointing: str) -> list[Condition]:
 def relative(profiles: Profiles, title: str, conditions: Sequence[Condition]) -> Sheet:
     """Memory and FLOPs of every model over those of 14 vanilla layers under the same condition.
 
-    Where blocks keep their activations, these alone as well: of unfused and of fused attention, with the chunked loss;
+    Where layers keep their activations, these alone as well: of unfused and of fused attention, with the chunked loss;
     the batch makes no difference.
     """
     kept = conditions[0].checkpointing == "none"

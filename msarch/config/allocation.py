@@ -28,14 +28,14 @@ class Stage:
 
 
 def parse_layers(text: object) -> tuple[Stage, ...]:
-    """The stages of ``12@16 9@4 9@1``. Raises UserError where the text is no allocation."""
+    """The stages of ``12@16 9@4 9@1``. Raises UserError where the text is not an allocation."""
     if not isinstance(text, str) or not text.split():
-        raise UserError(f"{text!r} is no layer allocation; write LAYERS@FACTOR stages, such as '6@4 2@1'")
+        raise UserError(f"{text!r} is not a layer allocation; write LAYERS@FACTOR stages, such as '6@4 2@1'")
     stages = []
     for word in text.split():
         match = _STAGE.fullmatch(word)
         if match is None:
-            raise UserError(f"'{word}' is no stage; write LAYERS@FACTOR, such as '6@4', in '{text}'")
+            raise UserError(f"'{word}' is not a stage; write LAYERS@FACTOR, such as '6@4', in '{text}'")
         if int(match[2]) < 1:
             raise UserError(f"a shortening factor is at least 1, got '{word}' in '{text}'")
         stages.append(Stage(int(match[1]), int(match[2])))
@@ -55,7 +55,7 @@ def check_nested(factors: Sequence[int]) -> None:
         raise UserError(f"{written or 'no factors'}: the finest scale has factor 1; add a stage '@1'")
     for finer, coarser in pairwise(ordered):
         if coarser % finer:
-            raise UserError(f"{written}: {coarser} is no multiple of {finer}; factors must nest, such as 1, 4, 16")
+            raise UserError(f"{written}: {coarser} is not a multiple of {finer}; factors must nest, such as 1, 4, 16")
 
 
 Order = Callable[[tuple[Stage, ...]], tuple[Stage, ...]]

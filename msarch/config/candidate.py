@@ -5,18 +5,25 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Collection, Mapping
-from dataclasses import MISSING, asdict, dataclass, field, fields, replace
-from typing import Any
+from dataclasses import MISSING, Field, asdict, dataclass, field, fields, replace
+from typing import Any, TypeVar
 
 from msarch.config import NEEDS, ModelConfig, TrainingConfig
+from msarch.config.checks import check_types, check_whole
 from msarch.config.corpus import CorpusConfig, TokenizerConfig
-from msarch.errors import UserError, unknown
+from msarch.errors import UserError, quoted, unknown
 
-ABSENT_MEANS: dict[str, dict[str, Any]] = {"model": {"embedding_init": "gpt2", "rotary_pairs": "halves"}}
+Config = TypeVar("Config", ModelConfig, TrainingConfig, CorpusConfig, TokenizerConfig)
+
+ABSENT_MEANS: dict[str, dict[str, Any]] = {
+    "model": {"embedding_init": "gpt2", "rotary_pairs": "halves"},
+    "training": {},
+}
 """What a record means that lacks a field: how all models were before the field was there.
 
-Defaults may change, this never does: so candidates recorded by any earlier version build the same model, and their
-digests stay, because a field that says what its absence would is left out of them.
+Every field that came after version 0.1 is here. Defaults may change, this never does: so candidates recorded by any
+earlier version are the same candidates, and their digests stay, because a field that says what its absence would is
+left out of them.
 """
 
 
@@ -28,6 +35,10 @@ class Candidate:
     training: TrainingConfig
     corpus: CorpusConfig = field(default_factory=CorpusConfig)
     seed: int = 0
+
+    def __post_init__(self) -> None:
+        check_types(self)
+        check_whole(self, "seed", low=0)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON and YAML values; `from_dict` is its inverse."""
@@ -45,8 +56,8 @@ class Candidate:
         if "tokenizer" in corpus:
             corpus["tokenizer"] = _build(TokenizerConfig, corpus["tokenizer"], "corpus.tokenizer")
         return cls(
-            model=_build(ModelConfig, _completed(top["model"], "model"), "model"),
-            training=_build(TrainingConfig, top["training"], "training"),
+            model=_build(ModelConfig, completed(top["model"], ABSENT_MEANS["model"]), "model"),
+            training=_build(TrainingConfig, completed(top["training"], ABSENT_MEANS["training"]), "training"),
             corpus=_build(CorpusConfig, corpus, "corpus"),
             seed=top.get("seed", 0),
         )
@@ -75,12 +86,11 @@ def _plain(value: Any) -> Any:
     return value
 
 
-def _completed(values: object, part: str) -> object:
-    """A recorded part with what the absence of later fields means; one that is not read keeps its default."""
+def completed(values: Any, absent: Mapping[str, Any]) -> Any:
+    """A part of a record with what the absence of later fields means; a field that is not read keeps its default."""
     if not isinstance(values, dict):
         return values
-    absent = {name: value for name, value in ABSENT_MEANS[part].items() if _is_read(values, name)}
-    return {**absent, **values}
+    return {**{name: value for name, value in absent.items() if _is_read(values, name)}, **values}
 
 
 def _is_read(values: Mapping[str, Any], name: str) -> bool:
@@ -88,24 +98,19 @@ def _is_read(values: Mapping[str, Any], name: str) -> bool:
     return values.get(other) == value
 
 
-def _build(kind: Any, values: object, key: str) -> Any:
-    known = {item.name: item for item in fields(kind)}
+def _build(config: type[Config], values: object, key: str) -> Config:
+    known = {item.name: item for item in fields(config)}
     given = _mapping(values, set(known), key=key)
-    arguments = {name: tuple(item) if isinstance(item, list) else item for name, item in given.items()}
+    missing = [name for name in known if name not in given and _is_required(known[name])]
+    if missing:
+        raise UserError(f"{', '.join(missing)} missing", key=key)
     try:
-        return kind(**arguments)
+        return config(**given)
     except UserError as error:
         raise error.under(key) from None
-    except TypeError:
-        needed = [name for name in known if name not in given and _is_required(known[name])]
-        raise (
-            UserError(f"{', '.join(needed)} missing", key=key)
-            if needed
-            else UserError(f"{values!r} does not fit", key=key)
-        ) from None
 
 
-def _is_required(item: Any) -> bool:
+def _is_required(item: Field[Any]) -> bool:
     return item.default is MISSING and item.default_factory is MISSING
 
 
@@ -113,7 +118,7 @@ def _mapping(
     values: object, legal: Collection[str], *, key: str = "", required: Collection[str] = ()
 ) -> dict[str, Any]:
     if not isinstance(values, dict):
-        raise UserError(f"must be a mapping with {', '.join(sorted(legal))}, got {values!r}", key=key)
+        raise UserError(f"must be a mapping with {', '.join(sorted(legal))}, got {quoted(values)}", key=key)
     for name in values:
         if name not in legal:
             raise UserError(unknown("key", name, legal), key=f"{key}.{name}" if key else str(name))

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from pathlib import PurePath
-from typing import Literal
+from typing import Literal, cast
 
-from msarch.errors import UserError, unknown
+from msarch.config.checks import check_types
+from msarch.errors import UserError
 
 PYTHON_DOCS = "python-docs"
+
+Source = Literal["python-docs", "files", "huggingface"]
+_LEFT_OUT = cast("Source", "")  # replaced as soon as the other fields are known, so that every corpus has a source
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -26,10 +30,9 @@ class TokenizerConfig:
     file: str = ""
 
     def __post_init__(self) -> None:
-        if self.kind not in ("bpe", "bytes", "file"):
-            raise UserError(unknown("tokenizer", self.kind, ("bpe", "bytes", "file")))
+        check_types(self)
         if self.kind == "bpe" and self.vocab_size < 257:
-            raise UserError(f"a byte-level vocabulary has at least 257 tokens, got {self.vocab_size}", key="bpe")
+            raise UserError(f"a byte-level vocabulary has at least 257 tokens, got {self.vocab_size}", key="vocab_size")
         if (self.kind == "file") != bool(self.file):
             raise UserError("a tokenizer file needs its path, and only it has one", key="file")
 
@@ -39,17 +42,18 @@ class CorpusConfig:
     """Which text is read.
 
     Attributes:
-        source: "python-docs" (embedded, the default), "files" or "huggingface".
+        source: "python-docs" (embedded), "files" or "huggingface". Where it is left out it follows from the rest:
+            "huggingface" with `name`, else "files" with `train`, else "python-docs".
         name: of a Hugging Face data set, such as "wikitext".
         config: its configuration, where it has several.
         train, validation, test: glob patterns of files, or names of splits. Validation and test may be
             left out: they are then split off the training documents.
-        column: the column that holds the text, in jsonl, parquet and Hugging Face data sets.
+        column: the column that holds the text, in tables (csv, jsonl, parquet) and Hugging Face data sets.
         tokenizer: how text becomes tokens.
         content: hash of the text itself, once it has been read; a corpus with another content is refused.
     """
 
-    source: Literal["python-docs", "files", "huggingface"] = "python-docs"
+    source: Source = _LEFT_OUT
     name: str = ""
     config: str = ""
     train: tuple[str, ...] = ()
@@ -60,13 +64,18 @@ class CorpusConfig:
     content: str = ""
 
     def __post_init__(self) -> None:
-        sources = (PYTHON_DOCS, "files", "huggingface")
-        if self.source not in sources:
-            raise UserError(unknown("source", self.source, sources), key="source")
+        if self.source == _LEFT_OUT:
+            # The class is frozen for others; here the corpus is still being made.
+            object.__setattr__(self, "source", "huggingface" if self.name else "files" if self.train else PYTHON_DOCS)
+        check_types(self)
+        if self.source == PYTHON_DOCS and self.train:
+            raise UserError(
+                "has no effect on the embedded text; leave out source python-docs to read files", key="train"
+            )
         if self.source == "files" and not self.train:
-            raise UserError("a corpus of files names its training files, such as 'books/train/*.txt'", key="train")
+            raise UserError("files need their names, such as 'books/train/*.txt'", key="train")
         if (self.source == "huggingface") != bool(self.name):
-            raise UserError("a Hugging Face data set needs its name, and only it has one", key="huggingface")
+            raise UserError("a Hugging Face data set needs its name, and only it has one", key="name")
         if (self.validation or self.test) and not self.train:
             raise UserError("names validation or test text but no training text", key="train")
         if self.test and not self.validation:

@@ -1,7 +1,4 @@
-"""One model and how it is trained, as frozen dataclasses.
-
-What follows from a field is a property, never a second field. No torch is imported.
-"""
+"""One architecture as a frozen dataclass. What follows from a field is a property, never a second field."""
 
 from __future__ import annotations
 
@@ -9,10 +6,9 @@ from dataclasses import dataclass, fields
 from typing import Literal
 
 from msarch.config.allocation import Stage, check_layers, check_nested, parse_layers
+from msarch.config.checks import check_number, check_types, check_whole, choices_of
 from msarch.config.variants import VARIANTS, Variant, variant_named
-from msarch.errors import UserError, unknown
-
-DEFAULT_RUNGS = (1 / 32, 1 / 16, 1 / 8, 1 / 4, 1 / 2, 1.0)
+from msarch.errors import UserError
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -48,11 +44,12 @@ class ModelConfig:
         aggregation: what a token of bottom_up reads: "all" completed coarse states of all scales, or the "aligned"
             ones, the last of each scale.
         retina_factors: shortening factors of a retina's keys, finest first: (1, 4, 16).
-        retina_windows: how many units of each scale but the coarsest a token keeps: (64, 16).
+        retina_windows: how many units of each scale but the coarsest a token keeps: (64, 16). With a window for the
+            coarsest too, what is older is not read at all: factors (1,) with windows (64,) are a sliding window.
         shortening: how an hourglass makes a coarse state from its block: "average", "linear" (its states side by
             side, projected) or "attention" (the mean reads the block).
-        upsampling: how an hourglass brings it back: "repeat", "linear" (a projection for each position) or
-            "attention" (the same, then each position reads all completed coarse states).
+        upsampling: how top_down and hourglass bring coarse states back: "repeat", "linear" (a projection for each
+            position) or "attention" (the same, then each position reads all completed coarse states).
     """
 
     variant: str
@@ -76,10 +73,11 @@ class ModelConfig:
     upsampling: Literal["repeat", "linear", "attention"] = "repeat"
 
     def __post_init__(self) -> None:
+        check_types(self)
         variant = variant_named(self.variant)
         for name in ("d_model", "n_heads", "vocab_size", "context", "base_width"):
-            _require_positive(name, getattr(self, name))
-        _require_number("dropout", self.dropout, low=0.0, high=0.9)
+            check_whole(self, name, low=1)
+        check_number(self, "dropout", low=0.0, high=0.9)
         if self.d_model % self.n_heads:
             raise UserError(
                 f"{self.n_heads} heads do not divide d_model {self.d_model}; choose one of {_divisors(self.d_model)}",
@@ -100,7 +98,6 @@ class ModelConfig:
         for option in fields(self):
             if option.name in optional - variant.options and getattr(self, option.name) != option.default:
                 raise UserError(f"{option.name} has no effect on {self.variant}; leave it out", key=option.name)
-        _check_choices(self, MODEL_CHOICES)
         for option in fields(self):
             other, value = NEEDS.get(option.name, ("", None))
             if other and getattr(self, other) != value and getattr(self, option.name) != option.default:
@@ -148,114 +145,8 @@ class ModelConfig:
         return 4 * self.d_model
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class TrainingConfig:
-    """How a model is trained; every field that changes memory or the result is part of it.
-
-    Attributes:
-        batch_size: sequences in a step.
-        tokens: the budget, in training tokens; steps = tokens / (batch_size * context), rounded up.
-        learning_rate: the peak, reached after warm-up.
-        schedule: "cosine", or "wsd": constant after warm-up, then linear decay over the last fifth, so that a run
-            can be continued to a larger budget from a checkpoint before its decay.
-        warmup: share of the steps in which the learning rate rises linearly from 0.
-        final_learning_rate: where the schedule ends, as a share of the peak.
-        weight_decay: AdamW's decoupled decay, on matrices only.
-        betas: AdamW's moment decays.
-        clip: largest norm of the gradient; 0 switches clipping off.
-        attention: "fused" never keeps scores; "unfused" keeps the (time x time) scores, as before 2022.
-        loss: "chunked" never holds all logits; "full" does.
-        dtype: "float32", or "bfloat16" for autocast with float32 parameters.
-        optimizer: "adamw", the fused implementation.
-        checkpointing: "none", or "block" to recompute each block in the backward pass.
-        rungs: shares of the budget at which the model is validated and may be pruned.
-        validation_tokens: target tokens of each validation, the first of the split; 0 derives 0.8 % of the
-            budget, so that six validations cost less than 3 % of a trial.
-    """
-
-    batch_size: int
-    tokens: int = 1_000_000
-    learning_rate: float = 3e-3
-    schedule: Literal["cosine", "wsd"] = "cosine"
-    warmup: float = 0.05
-    final_learning_rate: float = 0.1
-    weight_decay: float = 0.1
-    betas: tuple[float, float] = (0.9, 0.98)
-    clip: float = 1.0
-    attention: Literal["fused", "unfused"] = "fused"
-    loss: Literal["chunked", "full"] = "chunked"
-    dtype: Literal["float32", "bfloat16"] = "float32"
-    optimizer: Literal["adamw"] = "adamw"
-    checkpointing: Literal["none", "block"] = "none"
-    rungs: tuple[float, ...] = DEFAULT_RUNGS
-    validation_tokens: int = 0
-
-    def __post_init__(self) -> None:
-        for name in ("batch_size", "tokens"):
-            _require_positive(name, getattr(self, name))
-        for name in ("learning_rate", "weight_decay", "clip"):
-            _require_number(name, getattr(self, name), low=0.0)
-        for name in ("warmup", "final_learning_rate"):
-            _require_number(name, getattr(self, name), low=0.0, high=1.0)
-        if self.learning_rate == 0:
-            raise UserError("the learning rate must be above 0, got 0", key="learning_rate")
-        for beta in self.betas:
-            if not 0 <= beta < 1:
-                raise UserError(f"each beta is at least 0 and below 1, got {beta}", key="betas")
-        _check_choices(self, CHOICES)
-        if not self.rungs or self.rungs[-1] != 1.0 or list(self.rungs) != sorted({*self.rungs}) or self.rungs[0] <= 0:
-            raise UserError(f"rungs rise from above 0 and end at 1, got {list(self.rungs)}", key="rungs")
-        if isinstance(self.validation_tokens, bool) or self.validation_tokens < 0:
-            raise UserError(f"must be 0 or more, got {self.validation_tokens!r}", key="validation_tokens")
-
-    def steps(self, context: int) -> int:
-        """Optimizer steps that spend the budget on sequences of `context` tokens."""
-        return max(1, -(-self.tokens // (self.batch_size * context)))
-
-    def targets(self) -> int:
-        """Target tokens of each validation."""
-        return self.validation_tokens or max(256, round(0.008 * self.tokens))
-
-
 NEEDS: dict[str, tuple[str, str]] = {"base_width": ("parametrization", "mup"), "rotary_pairs": ("positions", "rotary")}
 """Fields of `ModelConfig` that are read only where another one has this value; elsewhere they keep their default."""
-
-MODEL_CHOICES: dict[str, tuple[str, ...]] = {
-    "positions": ("learned", "rotary", "alibi", "none"),
-    "parametrization": ("standard", "mup"),
-    "rotary_pairs": ("halves", "adjacent"),
-    "embedding_init": ("gpt2", "fan_in"),
-    "pool": ("average", "conv", "attention", "query_only"),
-    "combine": ("concat", "add"),
-    "aggregation": ("all", "aligned"),
-    "shortening": ("average", "linear", "attention"),
-    "upsampling": ("repeat", "linear", "attention"),
-}
-CHOICES: dict[str, tuple[str, ...]] = {
-    "schedule": ("cosine", "wsd"),
-    "attention": ("fused", "unfused"),
-    "loss": ("chunked", "full"),
-    "dtype": ("float32", "bfloat16"),
-    "optimizer": ("adamw",),
-    "checkpointing": ("none", "block"),
-}
-
-
-def _check_choices(config: object, choices: dict[str, tuple[str, ...]]) -> None:
-    for name, legal in choices.items():
-        if getattr(config, name) not in legal:
-            raise UserError(unknown(name, getattr(config, name), legal), key=name)
-
-
-def _require_positive(name: str, value: object) -> None:
-    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        raise UserError(f"must be a whole number of at least 1, got {value!r}", key=name)
-
-
-def _require_number(name: str, value: object, *, low: float, high: float = float("inf")) -> None:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
-        limit = f"between {low:g} and {high:g}" if high != float("inf") else f"of at least {low:g}"
-        raise UserError(f"must be a number {limit}, got {value!r}", key=name)
 
 
 def _divisors(number: int) -> str:
@@ -269,9 +160,13 @@ def _check_retina(factors: tuple[int, ...], windows: tuple[int, ...]) -> None:
         check_nested(factors)
     except UserError as error:
         raise error.under("retina_factors") from None
-    if len(windows) != len(factors) - 1 or any(window < 1 for window in windows):
+    if len(factors) - len(windows) not in (0, 1) or any(window < 1 for window in windows):
         raise UserError(
-            f"one window of at least 1 unit for each factor but the coarsest: {len(factors) - 1} for factors "
-            f"{factors}, got {windows}",
+            f"one window of at least 1 unit for each factor, or for each but the coarsest: {len(factors) - 1} or "
+            f"{len(factors)} for factors {factors}, got {windows}",
             key="retina_windows",
         )
+
+
+MODEL_CHOICES = choices_of(ModelConfig)
+"""The legal words of each option that is one of a few."""

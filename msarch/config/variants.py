@@ -52,7 +52,7 @@ VARIANTS: dict[str, Variant] = {
         model="msarch.models.top_down:TopDown",
         example="2@4 2@1",
         summary="coarse scales first; each finer one is conditioned on the last completed coarse state",
-        options=frozenset({"pool", "combine"}),
+        options=frozenset({"pool", "combine", "upsampling"}),
     ),
     "bottom_up": Variant(
         order=fine_to_coarse_and_back,
@@ -90,3 +90,9 @@ def variant_named(name: object) -> Variant:
     if not isinstance(name, str) or name not in VARIANTS:
         raise UserError(unknown("variant", name, VARIANTS), key="variant")
     return VARIANTS[name]
+
+
+def options_without_effect(variant: str) -> frozenset[str]:
+    """The fields of `ModelConfig` that other variants read and this one does not."""
+    every = frozenset[str]().union(*(known.options for known in VARIANTS.values()))
+    return every - VARIANTS[variant].options

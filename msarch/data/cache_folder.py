@@ -1,7 +1,7 @@
 """The cache folder, and how it stays whole when several processes build the same thing at once.
 
-What is built stands aside under a temporary name and is renamed as a whole, so that it is there completely
-or not at all. A kernel lock makes the second builder wait instead of working twice; where the file system
+What is built has a temporary name until it is complete and is then renamed as a whole, so that it is there
+completely or not at all. A kernel lock makes the second builder wait instead of working twice; where the file system
 knows no locks both build and the loser's copy is dropped.
 """
 
@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+from msarch.atomic_files import atomic_write
 from msarch.errors import UserError
 
 fcntl: Any = None
@@ -35,20 +36,18 @@ def cache_base() -> Path:
     return base.absolute()
 
 
-def write_aside(path: Path, content: bytes) -> None:
-    """Writes a file so that it is there completely or not at all. Raises UserError where that is impossible."""
+def write_cached(path: Path, content: bytes) -> None:
+    """Writes a file of the cache, whole or not at all. Raises UserError where the cache cannot be written."""
     try:
-        handle, aside = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-        Path(aside).chmod(0o644)  # temporary files are private; a cache may be shared
-        Path(aside).replace(path)
+        with atomic_write(path) as temporary:
+            temporary.write_bytes(content)
+            temporary.chmod(0o644)  # a cache may be shared, whatever this user's new files are
     except OSError as error:
         raise _unusable(path.parent, error) from None
 
 
 def build_folder(folder: Path, *, is_whole: Callable[[Path], bool], build: Callable[[Path], None]) -> None:
-    """Makes `folder` whole: `build` fills an empty folder aside, which then takes its name.
+    """Makes `folder` whole: `build` fills an empty folder beside it, which then takes its name.
 
     A folder that is not whole is replaced. Raises UserError where the cache cannot be written, and whatever
     `build` raises; nothing half-built is left then.
@@ -61,23 +60,23 @@ def build_folder(folder: Path, *, is_whole: Callable[[Path], bool], build: Calla
                 return
             if alone:
                 _clear_left_over(folder)
-            aside = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
+            temporary = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
             try:
-                build(aside)
-                _take_name(aside, folder, is_whole)
+                build(temporary)
+                _take_name(temporary, folder, is_whole)
             finally:
-                shutil.rmtree(aside, ignore_errors=True)
+                shutil.rmtree(temporary, ignore_errors=True)
     except OSError as error:
         raise _unusable(folder.parent, error) from error
 
 
-def _take_name(aside: Path, folder: Path, is_whole: Callable[[Path], bool]) -> None:
-    aside.chmod(0o755)  # mkdtemp's folders are private; a cache may be shared
+def _take_name(temporary: Path, folder: Path, is_whole: Callable[[Path], bool]) -> None:
+    temporary.chmod(0o755)  # mkdtemp's folders are private; a cache may be shared
     if folder.exists() and not is_whole(folder):
         shutil.move(folder, Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent)) / "damaged")
-        _clear_left_over(folder, but=aside)
+        _clear_left_over(folder, but=temporary)
     try:
-        aside.rename(folder)
+        temporary.rename(folder)
     except OSError:
         if not is_whole(folder):  # another process was first: its copy is as good as ours
             raise

@@ -1,28 +1,26 @@
-"""The documents of a corpus's three splits, and the hash that identifies them anywhere.
+"""A corpus: its text found, checked, hashed and split into training, validation and perhaps test documents.
 
-Documents are read again for every pass (hashing, tokenizer, encoding), so that a corpus larger than memory
-is no problem as long as its single documents are not. Where no validation text is given, it is held out of
-the training text: whole documents spread evenly where there are enough of them, else the end of each.
+Documents are read again for every pass (survey, tokenizer, encoding), so that a corpus larger than memory is no
+problem as long as its single documents are not.
 """
 
 from __future__ import annotations
 
-import hashlib
 import itertools
 import sys
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+import warnings
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
 from msarch.config.corpus import PYTHON_DOCS, CorpusConfig
-from msarch.errors import UserError
+from msarch.data.hold_out import Documents, HeldOut
+from msarch.data.known_texts import FileStates, recall, remember
+from msarch.data.survey import SplitSize, Survey, survey
+from msarch.errors import TextWarning, UserError
 
-Documents = Callable[[], Iterator[str]]
-"""Reads the documents of a split from the first on, at each call anew."""
-
-HELD_OUT = 20
-"""One document in so many is validation, and one is test; with fewer, that share of each document is."""
+SPLITS = ("train", "validation", "test")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -32,86 +30,74 @@ class Corpus:
     Attributes:
         splits: "train", "validation" and perhaps "test", in this order.
         content: hash of all their documents, see `ContentHash`.
+        sizes: of each split.
     """
 
     splits: Mapping[str, Documents]
     content: str
+    sizes: Mapping[str, SplitSize]
 
 
 def read_corpus(config: CorpusConfig, *, base: Path | None = None) -> Corpus:
     """The text that `config` names; relative paths start at `base`, or else at the current folder.
 
-    Raises UserError, with keys such as ``corpus.train``, where text is missing, empty, not text, or not the
-    text that was recorded.
+    Files that have not changed since they were read last are not read again. Warns (`TextWarning`) of documents
+    that stand in two splits, and of empty files. Raises UserError, with keys such as ``corpus.train``, where text
+    is missing, empty, not text, or not the text that was recorded.
     """
     try:
-        splits = _sources(config, (base or Path.cwd()).absolute())
+        splits, files = _sources(config, (base or Path.cwd()).absolute())
     except UserError as error:
         if config.content and config.source == "files":
             raise UserError(f"{error.message}. {_MOVED.format(config.content)}", key=error.key) from None
         raise
-    held_out = "validation" not in splits
-    if held_out:
-        splits = {**hold_out(splits["train"]), **{name: splits[name] for name in splits if name == "test"}}
-    splits = {name: partial(_without_empty, splits[name]) for name in ("train", "validation", "test") if name in splits}
-    content = _hash_all(splits, held_out=held_out)
-    if config.content and config.content != content:
-        raise UserError(_mismatch(config, content), key="corpus.content")
-    return Corpus(splits=splits, content=content)
+    held_out = HeldOut(splits["train"]) if "validation" not in splits else None
+    if held_out is not None:
+        splits = {**held_out.splits, **{name: splits[name] for name in splits if name == "test"}}
+    splits = {name: partial(_without_empty, splits[name]) for name in SPLITS if name in splits}
+    found = _survey(splits, held_out, FileStates.of(files, column=config.column))
+    _check_sizes(found.sizes, files, held_out=held_out is not None)
+    if config.content and config.content != found.content:
+        raise UserError(_mismatch(config, found.content), key="corpus.content")
+    for sentence in (*_empty_files(files), *found.shared):
+        warnings.warn(sentence, TextWarning, stacklevel=2)
+    return Corpus(splits=splits, content=found.content, sizes=found.sizes)
 
 
 _MOVED = "If the text with content {} has moved, name it with --set corpus.train=... (and corpus.validation=...)"
 
+_Files = dict[str, list[Path]]
 
-def _sources(config: CorpusConfig, base: Path) -> dict[str, Documents]:
+
+def _sources(config: CorpusConfig, base: Path) -> tuple[dict[str, Documents], _Files]:
+    """The splits that are named, and the files of each where it is made of files."""
     if config.source == PYTHON_DOCS:
         from msarch.data.python_docs import python_docs
 
         texts = python_docs()
-        return {"train": lambda: iter(texts)}
+        return {"train": lambda: iter(texts)}, {}
     if config.source == "huggingface":
         from msarch.data.huggingface import load_splits, read_tables
 
         tables = load_splits(config)
-        return {name: partial(read_tables, tables[name], column=config.column, key=f"corpus.{name}") for name in tables}
+        read = partial(read_tables, column=config.column)
+        return {name: partial(read, tables[name], key=f"corpus.{name}") for name in tables}, {}
     return _from_files(config, base)
 
 
-def _from_files(config: CorpusConfig, base: Path) -> dict[str, Documents]:
-    from msarch.data.text_files import find_files, read_documents
+def _from_files(config: CorpusConfig, base: Path) -> tuple[dict[str, Documents], _Files]:
+    from msarch.data.find_files import find_files
+    from msarch.data.text_files import read_documents
 
     patterns = {"train": config.train, "validation": config.validation, "test": config.test}
-    files = {name: find_files(patterns[name], base=base, key=f"corpus.{name}") for name in patterns if patterns[name]}
+    files = {name: find_files(patterns[name], base=base, key=f"corpus.{name}") for name in SPLITS if patterns[name]}
     for first, second in itertools.combinations(files, 2):
         for path in set(files[first]) & set(files[second]):
-            raise UserError(f"{path} is {first} text too; judge models on text they were not trained on",
-                            key=f"corpus.{second}")  # fmt: skip
-    return {name: partial(read_documents, files[name], column=config.column, key=f"corpus.{name}") for name in files}
-
-
-def hold_out(train: Documents) -> dict[str, Documents]:
-    """Validation and test text taken out of training text, a twentieth each, the same at every call."""
-    if sum(1 for _ in itertools.islice(train(), HELD_OUT)) < HELD_OUT:
-        bounds = {
-            "train": (0, HELD_OUT - 2),
-            "validation": (HELD_OUT - 2, HELD_OUT - 1),
-            "test": (HELD_OUT - 1, HELD_OUT),
-        }
-        return {name: partial(_part_of_each, train, *bounds[name]) for name in bounds}
-    middle, last = HELD_OUT // 2 - 1, HELD_OUT - 1
-    kept = {"train": {*range(HELD_OUT)} - {middle, last}, "validation": {middle}, "test": {last}}
-    return {name: partial(_every, train, frozenset(kept[name])) for name in kept}
-
-
-def _part_of_each(documents: Documents, start: int, stop: int) -> Iterator[str]:
-    for text in documents():
-        yield text[len(text) * start // HELD_OUT : len(text) * stop // HELD_OUT]
-
-
-def _every(documents: Documents, kept: frozenset[int]) -> Iterator[str]:
-    for number, text in enumerate(documents()):
-        if number % HELD_OUT in kept:
-            yield text
+            raise UserError(
+                f"{path} is {first} text too; judge models on text they were not trained on", key=f"corpus.{second}"
+            )
+    read = partial(read_documents, column=config.column)
+    return {name: partial(read, files[name], key=f"corpus.{name}") for name in files}, files
 
 
 def _without_empty(documents: Documents) -> Iterator[str]:
@@ -120,35 +106,37 @@ def _without_empty(documents: Documents) -> Iterator[str]:
             yield text
 
 
-class ContentHash:
-    """A hash of documents and of their order and split, the same on any machine: 32 hexadecimal digits."""
-
-    def __init__(self) -> None:
-        self._digest = hashlib.sha256()
-
-    def watch(self, split: str, documents: Documents) -> Iterator[str]:
-        """Passes the documents of a split on, and takes them into the hash."""
-        self._digest.update(f"{split}\n".encode())
-        for text in documents():
-            data = text.encode()
-            self._digest.update(len(data).to_bytes(8, "big"))
-            self._digest.update(data)
-            yield text
-        self._digest.update(b"\xff" * 8)  # no document has this length: the end of a split is unmistakable
-
-    def hexdigest(self) -> str:
-        return self._digest.hexdigest()[:32]
+def _survey(splits: Mapping[str, Documents], held_out: HeldOut | None, files: FileStates) -> Survey:
+    known = recall(files)
+    if known is not None:
+        return known
+    found = survey(splits)
+    if held_out is not None and held_out.cuts_documents:
+        found = replace(found, shared=())  # parts of one text may be alike without any document being there twice
+    remember(files, found)
+    return found
 
 
-def _hash_all(splits: Mapping[str, Documents], *, held_out: bool) -> str:
-    content = ContentHash()
-    for name, documents in splits.items():
-        if sum(1 for _ in content.watch(name, documents)):
+def _check_sizes(sizes: Mapping[str, SplitSize], files: _Files, *, held_out: bool) -> None:
+    for name, size in sizes.items():
+        if size.documents:
             continue
-        if held_out and name != "train":
+        if held_out and name != "train" and sizes["train"].documents:
             raise UserError(f"the training text is too short to hold {name} text out of it", key="corpus.train")
-        raise UserError(f"the {name} text is empty", key=f"corpus.{name}")
-    return content.hexdigest()
+        where = f": nothing but blanks in {_list(files[name])}" if name in files else ""
+        raise UserError(f"the {name} text is empty{where}", key=f"corpus.{name}")
+
+
+def _empty_files(files: _Files) -> Iterator[str]:
+    for name, paths in files.items():
+        empty = [path for path in paths if not path.stat().st_size]
+        if empty:
+            yield f"corpus.{name}: {len(empty):,} of {len(paths):,} files are empty: {_list(empty)}"
+
+
+def _list(paths: list[Path]) -> str:
+    more = f" and {len(paths) - 3:,} more" if len(paths) > 3 else ""
+    return ", ".join(map(str, paths[:3])) + more
 
 
 def _mismatch(config: CorpusConfig, found: str) -> str:

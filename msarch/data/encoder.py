@@ -14,8 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from msarch.config.corpus import TokenizerConfig
-from msarch.data.corpus import ContentHash, Corpus
-from msarch.data.long_documents import batched
+from msarch.data.corpus import Corpus
+from msarch.data.long_documents import split_into_batches
+from msarch.data.survey import ContentHash
 from msarch.data.tokenizer import Tokenizer, make_tokenizer
 from msarch.errors import UserError
 
@@ -40,7 +41,7 @@ def encode_corpus(corpus: Corpus, config: TokenizerConfig, folder: Path, *, base
     tokenizer = make_tokenizer(config, corpus.splits["train"](), base=base)
     tokenizer.save(folder / "tokenizer.json")
     dtype = np.dtype("<u2" if tokenizer.vocab_size <= 1 << 16 else "<u4")
-    counts = _encode_splits(corpus, tokenizer, folder, dtype)
+    counts = _write_splits(corpus, tokenizer, folder, dtype)
     exact = all(count.text_bytes == count.token_bytes for count in counts.values())
     if exact and tokenizer.token_bytes is not None:
         np.save(folder / "token_bytes.npy", tokenizer.token_bytes)
@@ -60,12 +61,12 @@ def encode_corpus(corpus: Corpus, config: TokenizerConfig, folder: Path, *, base
     (folder / "meta.json").write_text(json.dumps(meta, indent=1), encoding="utf-8")
 
 
-def _encode_splits(corpus: Corpus, tokenizer: Tokenizer, folder: Path, dtype: np.dtype[Any]) -> dict[str, _Count]:
+def _write_splits(corpus: Corpus, tokenizer: Tokenizer, folder: Path, dtype: np.dtype[Any]) -> dict[str, _Count]:
     content = ContentHash()
     counts = {}
     for name, documents in corpus.splits.items():
         with (folder / f"{name}.bin").open("wb") as file:
-            counts[name] = _encode(content.watch(name, documents), tokenizer, file, dtype)
+            counts[name] = _write_split(content.watch(name, documents), tokenizer, file, dtype)
             file.flush()
             os.fsync(file.fileno())  # the folder takes its name only after its tokens are on the disk
         if not counts[name].tokens:
@@ -75,20 +76,20 @@ def _encode_splits(corpus: Corpus, tokenizer: Tokenizer, folder: Path, dtype: np
     return counts
 
 
-def _encode(documents: Iterator[str], tokenizer: Tokenizer, file: BinaryIO, dtype: np.dtype[Any]) -> _Count:
+def _write_split(documents: Iterator[str], tokenizer: Tokenizer, file: BinaryIO, dtype: np.dtype[Any]) -> _Count:
     count = _Count()
-    for batch in batched(documents):
+    for batch in split_into_batches(documents):
         encoded = tokenizer.encode_batch([piece for piece, _ in batch])
         for (piece, begins), tokens in zip(batch, encoded, strict=True):
             if begins and count.documents and tokenizer.separator is not None:
-                _write(np.array([tokenizer.separator]), tokenizer, file, dtype, count)
+                _append(np.array([tokenizer.separator]), tokenizer, file, dtype, count)
             count.documents += begins
             count.text_bytes += len(piece.encode())
-            _write(tokens, tokenizer, file, dtype, count)
+            _append(tokens, tokenizer, file, dtype, count)
     return count
 
 
-def _write(tokens: NDArray[Any], tokenizer: Tokenizer, file: BinaryIO, dtype: np.dtype[Any], count: _Count) -> None:
+def _append(tokens: NDArray[Any], tokenizer: Tokenizer, file: BinaryIO, dtype: np.dtype[Any], count: _Count) -> None:
     if not len(tokens):
         return
     assert tokens.max() < tokenizer.vocab_size, f"token {tokens.max()} of a vocabulary of {tokenizer.vocab_size}"

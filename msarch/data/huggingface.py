@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from msarch.config.corpus import CorpusConfig
-from msarch.data.text_files import text_of
+from msarch.data.document_checks import text_of_row
 from msarch.errors import UserError
 
 _KEY = "corpus.huggingface"
@@ -26,7 +26,7 @@ def load_splits(config: CorpusConfig) -> dict[str, list[Any]]:
 
     named = {"train": config.train, "validation": config.validation, "test": config.test}
     try:
-        with _reachable(config.name):
+        with _offline_unless_hub_answers(config.name):
             every = datasets.load_dataset(config.name, config.config or None)
             return {
                 split: [_table(config, every, name, f"corpus.{split}") for name in names or (split,)]
@@ -57,15 +57,15 @@ def _table(config: CorpusConfig, every: Any, name: str, key: str) -> Any:
 def read_tables(tables: list[Any], *, column: str, key: str) -> Iterator[str]:
     """The text of every row. Raises UserError at `key` where the column is missing or holds no text."""
     for table in tables:
-        for number, row in enumerate(table):
+        for number, row in enumerate(table, 1):
             try:
-                yield text_of(row, column, f"row {number}")
+                yield text_of_row(row, column, f"row {number} of split {table.split}")
             except UserError as error:
                 raise error.under(key) from None
 
 
 @contextlib.contextmanager
-def _reachable(name: str) -> Iterator[None]:
+def _offline_unless_hub_answers(name: str) -> Iterator[None]:
     """Does what HF_HUB_OFFLINE=1 would do where the hub does not answer: cached data sets load, others fail at once."""
     import datasets
     import huggingface_hub

@@ -1,7 +1,8 @@
 """Long documents in pieces, so that encoding them takes little memory and uses every core.
 
 A cut stands after a single line end between two words, where the byte-level pre-tokenizer cuts anyway: the
-tokens of the pieces are those of the whole. Only text without such a place for a long stretch is cut bluntly.
+tokens of the pieces are those of the whole. Only a long stretch without
+such a place is cut anywhere.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ PIECE = 1 << 18
 _CUT = re.compile(r"(?<=\S)\n(?=\S)")
 
 
-def pieces(text: str, size: int = PIECE) -> Iterator[str]:
+def split_document(text: str, size: int = PIECE) -> Iterator[str]:
     """`text` in pieces of `size` to 2 `size` characters; together they are the text."""
     start = 0
     while len(text) - start > 2 * size:
@@ -26,12 +27,12 @@ def pieces(text: str, size: int = PIECE) -> Iterator[str]:
     yield text[start:]
 
 
-def batched(documents: Iterable[str], characters: int = 16 * PIECE) -> Iterator[list[tuple[str, bool]]]:
+def split_into_batches(documents: Iterable[str], characters: int = 16 * PIECE) -> Iterator[list[tuple[str, bool]]]:
     """Pieces of all documents, in lists of about so many characters; each with whether it begins a document."""
     batch: list[tuple[str, bool]] = []
     held = 0
     for text in documents:
-        for number, piece in enumerate(pieces(text)):
+        for number, piece in enumerate(split_document(text)):
             batch.append((piece, number == 0))
             held += len(piece)
             if held >= characters:

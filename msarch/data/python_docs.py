@@ -18,7 +18,7 @@ import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
-from msarch.data.cache_folder import cache_base, write_aside
+from msarch.data.cache_folder import cache_base, write_cached
 
 SHORTEST = 80
 """Docstrings below this many characters are mere labels."""
@@ -40,7 +40,7 @@ def python_docs() -> list[str]:
         texts: list[str] = json.loads(kept.read_text(encoding="utf-8"))
         return texts
     texts = _without_repeats([*_topics(), *(docstrings(path.read_bytes()) for path in files)])
-    write_aside(kept, json.dumps(texts).encode())
+    write_cached(kept, json.dumps(texts).encode())
     return texts
 
 

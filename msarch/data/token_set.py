@@ -9,18 +9,22 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from msarch.config.corpus import CorpusConfig
 from msarch.data.cache_folder import build_folder, cache_base
+from msarch.data.tokenizer import tokenizer_spec, vocab_size_of
 from msarch.errors import UserError
+
+if TYPE_CHECKING:
+    from msarch.data.corpus import Corpus
 
 _FORMAT = 1
 """Part of the fingerprint: a change of what is written makes new folders instead of misreading old ones."""
@@ -67,33 +71,77 @@ class TokenSet:
         return self.text_bytes[split] / len(tokens) * len(span)
 
 
-def prepare_tokens(corpus: CorpusConfig, *, base: Path | None = None) -> TokenSet:
+def prepare_tokens(
+    corpus: CorpusConfig, *, base: Path | None = None, on_encode: Callable[[], None] | None = None
+) -> TokenSet:
     """The tokens of `corpus`, from the cache or encoded into it; relative paths start at `base`, or else here.
 
-    Where `corpus.content` is set and those tokens are in the cache, the text itself is not needed.
+    Where `corpus.content` is set and those tokens are in the cache, the text itself is not needed. Warns as
+    `read_corpus` does. `on_encode` is called before the text is encoded, which may take long.
     Raises UserError, with the key, where text or tokenizer are missing or do not fit.
     """
-    from msarch.data.corpus import read_corpus
-    from msarch.data.tokenizer import tokenizer_spec
-
     root = (base or Path.cwd()).absolute()
-    spec = tokenizer_spec(corpus.tokenizer, base=root)
-    if corpus.content:
-        kept = open_tokens(_folder(corpus.content, spec))
-        if kept is not None:
-            return kept
-    text = read_corpus(corpus, base=root)
-    folder = _folder(text.content, spec)
+    text, tokens = _find(corpus, root)
+    if tokens is not None:
+        return tokens
+    assert text is not None
+    folder = _folder(text.content, tokenizer_spec(corpus.tokenizer, base=root))
 
-    def build(aside: Path) -> None:
+    def build(temporary: Path) -> None:
         from msarch.data.encoder import encode_corpus
 
-        encode_corpus(text, corpus.tokenizer, aside, base=root, fingerprint=folder.name)
+        if on_encode is not None:
+            on_encode()
+        encode_corpus(text, corpus.tokenizer, temporary, base=root, fingerprint=folder.name)
 
     build_folder(folder, is_whole=lambda path: open_tokens(path) is not None, build=build)
     tokens = open_tokens(folder)
     assert tokens is not None, f"{folder} was just built"
     return tokens
+
+
+def check_text(
+    corpus: CorpusConfig, *, context: int, targets: int, base: Path | None = None
+) -> tuple[Mapping[str, int], TokenSet | None]:
+    """Reads and checks the text of `corpus` as `prepare_tokens` does, but trains no tokenizer and encodes nothing.
+
+    Where the files have been read before and have not changed, this takes milliseconds.
+
+    Args:
+        context: tokens of a training window, which the training text has to fill.
+        targets: validation targets, which the validation and test text have to hold.
+
+    Returns:
+        Bytes of UTF-8 text in each split, and the tokens where they are in the cache.
+
+    Raises:
+        UserError: whatever `prepare_tokens` and `check_length` would raise, but for a BPE vocabulary larger than
+            the text can fill, and lengths that only encoding can tell.
+    """
+    root = (base or Path.cwd()).absolute()
+    vocab_size_of(corpus.tokenizer, base=root)  # opens the tokenizer's file, where it has one
+    text, tokens = _find(corpus, root)
+    if tokens is not None:
+        check_length(tokens, context, targets)
+        return tokens.text_bytes, tokens
+    assert text is not None
+    # A token stands for one byte or more, but for those that a tokenizer puts around a document.
+    most = {name: size.text_bytes + 2 * size.documents for name, size in text.sizes.items()}
+    _check_lengths(most, context, targets, at_most="at most ")
+    return {name: size.text_bytes for name, size in text.sizes.items()}, None
+
+
+def _find(corpus: CorpusConfig, root: Path) -> tuple[Corpus | None, TokenSet | None]:
+    """The text, unless the recorded content's tokens make it unnecessary, and the tokens where they are cached."""
+    from msarch.data.corpus import read_corpus
+
+    spec = tokenizer_spec(corpus.tokenizer, base=root)
+    if corpus.content:
+        tokens = open_tokens(_folder(corpus.content, spec))
+        if tokens is not None:
+            return None, tokens
+    text = read_corpus(corpus, base=root)
+    return text, open_tokens(_folder(text.content, spec))
 
 
 def _folder(content: str, spec: Mapping[str, str | int]) -> Path:
@@ -137,17 +185,22 @@ def _is_whole(folder: Path, meta: dict[str, Any]) -> bool:
 
 def check_length(tokens: TokenSet, context: int, targets: int) -> None:
     """Raises UserError unless a training window of `context` and `targets` validation targets fit the text."""
-    if len(tokens.train) <= context:
+    splits = {"train": tokens.train, "validation": tokens.validation, "test": tokens.test}
+    _check_lengths({name: len(split) for name, split in splits.items() if split is not None}, context, targets)
+
+
+def _check_lengths(lengths: Mapping[str, int], context: int, targets: int, at_most: str = "") -> None:
+    if lengths["train"] <= context:
         raise UserError(
-            f"the training text is {len(tokens.train):,} tokens long, and a context of {context:,} needs "
+            f"the training text is {at_most}{lengths['train']:,} tokens long, and a context of {context:,} needs "
             f"{context + 1:,}; give more text, or lower model.context",
             key="corpus.train",
         )
     for name in ("validation", "test"):
-        split = getattr(tokens, name)
-        if split is not None and len(split) <= targets:
+        if lengths.get(name, targets + 1) <= targets:
             raise UserError(
-                f"the {name} text is {len(split):,} tokens long, and {targets:,} validation targets need "
-                f"{targets + 1:,}; give more text, or set training.validation_tokens to {max(1, len(split) - 1):,}",
+                f"the {name} text is {at_most}{lengths[name]:,} tokens long, and {targets:,} validation targets need "
+                f"{targets + 1:,}; give more text, or set training.validation_tokens to "
+                f"{max(1, lengths[name] - 1):,}{' or less' if at_most else ''}",
                 key=f"corpus.{name}",
             )

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from msarch.config.corpus import TokenizerConfig
-from msarch.data.long_documents import pieces
+from msarch.data.long_documents import split_document
 from msarch.errors import UserError
 
 if TYPE_CHECKING:
@@ -112,7 +112,7 @@ def load_tokenizer(path: Path, *, key: str = "") -> Tokenizer:
     try:
         return Tokenizer(tokenizers.Tokenizer.from_str(text))
     except Exception as error:  # the library raises no narrower type
-        raise UserError(f"{path} is no tokenizer.json: {str(error).splitlines()[0]}", key=key) from None
+        raise UserError(f"{path} is not a tokenizer.json: {str(error).splitlines()[0]}", key=key) from None
 
 
 def make_tokenizer(config: TokenizerConfig, documents: Iterator[str], *, base: Path) -> Tokenizer:
@@ -120,7 +120,7 @@ def make_tokenizer(config: TokenizerConfig, documents: Iterator[str], *, base: P
     if config.kind == "bytes":
         return byte_tokenizer()
     if config.kind == "file":
-        return load_tokenizer(_place(config, base), key=_FILE_KEY)
+        return load_tokenizer(_path_of(config, base), key=_FILE_KEY)
     return train_bpe(documents, config.vocab_size)
 
 
@@ -137,7 +137,7 @@ def train_bpe(documents: Iterator[str], vocab_size: int) -> Tokenizer:
     raw.decoder = decoders.ByteLevel()
     alphabet = pre_tokenizers.ByteLevel.alphabet()
     raw.train_from_iterator(
-        (piece for text in documents for piece in pieces(text)),
+        (piece for text in documents for piece in split_document(text)),
         trainers.BpeTrainer(
             vocab_size=vocab_size, special_tokens=[SEPARATOR], initial_alphabet=alphabet, show_progress=False
         ),
@@ -165,21 +165,21 @@ def byte_tokenizer() -> Tokenizer:
 def tokenizer_spec(config: TokenizerConfig, *, base: Path) -> dict[str, str | int]:
     """What identifies the tokenizer besides the text it is trained on. Raises UserError where a file is missing."""
     if config.kind == "file":
-        return {"kind": "file", "sha256": hashlib.sha256(_read(_place(config, base), _FILE_KEY)).hexdigest()}
+        return {"kind": "file", "sha256": hashlib.sha256(_read(_path_of(config, base), _FILE_KEY)).hexdigest()}
     return {"kind": "bytes"} if config.kind == "bytes" else {"kind": "bpe", "vocab_size": config.vocab_size}
 
 
 def vocab_size_of(config: TokenizerConfig, *, base: Path | None = None) -> int:
     """Tokens in the vocabulary that `config` names, without reading any corpus. Raises UserError."""
     if config.kind == "file":
-        return load_tokenizer(_place(config, base or Path.cwd()), key=_FILE_KEY).vocab_size
+        return load_tokenizer(_path_of(config, base or Path.cwd()), key=_FILE_KEY).vocab_size
     return 256 if config.kind == "bytes" else config.vocab_size
 
 
 _FILE_KEY = "corpus.tokenizer.file"
 
 
-def _place(config: TokenizerConfig, base: Path) -> Path:
+def _path_of(config: TokenizerConfig, base: Path) -> Path:
     return base / os.path.expanduser(config.file)  # noqa: PTH111  (Path.expanduser raises on an unknown user)
 
 

@@ -1,1 +1,1 @@
-"""What every architecture is made of: attention, blocks, positions, and the ways between scales."""
+"""What every architecture is made of: attention, transformer layers, positions, and the ways between scales."""

@@ -21,9 +21,9 @@ from torch import Tensor, nn
 
 from msarch.config import ModelConfig
 from msarch.layers.attention import CrossAttention, CrossProjections, merge_heads, split_heads
-from msarch.layers.block import FeedForward, Recomputable, residual_dropout
 from msarch.layers.positions import last_tokens, null_first, slopes
 from msarch.layers.resampling import CausalUpsample, prepend
+from msarch.layers.transformer_layer import FeedForward, Recomputable, residual_dropout
 
 
 class Aggregation(Recomputable):
@@ -55,19 +55,19 @@ class Aggregation(Recomputable):
         return self.run(self._aggregate, fine_BTD, *coarse)
 
     def _aggregate(self, fine_BTD: Tensor, *coarse: Tensor) -> Tensor:
-        fine_BTD = fine_BTD + self.drop(self.read(fine_BTD, coarse))
+        fine_BTD = fine_BTD + self.drop(self.attend_to(fine_BTD, coarse))
         out: Tensor = fine_BTD + self.drop(self.feed_forward(self.feed_forward_norm(fine_BTD)))
         return out
 
-    def read(self, fine_BTD: Tensor, coarse: Sequence[Tensor]) -> Tensor:
+    def attend_to(self, fine_BTD: Tensor, coarse: Sequence[Tensor]) -> Tensor:
         """What attention brings each token: (B, T, D)."""
         states = torch.cat([norm(x_BND) for norm, x_BND in zip(self.memory_norms, coarse, strict=True)], dim=1)
-        at_T, at_M = self.places(fine_BTD.shape[1], fine_BTD.device)
-        read: Tensor = self.attention(self.query_norm(fine_BTD), prepend(self.null, states), at_T, at_M)
-        return read
+        at_T, at_M = self.token_positions(fine_BTD.shape[1], fine_BTD.device)
+        found: Tensor = self.attention(self.query_norm(fine_BTD), prepend(self.null, states), at_T, at_M)
+        return found
 
-    def places(self, length: int, device: torch.device) -> tuple[Tensor, Tensor]:
-        """(T,) and (M,): where tokens stand, and from where on each coarse state may be read."""
+    def token_positions(self, length: int, device: torch.device) -> tuple[Tensor, Tensor]:
+        """(T,) and (M,): where the tokens stand, and from which token on each coarse state may be read."""
         ends = [last_tokens(length // factor, factor, device) for factor in self.factors]
         return last_tokens(length, 1, device), null_first(torch.cat(ends))
 
@@ -94,15 +94,15 @@ class AlignedAggregation(Aggregation):
     def _attention(self, config: ModelConfig) -> nn.Module:
         return AlignedAttention(config.d_model, config.n_heads, config.positions, config.rotary_pairs)
 
-    def read(self, fine_BTD: Tensor, coarse: Sequence[Tensor]) -> Tensor:
+    def attend_to(self, fine_BTD: Tensor, coarse: Sequence[Tensor]) -> Tensor:
         """What attention brings each token: (B, T, D)."""
         at_T = last_tokens(fine_BTD.shape[1], 1, fine_BTD.device)
         sources: list[tuple[Tensor, Tensor, nn.Module | None]] = [(self.fine_norm(fine_BTD), at_T, None)]
         for factor, norm, upsample, x_BND in zip(self.factors, self.memory_norms, self.upsample, coarse, strict=True):
             at_M = null_first(last_tokens(x_BND.shape[1], factor, x_BND.device))
             sources.append((prepend(self.null, norm(x_BND)), at_M, upsample))
-        read: Tensor = self.attention(self.query_norm(fine_BTD), sources, at_T)
-        return read
+        found: Tensor = self.attention(self.query_norm(fine_BTD), sources, at_T)
+        return found
 
     def attended_pairs(self, length: int) -> int:
         """One key of each scale."""
@@ -124,11 +124,11 @@ class AlignedAttention(CrossProjections):
         self, x_BTD: Tensor, sources: Sequence[tuple[Tensor, Tensor, nn.Module | None]], at_T: Tensor
     ) -> Tensor:
         """Queries (B, T, D); each source its states, where they stand and how they are brought to the tokens."""
-        q_BHTK = self.placed(split_heads(self.q(x_BTD), self.n_heads), at_T)
+        q_BHTK = self.turned_at(split_heads(self.q(x_BTD), self.n_heads), at_T)
         keys, values, distances = [], [], []
         for states, at_M, upsample in sources:
             k, v = (split_heads(part, self.n_heads) for part in self.kv(states).chunk(2, dim=-1))
-            k = self.placed(k, at_M)
+            k = self.turned_at(k, at_M)
             if upsample is not None:
                 k, v = (split_heads(upsample(merge_heads(x), len(at_T)), self.n_heads) for x in (k, v))
                 at_M = upsample(at_M[None, :, None], len(at_T))[0, :, 0]

@@ -90,7 +90,7 @@ class CrossProjections(nn.Module):
         self.kv = nn.Linear(d_model, 2 * d_model)
         self.out = nn.Linear(d_model, d_model)
 
-    def placed(self, x_BHNK: Tensor, at_N: Tensor) -> Tensor:
+    def turned_at(self, x_BHNK: Tensor, at_N: Tensor) -> Tensor:
         """Queries or keys that stand at tokens `at_N`, turned where the scheme is rotary."""
         return self.rotation.at(x_BHNK, at_N) if self.scheme == "rotary" else x_BHNK
 
@@ -105,7 +105,7 @@ class CrossAttention(CrossProjections):
         """
         q = split_heads(self.q(x_BND), self.n_heads)
         k, v = (split_heads(part, self.n_heads) for part in self.kv(memory_BMD).chunk(2, dim=-1))
-        q, k = self.placed(q, at_N), self.placed(k, at_M)
+        q, k = self.turned_at(q, at_N), self.turned_at(k, at_M)
         mask = visible(at_N, at_M)
         if self.scheme == "alibi":
             mask = distance_bias(at_N, at_M, mask, self.n_heads, q)

@@ -8,7 +8,7 @@
                  coarser scale has pooled queries and keys that are not (Funnel-Transformer, section 2.1, made causal)
 
 Hourglass is arXiv 2110.13711, Funnel-Transformer 2006.03236, Subramanian et al. 2005.00581. Ours: the norms before
-attention and feed-forward, as in every block here, and that a block is never pooled before it is complete.
+attention and feed-forward, as in every layer here, and that a block is never pooled before it is complete.
 
 Shapes: B batch, N positions at the finer scale, M blocks at the coarser one, k states in a block, D d_model.
 """
@@ -20,7 +20,7 @@ from typing import ClassVar, cast
 from torch import Tensor, nn
 
 from msarch.config import ModelConfig
-from msarch.layers.cross_scale_block import Reading
+from msarch.layers.cross_scale_layer import CrossScaleLayer
 from msarch.layers.positions import last_tokens
 from msarch.layers.resampling import average_pool
 
@@ -78,7 +78,7 @@ class AttentionPool(Pool):
 
     def __init__(self, config: ModelConfig, finer: int, coarser: int) -> None:
         super().__init__(config, finer, coarser)
-        self.reading = Reading(config)
+        self.reading = CrossScaleLayer(config)
 
     def forward(self, x_BND: Tensor) -> Tensor:
         """(B, N, D) -> (B, M, D)."""
@@ -108,7 +108,7 @@ class QueryOnlyPool(Pool):
 
     def __init__(self, config: ModelConfig, finer: int, coarser: int) -> None:
         super().__init__(config, finer, coarser)
-        self.reading = Reading(config)
+        self.reading = CrossScaleLayer(config)
 
     def forward(self, x_BND: Tensor) -> Tensor:
         """(B, N, D) -> (B, M, D)."""

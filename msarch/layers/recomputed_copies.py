@@ -28,7 +28,7 @@ class _Recipe:
     offset: int
 
 
-class Rebuilt:
+class RecomputedCopies:
     """Knows the copies in use, and what autograd is to keep in their place."""
 
     def __init__(self) -> None:

@@ -13,11 +13,13 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from msarch.memory.memory_profile import KINDS, MemoryProfile, Part
-from msarch.memory.module_places import Place
-from msarch.memory.step_log import MeasuredStep
+from msarch.memory.live_storages import Operation
+from msarch.memory.memory_profile import MEMORY_KINDS, MemoryProfile, PeakShare
+from msarch.memory.part_tracker import ModelPart
+from msarch.memory.step_log import StepLog
 
-_KEPT = {"forward": "activations", "loss": "loss"}
+_KEPT_FROM = {"forward": "activations", "loss": "loss"}
+"""The kind of what a phase makes and the backward pass still finds."""
 
 
 @dataclass(frozen=True)
@@ -25,8 +27,9 @@ class Timeline:
     """Live bytes after each operation of a step, by kind.
 
     Attributes:
-        live: (operations, kinds) bytes, in the order of `KINDS`: the most that was alive since the operation before.
-        operations, phases, layers: name, phase and place of each operation.
+        live: (operations, kinds) bytes, in the order of `MEMORY_KINDS`: the most that was alive since the operation
+            before.
+        operations, phases, layers: name, phase and part of the model of each operation.
         peak: which operation the peak stands at.
     """
 
@@ -38,96 +41,114 @@ class Timeline:
 
 
 class Breakdown:
-    """Reads the log of a measured step."""
+    """Reads the log of a step."""
 
-    def __init__(self, step: MeasuredStep) -> None:
-        self._step, self._live = step, step.live
-        numbers, sizes = zip(*step.live.events, strict=True)
+    def __init__(self, log: StepLog) -> None:
+        self._log, self._live = log, log.live
+        numbers, sizes = zip(*log.live.events, strict=True)
+        # Event e changes the live bytes by `_sizes[e]`, on behalf of the storage `_numbers[e]`.
         self._numbers, self._sizes = np.array(numbers, dtype=np.int64), np.array(sizes, dtype=np.int64)
         self._totals = self._sizes.cumsum()
-        self._peak = step.begin + int(self._totals[step.begin :].argmax())
+        # The event after which most is alive, looked for in the step itself: the setup only counts what is there.
+        self._peak = log.setup_events + int(self._totals[log.setup_events :].argmax())
 
     def profile(self) -> MemoryProfile:
-        """The peak and its parts."""
-        parts = self._parts()
-        sums = dict.fromkeys(KINDS, 0)
-        for part in parts:
-            sums[part.kind] += part.size
-        operations = self._live.operations
-        at = next(i for i, each in enumerate(operations) if each.events > self._peak and each.phase != "setup")
+        """The peak and what it is made of."""
+        shares = self._shares()
+        sums = dict.fromkeys(MEMORY_KINDS, 0)
+        for share in shares:
+            sums[share.kind] += share.size
+        at_peak, part = self._peak_operation()
         return MemoryProfile(
             peak_bytes=int(self._totals[self._peak]),
             **sums,
-            peak_phase=operations[at].phase,
-            peak_operation=str(operations[at].function),
-            peak_layer=self._place(_filled([each.place for each in operations[at:]])[0]).layer,
+            peak_phase=at_peak.phase,
+            peak_operation=str(at_peak.function),
+            peak_layer=part.name,
             kernel=self._kernel(),
-            flops=self._step.flops,
-            attended_pairs=self._step.attended_pairs,
-            parameter_count=self._step.parameter_count,
-            embedding_count=self._step.embedding_count,
-            parts=parts,
+            flops=self._log.flops.total,
+            flops_forward=self._log.flops.forward,
+            attended_pairs=self._log.attended_pairs,
+            parameter_count=self._log.parameter_count,
+            embedding_count=self._log.embedding_count,
+            parts=shares,
         )
 
-    def _parts(self) -> tuple[Part, ...]:
-        """What is alive at the peak, by place in the order of computation, then by kind."""
+    def _peak_operation(self) -> tuple[Operation, ModelPart]:
+        """The operation that the peak stands at, and the part of the model it belongs to."""
+        operations = self._live.operations
+        # `events` was counted when the operation ended: the first one beyond the peak's event made that event.
+        at = next(i for i, each in enumerate(operations) if each.events > self._peak and each.phase != "setup")
+        part, *_ = _filled([each.part for each in operations[at:]])
+        return operations[at], self._part(part)
+
+    def _shares(self) -> tuple[PeakShare, ...]:
+        """What is alive at the peak, by part in the order of computation, then by kind."""
         alive = np.zeros(len(self._live.storage_phase), dtype=np.int64)
+        # Unlike `alive[...] += ...` this adds up for a number that occurs twice: a storage that came and went is 0.
         np.add.at(alive, self._numbers[: self._peak + 1], self._sizes[: self._peak + 1])
-        paths = _filled(self._live.storage_place)
-        sums: dict[tuple[Place, int], int] = defaultdict(int)
+        paths = _filled(self._live.storage_part)
+        sums: dict[tuple[ModelPart, int], int] = defaultdict(int)
         for number in alive.nonzero()[0].tolist():
-            sums[self._place(paths[number]), int(self._kinds[number])] += int(alive[number])
-        # Several modules may be one place, as the norm and the positions of a stream are.
-        order = {place: position for position, place in enumerate(dict.fromkeys(self._step.places.values()))}
+            sums[self._part(paths[number]), int(self._kinds[number])] += int(alive[number])
+        # Several modules may be one part for people, as the norm and the positions of a stream are.
+        order = {part: position for position, part in enumerate(dict.fromkeys(self._log.parts.values()))}
         return tuple(
-            Part(KINDS[kind], place.scale, place.layer, size)
-            for (place, kind), size in sorted(sums.items(), key=lambda item: (order[item[0][0]], item[0][1]))
+            PeakShare(MEMORY_KINDS[kind], part.scale, part.name, size)
+            for (part, kind), size in sorted(sums.items(), key=lambda item: (order[item[0][0]], item[0][1]))
         )
 
     def timeline(self) -> Timeline:
         """The whole step, operation by operation."""
         operations = [each for each in self._live.operations if each.phase not in ("setup", "end")]
-        changes = np.zeros((len(self._numbers), len(KINDS)), dtype=np.int64)
+        # One row an event, one column a kind: a running sum of each column is what is alive of that kind.
+        changes = np.zeros((len(self._numbers), len(MEMORY_KINDS)), dtype=np.int64)
         changes[np.arange(len(self._numbers)), self._kinds[self._numbers]] = self._sizes
-        live = changes.cumsum(axis=0)
-        ends = np.array([each.events for each in operations])
-        starts = np.concatenate([[self._step.begin], ends[:-1]])
-        most = [start + int(self._totals[start:end].argmax()) if end > start else end - 1
-                for start, end in zip(starts, ends, strict=True)]  # fmt: skip
-        layers = [self._place(path).layer for path in _filled([each.place for each in operations])]
+        live = changes.cumsum(axis=0)[self._highest_events(operations)]
         return Timeline(
-            live=live[most],
+            live=live,
             operations=[str(each.function) for each in operations],
             phases=[each.phase for each in operations],
-            layers=layers,
-            peak=int(np.argmax(live[most].sum(axis=1))),
+            layers=[self._part(path).name for path in _filled([each.part for each in operations])],
+            peak=int(np.argmax(live.sum(axis=1))),
         )
+
+    def _highest_events(self, operations: list[Operation]) -> list[int]:
+        """For each operation the event since the one before after which most was alive; the last one where none is."""
+        highest = []
+        start = self._log.setup_events
+        for operation in operations:
+            end = operation.events
+            highest.append(start + int(self._totals[start:end].argmax()) if end > start else end - 1)
+            start = end
+        return highest
 
     @cached_property
     def _kinds(self) -> NDArray[np.int64]:
-        """What each storage is for, as an index of `KINDS`."""
-        known = {number: kind for kind, members in self._step.kinds.items() for number in members}
-        first = next(each.events for each in self._live.operations if each.phase == "backward")
-        freed_early = set(self._numbers[:first][self._sizes[:first] < 0].tolist())
+        """What each storage is for, as an index of `MEMORY_KINDS`."""
+        known = {number: kind for kind, members in self._log.known.items() for number in members}
+        backward = next(each.events for each in self._live.operations if each.phase == "backward")
+        # A free is an event of negative size: these storages were gone before the backward pass could use them.
+        freed_early = set(self._numbers[:backward][self._sizes[:backward] < 0].tolist())
         kinds = [
-            known.get(number) or ("temporaries" if number in freed_early else _KEPT.get(phase, "temporaries"))
+            known.get(number) or ("temporaries" if number in freed_early else _KEPT_FROM.get(phase, "temporaries"))
             for number, phase in enumerate(self._live.storage_phase)
         ]
-        return np.array([KINDS.index(kind) for kind in kinds])
+        return np.array([MEMORY_KINDS.index(kind) for kind in kinds])
 
-    def _place(self, path: str) -> Place:
-        return self._step.places[path]
+    def _part(self, path: str) -> ModelPart:
+        return self._log.parts[path]
 
     def _kernel(self) -> str:
-        """The attention kernel that ran."""
+        """The attention kernel that ran: "unfused" where torch chose "math", or the products that it consists of."""
         functions = {each.function for each in self._live.operations if each.phase == "forward"}
         names = [str(function) for function in functions]
         return "fused" if any("_scaled_dot_product" in name and "math" not in name for name in names) else "unfused"
 
 
-def _filled(places: list[str]) -> list[str]:
-    """What lies between two places belongs to the next one."""
-    filled = list(places)
-    for index in range(len(filled) - 2, -1, -1):
+def _filled(paths: list[str]) -> list[str]:
+    """What runs between two parts has no path: it belongs to the next part."""
+    filled = list(paths)
+    for index in range(len(filled) - 2, -1, -1):  # from the end, so that a whole gap takes the path after it
         filled[index] = filled[index] or filled[index + 1]
     return filled

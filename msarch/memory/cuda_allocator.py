@@ -1,9 +1,9 @@
 """What CUDA's caching allocator in torch makes of a sequence of allocations, replayed without a GPU.
 
-`torch.cuda.max_memory_allocated` adds up blocks, not tensors. A block is at least as large as its tensor: sizes are
-rounded up to 512 bytes, and the rest of a large free block is cut off only where it is worth keeping. The rules are
-those of torch's own source, ``c10/cuda/CUDACachingAllocator.cpp`` (round_size, get_pool, get_allocation_size,
-get_free_block, should_split, free_block), for one stream and the allocator's default settings.
+`torch.cuda.max_memory_allocated` adds up the allocator's blocks, not tensors. A block is at least as large as its
+tensor: sizes are rounded up to 512 bytes, and the rest of a large free block is cut off only where it is worth keeping.
+The rules are those of torch's own source, ``c10/cuda/CUDACachingAllocator.cpp``, for one stream and the allocator's
+default settings; its names stand beside them here.
 """
 
 from __future__ import annotations
@@ -23,15 +23,16 @@ HUGE, HUGE_ROUND = 10 * 2**20, 2 * 2**20
 
 
 @dataclass(slots=True, order=True)
-class Block:
-    """A piece of a segment. Free ones are kept in this order: by size, then by address."""
+class MemoryBlock:
+    """A part of a segment, in use or free. Free ones are kept in this order: by size, then by address."""
 
     size: int
-    address: int
+    address: int  # only tells blocks of one size apart: no driver gave it
     small: bool = field(compare=False)
     free: bool = field(default=False, compare=False)
-    before: Block | None = field(default=None, compare=False, repr=False)
-    after: Block | None = field(default=None, compare=False, repr=False)
+    # Neighbours in the same segment, free or not.
+    before: MemoryBlock | None = field(default=None, compare=False, repr=False)
+    after: MemoryBlock | None = field(default=None, compare=False, repr=False)
 
 
 class CachingAllocator:
@@ -45,22 +46,23 @@ class CachingAllocator:
     def __init__(self) -> None:
         self.allocated = 0
         self.reserved = 0
-        self._free: dict[bool, list[Block]] = {True: [], False: []}
+        self._free: dict[bool, list[MemoryBlock]] = {True: [], False: []}  # the pools of small and of large blocks
 
-    def allocate(self, size: int) -> Block:
+    def allocate(self, size: int) -> MemoryBlock:
         """A block of at least `size` bytes, which is above 0."""
-        size = -(-size // ROUND) * ROUND
-        small = size <= SMALL
-        block = self._best_fit(size, small) or self._segment(size, small)
+        size = -(-size // ROUND) * ROUND  # round_size
+        small = size <= SMALL  # get_pool: the two pools never lend to each other
+        block = self._best_fit(size, small) or self._new_segment(size, small)
         rest = block.size - size
+        # should_split: a rest of up to 1 MiB of a large block stays with it, and counts as allocated.
         if rest >= ROUND if small else rest > SMALL:
             self._split(block, size)
         block.free = False
         self.allocated += block.size
         return block
 
-    def free(self, block: Block) -> None:
-        """Take a block back, joined with free neighbours."""
+    def free(self, block: MemoryBlock) -> None:
+        """Take a block back, joined with free neighbours (free_block); its segment is kept for later."""
         self.allocated -= block.size
         for neighbour in (block.before, block.after):
             if neighbour is not None and neighbour.free:
@@ -69,27 +71,37 @@ class CachingAllocator:
         block.free = True
         insort(self._free[block.small], block)
 
-    def _best_fit(self, size: int, small: bool) -> Block | None:
-        free = self._free[small]
-        place = bisect_left(free, size, key=lambda block: block.size)
-        return free.pop(place) if place < len(free) else None
+    def _best_fit(self, size: int, small: bool) -> MemoryBlock | None:
+        """The smallest free block that is large enough (get_free_block), taken out of its pool."""
+        pool = self._free[small]
+        index = bisect_left(pool, size, key=lambda block: block.size)
+        return pool.pop(index) if index < len(pool) else None
 
-    def _segment(self, size: int, small: bool) -> Block:
-        wanted = -(-size // HUGE_ROUND) * HUGE_ROUND if size >= HUGE else LARGE_SEGMENT
-        wanted = SMALL_SEGMENT if small else wanted
-        block = Block(wanted, self.reserved, small)
-        self.reserved += wanted
+    def _new_segment(self, size: int, small: bool) -> MemoryBlock:
+        """One block as large as what the driver is asked for (get_allocation_size)."""
+        if small:
+            segment = SMALL_SEGMENT
+        elif size < HUGE:
+            segment = LARGE_SEGMENT
+        else:
+            segment = -(-size // HUGE_ROUND) * HUGE_ROUND
+        block = MemoryBlock(segment, self.reserved, small)
+        self.reserved += segment
         return block
 
-    def _split(self, block: Block, size: int) -> None:
-        rest = Block(block.size - size, block.address + size, block.small, free=True, before=block, after=block.after)
+    def _split(self, block: MemoryBlock, size: int) -> None:
+        """Cut a block down to `size`; the rest becomes a free block between it and its neighbour."""
+        rest = MemoryBlock(
+            block.size - size, block.address + size, block.small, free=True, before=block, after=block.after
+        )
         if block.after is not None:
             block.after.before = rest
         block.size, block.after = size, rest
         insort(self._free[block.small], rest)
 
     @staticmethod
-    def _join(block: Block, neighbour: Block) -> None:
+    def _join(block: MemoryBlock, neighbour: MemoryBlock) -> None:
+        """Let a block take in its neighbour, which is free and no longer in its pool."""
         block.size += neighbour.size
         if neighbour is block.before:
             block.address, block.before = neighbour.address, neighbour.before
@@ -101,22 +113,22 @@ class CachingAllocator:
                 block.after.before = block
 
 
-def as_blocks(events: Iterable[tuple[int, int]]) -> tuple[list[tuple[int, int]], int]:
-    """Events (storage, bytes) with the sizes of the blocks in place of the storages'; and the bytes reserved in all.
+def in_blocks(events: Iterable[tuple[int, int]]) -> tuple[list[tuple[int, int]], int]:
+    """Events (storage, bytes) with the sizes of blocks in place of the storages' own; and the bytes reserved in all.
 
     Bytes are positive where a storage appears and negative where it goes. An empty storage needs no block.
     """
     allocator = CachingAllocator()
-    held: dict[int, Block] = {}
-    blocks = []
+    held: dict[int, MemoryBlock] = {}
+    replayed = []
     for number, size in events:
         if size > 0:
             held[number] = allocator.allocate(size)
-            blocks.append((number, held[number].size))
+            replayed.append((number, held[number].size))
         elif number in held:
             block = held.pop(number)
-            blocks.append((number, -block.size))
+            replayed.append((number, -block.size))
             allocator.free(block)
-        else:
-            blocks.append((number, 0))
-    return blocks, allocator.reserved
+        else:  # an empty storage comes or goes: the event stays, since positions in the log have a meaning
+            replayed.append((number, 0))
+    return replayed, allocator.reserved

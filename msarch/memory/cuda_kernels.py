@@ -15,14 +15,17 @@ workspaces    and 32 numbers (``flash_attn/flash_api.cpp``, `dq_accum`, `softmax
               `workspace`).
 softmax       of unfused attention: beside its result it holds that of the plain softmax and a mask of one byte a score
               (``native/transformers/attention.cpp``, `_safe_softmax`), on the CPU as well.
-blocks        what the caching allocator makes of all this: see `msarch.memory.cuda_allocator`.
+rounding      the caching allocator hands out whole blocks: see `msarch.memory.cuda_allocator`.
 
 Flash runs for bfloat16 without a mask, the efficient kernel for the rest (``cuda/sdp_utils.cpp``). The optimizer is
 fused and clipping runs on lists of tensors: neither holds more than a few numbers for each parameter. Not modelled:
-cuBLAS's workspaces, which belong to the process (see `allocated_without_model`), and what sums over tokens need inside
+cuBLAS's workspaces, which belong to the process (see `allocated_without_model` in
+`msarch.training.device`), and what sums over tokens need inside
 a kernel, such as the embedding's gradient, which stands at the very end of the backward pass.
 
 Written from torch's source; not yet compared with a GPU.
+
+Shapes: B batch, N queries, H heads, K width of a head.
 """
 
 from __future__ import annotations
@@ -39,28 +42,15 @@ from torch.autograd.graph import _engine_run_backward
 from torch.nn import functional as F
 from torch.overrides import TorchFunctionMode
 
-from msarch.memory.cuda_allocator import as_blocks
+from msarch.memory.cuda_allocator import in_blocks
 from msarch.memory.live_storages import LiveStorages
 
 _SDPA = F.scaled_dot_product_attention
 _FORWARD = "aten::_scaled_dot_product_flash_attention_for_cpu"
 _BACKWARD = "aten::_scaled_dot_product_flash_attention_for_cpu_backward"
 _SAFE_SOFTMAX = "aten::_safe_softmax"
-_RANDOM_STATE = 16  # bytes of each of the two tensors
-
-
-def allocated_without_model() -> int:
-    """Bytes that this process has on the GPU once cuBLAS has its workspaces, one for each of autograd's two threads.
-
-    What is allocated later belongs to the model that is built then.
-    """
-    for dtype in (torch.float32, torch.bfloat16):
-        weight = torch.ones(64, 64, device="cuda", dtype=dtype, requires_grad=True)
-        bias = torch.ones(64, device="cuda", dtype=dtype, requires_grad=True)
-        F.linear(F.linear(weight, weight, bias), weight).sum().backward()  # type: ignore[no-untyped-call]
-    torch.cuda.synchronize()
-    del weight, bias
-    return torch.cuda.memory_allocated()
+_RANDOM_STATE = 16
+"""Bytes of each of the two tensors, seed and offset, that a fused kernel keeps to draw the same dropout again."""
 
 
 class CudaStorages(LiveStorages):
@@ -85,26 +75,25 @@ class CudaStorages(LiveStorages):
     ) -> None:
         self._functions.__exit__(kind, error, trace)  # type: ignore[no-untyped-call]
         super().__exit__(kind, error, trace)  # type: ignore[no-untyped-call]
-        self.events, self.reserved = as_blocks(self.events)
+        self.events, self.reserved = in_blocks(self.events)
 
     def after(self, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any], out: Any) -> None:
         """Add what a CUDA kernel keeps, or holds while it runs, beyond the CPU's."""
         masked = kwargs.get("attn_mask") is not None
         if func._schema.name == _FORWARD:
+            # out[1] is the log-sum-exp: what is kept beside it lives as long.
             for size in kept_by_attention(args[0], masked=masked):
                 self._hold(size, out[1])
         elif func._schema.name == _SAFE_SOFTMAX:
-            self._hold(out.nbytes + out.numel())
+            self._hold(out.nbytes + out.numel())  # the plain softmax, and a byte a score for the mask
         elif func._schema.name == _BACKWARD:
-            self._hold(held_by_attention_backward(args[1], masked=masked))
+            self._hold(held_by_attention_backward(args[1], masked=masked))  # args[0] is the output's gradient
 
     def _hold(self, size: int, tensor: Tensor | None = None) -> None:
         """Count `size` bytes as long as `tensor` lives, or for this moment only."""
-        number = len(self.storage_phase)
-        self.storage_phase.append(self.phase)
-        self.storage_place.append(self.place)
-        self.events.append((number, size))
+        number = self._appear(size)
         if tensor is None:
+            # It comes and goes at once: the peak sees it, the state after the operation does not.
             self.events.append((number, -size))
         else:
             weakref.finalize(tensor.untyped_storage(), lambda: self.events.append((number, -size)))
@@ -113,6 +102,7 @@ class CudaStorages(LiveStorages):
 def kept_by_attention(q_BHNK: Tensor, *, masked: bool) -> list[int]:
     """Bytes that a fused CUDA kernel keeps for the backward pass, beyond output and a log-sum-exp of each query."""
     batch, heads, queries, _ = q_BHNK.shape
+    # -n % m is what n lacks to the next multiple of m; log-sum-exps are float32 whatever the queries are.
     padding = 0 if is_flash(q_BHNK, masked=masked) else 4 * batch * heads * (-queries % 32)
     return [padding, _RANDOM_STATE, _RANDOM_STATE]
 
@@ -122,9 +112,9 @@ def held_by_attention_backward(q_BHNK: Tensor, *, masked: bool) -> int:
     batch, heads, queries, width = q_BHNK.shape
     if is_flash(q_BHNK, masked=masked):
         rows = batch * heads * (queries + -queries % 128)
-        return 4 * rows * (width + -width % 32) + 4 * rows
+        return 4 * rows * (width + -width % 32) + 4 * rows  # dq_accum and softmax_d
     rows = batch * heads * queries
-    return 4 * rows * width + 4 * rows
+    return 4 * rows * width + 4 * rows  # workspace and delta
 
 
 def is_flash(q_BHNK: Tensor, *, masked: bool) -> bool:
@@ -136,34 +126,37 @@ class CudaFunctions(TorchFunctionMode):
     """Makes functions that differ between CPU and CUDA do on the CPU what they do on CUDA."""
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        stand_in: Callable[..., Any] = _STAND_INS.get(func, func)
-        return stand_in(*args, **(kwargs or {}))
+        as_on_cuda: Callable[..., Any] = _AS_ON_CUDA.get(func, func)
+        return as_on_cuda(*args, **(kwargs or {}))
 
 
 def _dropout(x: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False) -> Tensor:
     if not training or p == 0:
         return F.dropout(x, p, training, inplace)
+    # Keeps a mask of bools on every device, as CUDA's kernel does; `F.dropout` would keep floats on a CPU.
     out: Tensor = torch.native_dropout(x, p, True)[0]
     return out
 
 
 def _layer_norm(x: Tensor, *args: Any, **kwargs: Any) -> Tensor:
+    # CUDA's autocast casts the input, and the float32 copy is kept for the backward pass.
     return F.layer_norm(x.float() if torch.is_autocast_enabled(x.device.type) else x, *args, **kwargs)
 
 
 def _attention(
     query: Tensor, key: Tensor, value: Tensor, attn_mask: Tensor | None = None, *args: Any, **kwargs: Any
 ) -> Tensor:
+    # Not what this machine has: which kernels the context manager around the step allows.
     fused = torch.backends.cuda.mem_efficient_sdp_enabled()  # type: ignore[no-untyped-call]
     if attn_mask is not None and fused:
         autocast = torch.is_autocast_enabled(query.device.type)
         dtype = torch.get_autocast_dtype(query.device.type) if autocast else query.dtype
-        attn_mask = aligned_mask(attn_mask, dtype)
+        attn_mask = aligned_mask(attn_mask, dtype)  # the copy, where there is one, is what attention keeps
     return _SDPA(query, key, value, attn_mask, *args, **kwargs)
 
 
 def _backward(loss: Tensor, **nothing: Any) -> None:
-    # A mode is off inside each function that it handles, `backward` too, where checkpointed blocks run again. So what
+    # A mode is off inside each function that it handles, `backward` too, where checkpointed layers run again. So what
     # `backward` ends in is called here, with the mode on.
     with CudaFunctions():
         _engine_run_backward(
@@ -179,10 +172,11 @@ def aligned_mask(mask: Tensor, dtype: torch.dtype) -> Tensor:
     if all(stride % 8 == 0 for stride in mask.stride()[:-1]):
         return mask
     width = mask.shape[-1]
+    # A view of a wider tensor: the storage counts, and its rows begin where the kernel wants them.
     return F.pad(mask, (0, 8 - width % 8))[..., :width]
 
 
-_STAND_INS: dict[Any, Callable[..., Any]] = {
+_AS_ON_CUDA: dict[Any, Callable[..., Any]] = {
     F.dropout: _dropout,
     F.layer_norm: _layer_norm,
     _SDPA: _attention,

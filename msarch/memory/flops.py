@@ -6,6 +6,7 @@ and an addition are two operations; norms and activations are left out, as is us
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self
 
@@ -15,10 +16,18 @@ from msarch.config import TrainingConfig
 from msarch.models.language_model import LanguageModel
 
 
+@dataclass(frozen=True, slots=True)
+class StepFlops:
+    """Operations of one step: of its forward pass alone, and of all of it, recomputed layers included."""
+
+    forward: int
+    total: int
+
+
 class LinearFlops:
     """Adds up the linear layers of a model while they run, told apart by phase.
 
-    In the backward phase only recomputed blocks run forward: their second time is counted there.
+    In the backward phase only recomputed layers run forward: their second time is counted there.
     """
 
     def __init__(self, model: nn.Module) -> None:
@@ -44,11 +53,15 @@ class LinearFlops:
         self.by_phase[self.phase] = self.by_phase.get(self.phase, 0) + flops
 
 
-def training_flops(model: LanguageModel, training: TrainingConfig, linear: LinearFlops) -> int:
-    """One step: the forward products three times (the backward pass has two for each), recomputed ones once more."""
+def step_flops(model: LanguageModel, training: TrainingConfig, linear: LinearFlops) -> StepFlops:
+    """Operations of the step in which `linear` counted."""
     config = model.config
     sequences, tokens = training.batch_size, training.batch_size * config.context
+    # Two products of K numbers for each pair and head, scores and their sum over values: 4 D for all heads.
     attention = 4 * config.d_model * model.attended_pairs(config.context) * sequences
     readout = 2 * config.d_model * config.vocab_size * tokens
+    forward = linear.by_phase.get("forward", 0) + attention + readout
+    # Attention is no linear layer: that it is recomputed is known from the option, not counted.
     recomputed = linear.by_phase.get("backward", 0) + (attention if training.checkpointing == "block" else 0)
-    return 3 * (linear.by_phase.get("forward", 0) + attention + readout) + recomputed
+    # Each product has two in the backward pass: for the gradients of its input and of its weight.
+    return StepFlops(forward=forward, total=3 * forward + recomputed)

@@ -12,6 +12,7 @@ from msarch.models.build import model_class
 from msarch.models.language_model import LanguageModel
 
 _MOST_LENGTHS = 2048
+"""Lengths that the mean is taken over: a retina counts its keys anew for each, in time that grows with it."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -33,9 +34,10 @@ class InferenceMemory:
 
 def inference_memory(model: ModelConfig, training: TrainingConfig) -> InferenceMemory:
     """Weights and cache of generation. The mean is over all lengths, or over 2048 of them, evenly spread."""
-    built, width = _built(model), _bytes_of_a_number(training)
+    built, width = _built(model), _bytes_per_number(training)
     state = 2 * model.d_model * width
     count = min(model.context, _MOST_LENGTHS)
+    # Rounded up, so that the last one is the full context, and the first one is never 0.
     lengths = [(number * model.context + count - 1) // count for number in range(1, count + 1)]
     full = built.cached_states(model.context) * state
     return InferenceMemory(
@@ -48,10 +50,10 @@ def inference_memory(model: ModelConfig, training: TrainingConfig) -> InferenceM
 
 def cache_bytes(model: ModelConfig, training: TrainingConfig) -> int:
     """Bytes of keys and values that generation keeps for one sequence at full context."""
-    return _built(model).cached_states(model.context) * 2 * model.d_model * _bytes_of_a_number(training)
+    return _built(model).cached_states(model.context) * 2 * model.d_model * _bytes_per_number(training)
 
 
-def _bytes_of_a_number(training: TrainingConfig) -> int:
+def _bytes_per_number(training: TrainingConfig) -> int:
     return 2 if training.dtype == "bfloat16" else 4
 
 

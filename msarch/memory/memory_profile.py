@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections import defaultdict
 from dataclasses import dataclass
 
-KINDS = ("parameters", "gradients", "optimizer", "activations", "loss", "temporaries")
+MEMORY_KINDS = ("parameters", "gradients", "optimizer", "activations", "loss", "temporaries")
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
-    """Bytes alive at the peak that serve one purpose in one place.
+class PeakShare:
+    """Bytes alive at the peak that serve one purpose in one part of the model.
 
     Attributes:
-        kind: one of `KINDS`.
+        kind: one of `MEMORY_KINDS`.
         scale: the shortening factor of the scale they belong to, as text, or "embedding", "readout", "update".
-        layer: the block or the part between blocks that made them: "block 3 @16", "embedding", "loss".
+        layer: the layer, or the part between layers, that made them: "layer 3 @16", "embedding", "loss".
         size: bytes.
     """
 
@@ -34,12 +34,13 @@ class MemoryProfile:
         parameters, gradients, optimizer: bytes of each at the peak.
         activations: bytes kept from the forward pass, the input tokens included.
         loss: bytes that the loss keeps for the backward pass: logits where it is full, gradients where chunked.
-        temporaries: bytes alive at the peak that are none of these.
+        temporaries: all other bytes alive at the peak.
         peak_phase: "forward", "loss", "backward" or "optimizer".
         peak_operation: the operation after which the peak stood.
         peak_layer: the part of the model in which it ran, forwards or backwards.
         kernel: the attention kernel that ran: "fused" or "unfused".
-        flops: floating-point operations of the step's matrix products, attention counted by attended pairs.
+        flops: floating-point operations of the whole step's matrix products, forward and backward, attention counted
+            by attended pairs; `flops_forward` of its forward pass alone.
         attended_pairs: query-key pairs that all layers compute for one sequence of the full context.
         parameter_count: all parameters; `embedding_count` of them are token and position embeddings.
         parts: the peak, kind by kind and layer by layer, in the order of computation.
@@ -57,15 +58,16 @@ class MemoryProfile:
     peak_layer: str
     kernel: str
     flops: int
+    flops_forward: int
     attended_pairs: int
     parameter_count: int
     embedding_count: int
-    parts: tuple[Part, ...]
+    parts: tuple[PeakShare, ...]
 
     @property
     def by_kind(self) -> dict[str, int]:
         """Bytes of each of the six kinds at the peak; they add up to it."""
-        return {kind: getattr(self, kind) for kind in KINDS}
+        return {kind: getattr(self, kind) for kind in MEMORY_KINDS}
 
     @property
     def by_scale(self) -> dict[str, int]:
@@ -74,7 +76,7 @@ class MemoryProfile:
 
     @property
     def by_layer(self) -> dict[str, int]:
-        """Bytes of each block, and of each part between blocks, at the peak; they add up to it."""
+        """Bytes of each layer, and of each part between layers, at the peak; they add up to it."""
         return self._summed("layer")
 
     def _summed(self, by: str) -> dict[str, int]:

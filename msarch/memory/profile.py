@@ -5,7 +5,7 @@ data, while every storage alive is counted. The result is the true peak, split b
 part of the model that they belong to. The same count on real tensors is its own check.
 
 Profiles are cached for the life of the process, by all that memory depends on. Not on disk: a figure costs a second
-at most, and one from other versions of this code or of torch would be worth less than none.
+at most, and one from another version of this code or of torch could be wrong.
 """
 
 from __future__ import annotations
@@ -23,17 +23,18 @@ from msarch.memory.breakdown import Breakdown, Timeline
 from msarch.memory.cuda_kernels import CudaStorages
 from msarch.memory.inference import cache_bytes
 from msarch.memory.live_storages import LiveStorages
-from msarch.memory.memory_profile import KINDS, MemoryProfile, Part
-from msarch.memory.step_log import MeasuredStep, measure_step
+from msarch.memory.memory_profile import MEMORY_KINDS, MemoryProfile, PeakShare
+from msarch.memory.step_log import StepLog, log_step
 from msarch.training.loss import abridged_chunks
 
 __all__ = [
-    "KINDS",
+    "MEMORY_KINDS",
     "MemoryProfile",
-    "Part",
+    "PeakShare",
     "Timeline",
     "cache_bytes",
     "count_training_step",
+    "memory_key",
     "profile_candidate",
     "profile_timeline",
     "profile_training_step",
@@ -46,24 +47,24 @@ def profile_training_step(model: ModelConfig, training: TrainingConfig, *, devic
     `device="cuda"` counts what CUDA's kernels and its allocator hold instead, see
     `msarch.memory.cuda_kernels`; no GPU is needed for either.
     """
-    return _cached(model, _relevant(training), device.startswith("cuda"))
+    return _cached(model, memory_key(training), device.startswith("cuda"))
 
 
 def profile_timeline(model: ModelConfig, training: TrainingConfig, *, device: str = "cpu") -> Timeline:
     """Live bytes through that step, operation by operation; of a chunked loss's equal chunks only the first ones."""
-    return Breakdown(_on_fake_tensors(model, training, device.startswith("cuda"))).timeline()
+    return Breakdown(_log_on_fake_tensors(model, training, device.startswith("cuda"))).timeline()
 
 
 def count_training_step(model: ModelConfig, training: TrainingConfig) -> MemoryProfile:
     """The same figures from a real step on real tensors, to check the prediction against."""
-    return _profile(measure_step(model, training, nullcontext(), LiveStorages()), training)
+    return _profile(log_step(model, training, nullcontext(), LiveStorages()), training)
 
 
-def _relevant(training: TrainingConfig) -> TrainingConfig:
+def memory_key(training: TrainingConfig) -> TrainingConfig:
     """What memory depends on; the rest at fixed values, so that one profile serves all learning rates."""
     return TrainingConfig(
         batch_size=training.batch_size,
-        clip=1.0 if training.clip else 0.0,
+        clip=1.0 if training.clip else 0.0,  # whether gradients are clipped decides, not where
         attention=training.attention,
         loss=training.loss,
         dtype=training.dtype,
@@ -74,33 +75,39 @@ def _relevant(training: TrainingConfig) -> TrainingConfig:
 
 @lru_cache(maxsize=4096)
 def _cached(model: ModelConfig, training: TrainingConfig, cuda: bool) -> MemoryProfile:
-    return _profile(_on_fake_tensors(model, training, cuda), training)
+    return _profile(_log_on_fake_tensors(model, training, cuda), training)
 
 
-def _on_fake_tensors(model: ModelConfig, training: TrainingConfig, cuda: bool) -> MeasuredStep:
+def _log_on_fake_tensors(model: ModelConfig, training: TrainingConfig, cuda: bool) -> StepLog:
     with abridged_chunks():
-        return measure_step(model, training, FakeTensorMode(), CudaStorages() if cuda else LiveStorages())
+        return log_step(model, training, FakeTensorMode(), CudaStorages() if cuda else LiveStorages())
 
 
-def _profile(step: MeasuredStep, training: TrainingConfig) -> MemoryProfile:
-    profile = Breakdown(step).profile()
+def _profile(log: StepLog, training: TrainingConfig) -> MemoryProfile:
+    profile = Breakdown(log).profile()
     if profile.kernel != training.attention:
         raise RuntimeError(f"{training.attention} attention was asked for, but the {profile.kernel} kernel ran")
     return profile
 
 
 def profile_candidate(candidate: Candidate, *, device: str = "cpu") -> dict[str, Any]:
-    """The figures of a candidate that are known before training, by the names they have in tables."""
+    """The figures of a candidate that are known before training, by the names they have in records and tables.
+
+    Sizes are bytes. `flops_per_token` is of a whole training step, forward and backward; `flops_per_token_forward` of
+    its forward pass alone.
+    """
     model, training = candidate.model, candidate.training
     profile = profile_training_step(model, training, device=device)
     unfused = profile_training_step(model, replace(training, attention="unfused"), device=device)
+    tokens = training.batch_size * model.context
     return {
         "memory_bytes": profile.peak_bytes,
         "memory_unfused_bytes": unfused.peak_bytes,
         "cache_bytes": cache_bytes(model, training),
         "parameters": profile.parameter_count,
         "parameters_embedding": profile.embedding_count,
-        "flops_per_token": profile.flops / (training.batch_size * model.context),
+        "flops_per_token": profile.flops / tokens,
+        "flops_per_token_forward": profile.flops_forward / tokens,
         "memory_by_kind": profile.by_kind,
         "peak_phase": profile.peak_phase,
         "peak_operation": profile.peak_operation,

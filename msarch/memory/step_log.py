@@ -10,91 +10,100 @@ import torch
 from torch import Tensor
 
 from msarch.config import ModelConfig, TrainingConfig
-from msarch.memory.flops import LinearFlops, training_flops
+from msarch.memory.flops import LinearFlops, StepFlops, step_flops
 from msarch.memory.live_storages import LiveStorages
-from msarch.memory.module_places import TOKENS, Place, Places
+from msarch.memory.part_tracker import TOKENS, ModelPart, PartTracker
 from msarch.models.build import model_class
 from msarch.models.language_model import LanguageModel
 from msarch.training.step import make_optimizer, training_step
 
 
 @dataclass(frozen=True)
-class MeasuredStep:
-    """The log of one step.
+class StepLog:
+    """What happened in one step.
 
     Attributes:
-        live: every storage, event and operation; its first `begin` events are what the step finds.
-        kinds: the numbers of the storages whose purpose is known by name.
-        places: the places of the model by path, in the order of computation.
+        live: every storage, event and operation.
+        setup_events: how many of the first events are not the step's own: what it finds when it begins.
+        known: storages whose purpose is known by name, their numbers by the kind of memory.
+        parts: the parts of the model by path, in the order of computation.
         flops: of the step's matrix products.
         attended_pairs: of one sequence of the full context.
         parameter_count: all parameters; `embedding_count` of them are embeddings.
     """
 
     live: LiveStorages
-    begin: int
-    kinds: dict[str, list[int]]
-    places: dict[str, Place]
-    flops: int
+    setup_events: int
+    known: dict[str, list[int]]
+    parts: dict[str, ModelPart]
+    flops: StepFlops
     attended_pairs: int
     parameter_count: int
     embedding_count: int
 
 
-def measure_step(
+def log_step(
     config: ModelConfig, training: TrainingConfig, tensors: AbstractContextManager[object], live: LiveStorages
-) -> MeasuredStep:
-    """Build the model inside `tensors`, run one step, and log it in `live`."""
+) -> StepLog:
+    """Build the model inside `tensors` (a fake tensor mode, or none for real ones), run one step, log it in `live`."""
     with tensors:
+        # Parameters as they are allocated, without `initialise`: their values decide no memory.
         model = model_class(config.variant)(config)
         optimizer = make_optimizer(model, training)
-        _fill_optimizer_state(model, optimizer)
+        fill_optimizer_state(model, optimizer)
         # Two separate tensors: inputs and targets of a batch are copied to the device one by one.
-        batch = [torch.zeros(training.batch_size, config.context, dtype=torch.int64) for _ in range(2)]
-        with live, LinearFlops(model) as linear, Places(model, live) as places:
-            owners = {id(p): places.of_parameter(name) for name, p in model.named_parameters()}
-            kinds = {"parameters": _see(live, ((owners[id(p)], p) for p in model.parameters()))}
-            kinds["optimizer"] = _see(live, ((owners[id(p)], each) for p, each in _state(optimizer)))
-            kinds["activations"] = _see(live, ((TOKENS, each) for each in batch))
-            begin = len(live.events)
+        inputs, targets = (torch.zeros(training.batch_size, config.context, dtype=torch.int64) for _ in range(2))
+        with live, LinearFlops(model) as linear, PartTracker(model, live) as tracker:
+            owners = {id(p): tracker.owner_of(name) for name, p in model.named_parameters()}
+            # The step finds these three; they are counted before it, so that they have names and parts.
+            known = {
+                "parameters": _count(live, ((owners[id(p)], p) for p in model.parameters())),
+                "optimizer": _count(live, ((owners[id(p)], state) for p, state in optimizer_state(optimizer))),
+                "activations": _count(live, ((TOKENS, tokens) for tokens in (inputs, targets))),
+            }
+            setup_events = len(live.events)
 
             def watch(phase: str) -> None:
                 linear.phase = phase
-                places.phase(phase)
+                tracker.begin_phase(phase)
 
-            training_step(model, optimizer, batch[0], batch[1], training, watch)
-            kinds["gradients"] = _see(live, ((owners[id(p)], p.grad) for p in model.parameters() if p.grad is not None))
-    names = places.names()
-    return MeasuredStep(
+            training_step(model, optimizer, inputs, targets, training, watch)
+            # Gradients appear inside the backward pass and have numbers already: this only learns which they are.
+            known["gradients"] = _count(
+                live, ((owners[id(p)], p.grad) for p in model.parameters() if p.grad is not None)
+            )
+    parts = tracker.parts()
+    return StepLog(
         live=live,
-        begin=begin,
-        kinds=kinds,
-        places=names | {path: places.place(path) for path in owners.values() if path not in names},
-        flops=training_flops(model, training, linear),
+        setup_events=setup_events,
+        known=known,
+        # A parameter that belongs to no called module, as a bare one of the model itself, is a part of its own.
+        parts=parts | {path: tracker.describe(path) for path in owners.values() if path not in parts},
+        flops=step_flops(model, training, linear),
         attended_pairs=model.attended_pairs(config.context),
         parameter_count=sum(p.numel() for p in model.parameters()),
         embedding_count=sum(m.weight.numel() for m in model.modules() if isinstance(m, torch.nn.Embedding)),
     )
 
 
-def _see(live: LiveStorages, tensors: Iterable[tuple[str, Tensor]]) -> list[int]:
-    """Count tensors that belong to places, whichever place made them; their storages' numbers."""
+def _count(live: LiveStorages, tensors: Iterable[tuple[str, Tensor]]) -> list[int]:
+    """Count tensors as belonging to these parts, whichever part was running when they appeared; their numbers."""
     numbers = []
-    for place, tensor in tensors:
+    for part, tensor in tensors:
         numbers += live.see([tensor])
-        live.storage_place[numbers[-1]] = place
+        live.storage_part[numbers[-1]] = part
     return numbers
 
 
-def _fill_optimizer_state(model: LanguageModel, optimizer: torch.optim.Optimizer) -> None:
-    """An update with empty gradients, so that the measured step meets the state that all but the first meet."""
+def fill_optimizer_state(model: LanguageModel, optimizer: torch.optim.Optimizer) -> None:
+    """An update with gradients of zero: AdamW makes its state in the first update, and every later step finds it."""
     for parameter in model.parameters():
         parameter.grad = torch.zeros_like(parameter)
     optimizer.step()
     optimizer.zero_grad(set_to_none=True)
 
 
-def _state(optimizer: torch.optim.Optimizer) -> Iterable[tuple[Tensor, Tensor]]:
+def optimizer_state(optimizer: torch.optim.Optimizer) -> Iterable[tuple[Tensor, Tensor]]:
     """Each parameter with each tensor that the optimizer keeps for it."""
     for parameter, state in optimizer.state.items():
         for value in state.values():

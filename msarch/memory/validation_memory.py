@@ -1,12 +1,14 @@
 """The memory of a validation: it makes no gradients, but the last step's still stand beside the optimizer's state.
 
-A step of training needs more as a rule. Not always: with all logits held (`loss: full`) or blocks checkpointed, twice
+A training step usually needs more. Not always: with all logits held (`loss: full`) or layers checkpointed, twice
 the batch without gradients can be the larger of the two.
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import lru_cache
+from itertools import accumulate
 
 import torch
 from torch._subclasses.fake_tensor import FakeTensorMode
@@ -14,30 +16,34 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 from msarch.config import ModelConfig, TrainingConfig
 from msarch.memory.cuda_kernels import CudaStorages
 from msarch.memory.live_storages import LiveStorages
+from msarch.memory.profile import memory_key
+from msarch.memory.step_log import optimizer_state
 from msarch.models.build import model_class
-from msarch.training.evaluation import validation_loss
+from msarch.training.evaluation import VALIDATION_BATCHES, validation_loss
 from msarch.training.step import make_optimizer
 
 
-@lru_cache(maxsize=1024)
 def profile_validation(model: ModelConfig, training: TrainingConfig, *, device: str = "cpu") -> int:
     """Peak bytes of validating one batch while the model is in training, from fake tensors."""
-    live = CudaStorages() if device.startswith("cuda") else LiveStorages()
+    # Without a backward pass nothing is recomputed and nothing is clipped.
+    key = replace(memory_key(training), checkpointing="none", clip=0.0)
+    return _cached(model, key, device.startswith("cuda"))
+
+
+@lru_cache(maxsize=1024)
+def _cached(config: ModelConfig, training: TrainingConfig, cuda: bool) -> int:
+    live = CudaStorages() if cuda else LiveStorages()
     with FakeTensorMode():
-        built = model_class(model.variant)(model)
-        optimizer = make_optimizer(built, training)
-        for parameter in built.parameters():
+        model = model_class(config.variant)(config)
+        optimizer = make_optimizer(model, training)
+        for parameter in model.parameters():
             parameter.grad = torch.zeros_like(parameter)
-        optimizer.step()
-        shape = (2 * training.batch_size, model.context)
+        optimizer.step()  # AdamW makes its state in the first update
+        shape = (VALIDATION_BATCHES * training.batch_size, config.context)
         inputs, targets = (torch.zeros(shape, dtype=torch.int64) for _ in range(2))
-        state = [value for of in optimizer.state.values() for value in of.values() if isinstance(value, torch.Tensor)]
-        gradients = [parameter.grad for parameter in built.parameters() if parameter.grad is not None]
+        state = [tensor for _, tensor in optimizer_state(optimizer)]
+        gradients = [parameter.grad for parameter in model.parameters() if parameter.grad is not None]
         with live:
-            live.see([*built.parameters(), *gradients, *state, inputs, targets])
-            validation_loss(built.eval(), inputs, targets, training)
-    total = peak = 0
-    for _, size in live.events:
-        total += size
-        peak = max(peak, total)
-    return peak
+            live.see([*model.parameters(), *gradients, *state, inputs, targets])
+            validation_loss(model.eval(), inputs, targets, training)
+    return max(accumulate(size for _, size in live.events))

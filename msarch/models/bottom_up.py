@@ -1,9 +1,9 @@
 """Bottom-up: fine layers, pooled upward scale by scale, then one attention over all completed coarse states.
 
-    h^(0) = Blocks_pre( LN(E[x]) + P )
-    h^(s) = Blocks_s( LN(Pool(h^(s-1))) + P^(s) )                         s = 1 .. S-1
+    h^(0) = Layers_pre( LN(E[x]) + P )
+    h^(s) = Layers_s( LN(Pool(h^(s-1))) + P^(s) )                         s = 1 .. S-1
     a     = Aggregate( h^(0); h^(1) .. h^(S-1) )                          see `msarch.layers.aggregation`
-    logits = LN( Blocks_post( a ) ) E^T
+    logits = LN( Layers_post( a ) ) E^T
 
 From the sources on Subramanian et al. 2020 (arXiv 2005.00581): causal layers interleaved with convolutions or pooling
 of q, k and v together (as Funnel-Transformer describes it), one global attention that aggregates all scales (as
@@ -69,6 +69,6 @@ class BottomUp(LanguageModel):
         return own + pooled + (self.aggregation.cached_states(length) if self.aggregation is not None else 0)
 
     def _layers(self) -> dict[int, int]:
-        """Blocks at each scale, before and after the aggregation."""
+        """Layers at each scale, before and after the aggregation."""
         layers = {factor: self.layers_at(factor) for factor in self.config.scales}
         return {**layers, 1: layers[1] + len(self.post)}

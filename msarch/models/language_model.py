@@ -14,8 +14,8 @@ from torch import Tensor, nn
 from torch.nn.functional import linear
 
 from msarch.config import ModelConfig
-from msarch.layers.block import Stack, causal_stack
 from msarch.layers.positions import Positions
+from msarch.layers.transformer_layer import Stack, causal_stack
 
 
 @runtime_checkable
@@ -30,7 +30,7 @@ class Stream(nn.Module):
     """The entrance of a scale: a layer norm and, where positions are learned, a vector for each state.
 
     Every stream is normalised before it meets another, in every variant alike: token embeddings start two
-    orders of magnitude below what leaves a stack of blocks, which would drown them for the whole of a
+    orders of magnitude below what leaves a stack of layers, which would drown them for the whole of a
     small budget. This is our own addition to the papers.
     """
 
@@ -116,13 +116,13 @@ class LanguageModel(nn.Module, ABC):
         return self._positions[factor]
 
     def new_stack(self, layers: int, factor: int) -> Stack:
-        """A stack of causal blocks at the scale of that factor."""
+        """A stack of causal layers at the scale of that factor."""
         config = self.config
         positions = self.positions_at(factor)
         return causal_stack(layers, config.d_model, config.n_heads, config.d_ff, positions, config.dropout)
 
     def add_scale(self, factor: int, stack: Stack) -> None:
-        """Give the scale of that factor its entrance and its blocks."""
+        """Give the scale of that factor its entrance and its stack of layers."""
         learned = self.config.positions == "learned"
         self.streams[str(factor)] = Stream(self.config.d_model, self.config.context // factor if learned else None)
         self.stacks[str(factor)] = stack
@@ -132,11 +132,11 @@ class LanguageModel(nn.Module, ABC):
         return cast(Stream, self.streams[str(factor)])
 
     def layers_at(self, factor: int) -> int:
-        """Blocks in the stack of the scale of that factor."""
+        """Layers in the stack of the scale of that factor."""
         return len(cast(Stack, self.stacks[str(factor)]))
 
     def run_scale(self, factor: int, x_BND: Tensor) -> Tensor:
-        """Norm, positions and blocks of one scale: (B, N, D) -> (B, N, D)."""
+        """Norm, positions and layers of one scale: (B, N, D) -> (B, N, D)."""
         states: Tensor = self.stacks[str(factor)](self.stream_at(factor)(x_BND))
         return states
 

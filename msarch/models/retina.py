@@ -8,6 +8,9 @@ gaps or overlaps, by aligned blocks:
     b_s(t)    = f_{s+1} floor( max(0, b_{s-1}(t) - w_s f_s) / f_{s+1} )      s = 0 .. S-2;   b_{S-1} = 0
     scale s holds the blocks [j f_s, (j+1) f_s) with b_s(t) <= j f_s < b_{s-1}(t)
 
+Where the coarsest scale has a window too, b_{S-1}(t) = max(0, b_{S-2}(t) - w_{S-1} f_{S-1}), and older tokens are not
+read: a single scale is then attention in a sliding window (Longformer, arXiv 2004.05150), the retina's control.
+
 Keys and values are pooled in each layer from that layer's own states, after their projection (the mean of a
 projection is the projection of the mean).
 
@@ -30,10 +33,10 @@ from torch import Tensor, nn
 
 from msarch.config import ModelConfig
 from msarch.layers.attention import attend, merge_heads, split_heads, split_qkv
-from msarch.layers.block import Block, Stack
 from msarch.layers.positions import Positions, distance_bias
-from msarch.layers.recomputed_copies import Rebuilt
+from msarch.layers.recomputed_copies import RecomputedCopies
 from msarch.layers.resampling import average_pool
+from msarch.layers.transformer_layer import Stack, TransformerLayer
 from msarch.models.language_model import LanguageModel
 
 CHUNK = 256
@@ -48,23 +51,26 @@ class Chunk:
     mask: Tensor  # (N, M) or (H, N, M), what is added to the score where a query reads a key, -inf elsewhere
 
 
-class Cover:
-    """Which blocks of which scale stand for the past of a token; one for all layers of a model."""
+class RetinaPattern:
+    """The attention pattern: which blocks of which scale stand for the past of a token. All layers share one."""
 
     def __init__(
         self, factors: Sequence[int], windows: Sequence[int], chunk: int = CHUNK, *, bias_heads: int = 0
     ) -> None:
         """With `bias_heads`, masks hold ALiBi's bias for so many heads."""
         self.factors, self.windows, self.bias_heads = tuple(factors), tuple(windows), bias_heads
+        # A multiple of the coarsest factor: then the patterns of two chunks differ by nothing but their place.
         self.chunk = max(1, chunk // factors[-1]) * factors[-1]
         self._cached: tuple[object, list[Chunk]] = (None, [])
 
     def bounds(self, tokens: NDArray[np.int64]) -> list[NDArray[np.int64]]:
-        """b_{-1}(t) >= b_0(t) >= ... >= b_{S-1}(t) = 0 for each t in `tokens`: where each scale's keys begin."""
+        """b_{-1}(t) >= b_0(t) >= ... >= b_{S-1}(t) for each t in `tokens`: where each scale's keys begin."""
         bounds = [tokens + 1]
-        for (finer, coarser), window in zip(pairwise(self.factors), self.windows, strict=True):
-            bounds.append(coarser * (np.maximum(0, bounds[-1] - window * finer) // coarser))
-        return [*bounds, np.zeros_like(tokens)]
+        aligned_to = (*self.factors[1:], self.factors[-1])
+        for factor, window, aligned in zip(self.factors, self.windows, aligned_to, strict=False):
+            # Rounded down to a whole coarse block: the window holds `window` units at least, never a part of a block.
+            bounds.append(aligned * (np.maximum(0, bounds[-1] - window * factor) // aligned))
+        return bounds if len(bounds) > len(self.factors) else [*bounds, np.zeros_like(tokens)]
 
     def keys(self, tokens: NDArray[np.int64]) -> NDArray[np.int64]:
         """How many keys each of `tokens` reads."""
@@ -74,7 +80,8 @@ class Cover:
         return keys
 
     def blocks(self, queries: range) -> list[range]:
-        """The blocks of each scale, coarsest first, that any query reads; bounds never fall, so the ends tell."""
+        """The blocks of each scale, coarsest first, that any query reads."""
+        # Bounds never fall from one token to the next: the first query reads the oldest block, the last one the newest.
         bounds = self.bounds(np.array([queries[0], queries[-1]]))
         between = zip(self.factors, pairwise(bounds), strict=True)
         return [range(start[0] // factor, stop[1] // factor) for factor, (stop, start) in between][::-1]
@@ -84,7 +91,7 @@ class Cover:
         bounds = self.bounds(np.array(queries))
         masks = []
         for factor, (stop, start), scale in zip(self.factors, pairwise(bounds), blocks[::-1], strict=True):
-            token = np.array(scale, dtype=np.int64) * factor
+            token = np.array(scale, dtype=np.int64) * factor  # where each block begins
             masks.append((start[:, None] <= token) & (token < stop[:, None]))
         return np.concatenate(masks[::-1], axis=1)
 
@@ -111,8 +118,9 @@ class Cover:
             queries = range(first, min(first + self.chunk, length))
             blocks = self.blocks(queries)
             visible = self.visible(queries, blocks)
-            oldest = later.shape[1] - visible.shape[1]
-            # Kernels for GPUs read masks from addresses that are multiples of eight elements.
+            oldest = later.shape[1] - visible.shape[1]  # keys that the later chunk has and this one has not
+            # The same numbers in the same memory: one mask then serves nearly all chunks of a long sequence. Kernels
+            # for GPUs read masks from addresses that are multiples of eight elements.
             if oldest >= 0 and oldest % 8 == 0 and np.array_equal(visible, later[:, oldest:]):
                 yield Chunk(queries, blocks, later_mask[..., oldest:])
                 continue
@@ -124,10 +132,9 @@ class Cover:
         if not self.bias_heads:
             return torch.tensor(np.where(visible, 0.0, -np.inf), dtype=like.dtype, device=like.device)
         at_N = torch.arange(queries.start, queries.stop, device=like.device)
-        places = [
-            np.array(scale) * factor + factor - 1 for factor, scale in zip(self.factors, blocks[::-1], strict=True)
-        ]
-        at_M = torch.tensor(np.concatenate(places[::-1]), device=like.device)
+        # A block stands at its last token, as in `msarch.layers.positions`.
+        last = [np.array(scale) * factor + factor - 1 for factor, scale in zip(self.factors, blocks[::-1], strict=True)]
+        at_M = torch.tensor(np.concatenate(last[::-1]), device=like.device)
         return distance_bias(at_N, at_M, torch.tensor(visible, device=like.device), self.bias_heads, like)
 
 
@@ -168,10 +175,12 @@ class RetinaAttention(nn.Module):
     Keys are turned (rotary positions) after they are pooled, each by its block's last token.
     """
 
-    def __init__(self, d_model: int, cover: Cover, positions: Sequence[Positions], rebuilt: Rebuilt) -> None:
+    def __init__(
+        self, d_model: int, pattern: RetinaPattern, positions: Sequence[Positions], copies: RecomputedCopies
+    ) -> None:
         """`positions` of the scales, coarsest first."""
         super().__init__()
-        self.positions, self.cover, self.rebuilt = tuple(positions), cover, rebuilt
+        self.positions, self.pattern, self.copies = tuple(positions), pattern, copies
         self.n_heads = self.positions[0].n_heads
         self.qkv = nn.Linear(d_model, 3 * d_model)
         self.out = nn.Linear(d_model, d_model)
@@ -179,16 +188,17 @@ class RetinaAttention(nn.Module):
     def forward(self, x_BTD: Tensor) -> Tensor:
         """(B, T, D) -> (B, T, D)."""
         q, k, v = split_qkv(self.qkv(x_BTD), self.positions[-1])
-        chunks = self.cover.chunks(x_BTD.shape[1], q)
+        chunks = self.pattern.chunks(x_BTD.shape[1], q)
         turned = self.positions[-1].turned(split_heads(q, self.n_heads))
-        queries = torch.split(turned, self.cover.chunk, dim=2)
+        queries = torch.split(turned, self.pattern.chunk, dim=2)
         keys = PooledKeys([at.turned(each) for at, each in zip(self.positions, self._pooled(k), strict=True)], chunks)
         values = PooledKeys(self._pooled(v), chunks)
         outputs = []
         for number, (chunk, q_BHNK) in enumerate(zip(chunks, queries, strict=True)):
             k_BHMK, v_BHMK = keys.join(number), values.join(number)
+            # Of these copies autograd keeps how to join them again, not the copies.
             k_again, v_again = keys.join_again(chunk.blocks), values.join_again(chunk.blocks)
-            with self.rebuilt.replaced((k_BHMK, k_again), (v_BHMK, v_again)):
+            with self.copies.replaced((k_BHMK, k_again), (v_BHMK, v_again)):
                 heads = attend(q_BHNK, k_BHMK, v_BHMK, chunk.mask)
             # Projected before they are joined: attention keeps these very outputs, a joined copy would come on top.
             outputs.append(self.out(merge_heads(heads)))
@@ -205,27 +215,27 @@ class Retina(LanguageModel):
     def __init__(self, config: ModelConfig) -> None:
         super().__init__(config)
         bias_heads = config.n_heads if config.positions == "alibi" else 0
-        self.cover = Cover(config.retina_factors, config.retina_windows, bias_heads=bias_heads)
-        self.rebuilt = Rebuilt()
-        self.add_scale(1, Stack([self._block() for _ in range(config.n_layers)]))
+        self.pattern = RetinaPattern(config.retina_factors, config.retina_windows, bias_heads=bias_heads)
+        self.copies = RecomputedCopies()
+        self.add_scale(1, Stack([self._layer() for _ in range(config.n_layers)]))
 
-    def _block(self) -> Block:
+    def _layer(self) -> TransformerLayer:
         config = self.config
         positions = [self.positions_at(factor) for factor in reversed(config.retina_factors)]
-        attention = RetinaAttention(config.d_model, self.cover, positions, self.rebuilt)
-        return Block(config.d_model, config.d_ff, attention, config.dropout)
+        attention = RetinaAttention(config.d_model, self.pattern, positions, self.copies)
+        return TransformerLayer(config.d_model, config.d_ff, attention, config.dropout)
 
     def features(self, tokens_BT: Tensor) -> Tensor:
         """(B, T) -> (B, T, D)."""
-        with self.rebuilt.hooks():
+        with self.copies.hooks():
             states = self.run_scale(1, self.embed(tokens_BT))
         out: Tensor = self.final_norm(states)
         return out
 
     def attended_pairs(self, length: int) -> int:
-        """Every layer attends to the cover of each token's past."""
-        return self.config.n_layers * int(self.cover.keys(np.arange(length)).sum())
+        """Every layer attends to the keys of each token."""
+        return self.config.n_layers * int(self.pattern.keys(np.arange(length)).sum())
 
     def cached_states(self, length: int) -> int:
-        """The largest cover that any token up to there has, in every layer."""
-        return self.config.n_layers * int(self.cover.keys(np.arange(length)).max())
+        """The most keys that any token up to there has, in every layer."""
+        return self.config.n_layers * int(self.pattern.keys(np.arange(length)).max())

@@ -1,16 +1,16 @@
 """SpaceByte: fine layers at every byte, and coarse ones only at the bytes where a word ends.
 
-    x  = Blocks_pre( LN(E[bytes]) + P )
-    y  = Blocks( LN(x at the chosen bytes) + P' )        chosen: see `msarch.layers.selection`
+    x  = Layers_pre( LN(E[bytes]) + P )
+    y  = Layers( LN(x at the chosen bytes) + P' )        chosen: see `msarch.layers.selection`
     x += W LN(y) at the chosen bytes, nothing elsewhere
-    logits = LN( Blocks_post( x ) ) E^T
+    logits = LN( Layers_post( x ) ) E^T
 
 Slagle 2024 (arXiv 2404.14408): the rule that chooses bytes, selection without any pooling, the sum at the same bytes
 alone, from where later bytes read it by attention. Positions of coarse states are those of their bytes. An allocation
-``2@1 6@5 2@1`` gives the coarse layers room for context / 5 states, one for 5 bytes (English has a word in 5 to 7): beyond
-that many no further bytes are chosen, and with fewer the rest is padded, so that memory does not depend on the text.
-Ours: a norm and W where the streams meet, as in hourglass; one width at both scales; fine layers that attend to all
-earlier bytes, where the paper has a window as wide as its fine states.
+``2@1 6@5 2@1`` gives the coarse layers room for context / 5 states: English has a word in 5 to 7 bytes. Beyond that
+many no further bytes are chosen. With fewer the rest is padded, so memory does not depend on the text. Ours: a norm
+and W where the streams meet, as in hourglass; one width at both scales; fine layers that attend to all earlier bytes,
+where the paper has a window as wide as its fine states.
 
 Shapes: B batch, T bytes, G chosen states, D d_model.
 """
@@ -21,8 +21,8 @@ from torch import Tensor, nn
 
 from msarch.config import ModelConfig
 from msarch.layers.attention import SelfAttention, causal_pairs
-from msarch.layers.block import Block, Stack
 from msarch.layers.selection import SelectedPositions, Selection, SelectWordStarts
+from msarch.layers.transformer_layer import Stack, TransformerLayer
 from msarch.models.language_model import LanguageModel, Stream
 
 
@@ -78,13 +78,13 @@ class SpaceByte(LanguageModel):
         self.selected = SelectedPositions(config.positions, config.n_heads, config.rotary_pairs)
         learned = config.positions == "learned"
         self.streams[str(self.coarse)] = ByteStream(config.d_model, config.context if learned else None)
-        self.stacks[str(self.coarse)] = Stack([self._block() for _ in range(layers)])
+        self.stacks[str(self.coarse)] = Stack([self._layer() for _ in range(layers)])
         self.post = self.new_stack(after, 1)
 
-    def _block(self) -> Block:
+    def _layer(self) -> TransformerLayer:
         config = self.config
         attention = SelfAttention(config.d_model, config.n_heads, self.selected)
-        return Block(config.d_model, config.d_ff, attention, config.dropout)
+        return TransformerLayer(config.d_model, config.d_ff, attention, config.dropout)
 
     def features(self, tokens_BT: Tensor) -> Tensor:
         """(B, T) -> (B, T, D)."""

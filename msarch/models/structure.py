@@ -20,7 +20,7 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.overrides import TorchFunctionMode
 
 from msarch.config import ModelConfig
-from msarch.layers.block import Stack
+from msarch.layers.transformer_layer import Stack
 from msarch.models.build import model_class
 
 TOKENS = -1
@@ -28,7 +28,7 @@ TOKENS = -1
 
 
 @dataclass(frozen=True, slots=True)
-class Read:
+class StreamInput:
     """One stream that a run reads.
 
     Attributes:
@@ -53,14 +53,14 @@ class Run:
     """`layers` layers that run on `states` states, each of `factor` tokens; none where streams only meet.
 
     Attributes:
-        reads: the streams that it reads, the earliest source first.
+        inputs: the streams that it reads, the earliest source first.
         keys: what the last state reads in every layer, the coarsest first; empty where it is all of the past.
     """
 
     layers: int
     factor: int
     states: int
-    reads: tuple[Read, ...]
+    inputs: tuple[StreamInput, ...]
     keys: tuple[Keys, ...] = ()
 
 
@@ -70,7 +70,7 @@ class Structure:
 
     context: int
     runs: tuple[Run, ...]
-    readout: tuple[Read, ...]
+    readout: tuple[StreamInput, ...]
 
     @property
     def factors(self) -> tuple[int, ...]:
@@ -79,8 +79,8 @@ class Structure:
 
 
 @runtime_checkable
-class Cover(Protocol):
-    """An attention that does not read all of the past says in a `cover` what it reads instead."""
+class AttentionPattern(Protocol):
+    """An attention that does not read all of the past says in a `pattern` what it reads instead."""
 
     @property
     def factors(self) -> tuple[int, ...]:
@@ -100,7 +100,7 @@ def trace_structure(config: ModelConfig) -> Structure:
         trace = _Trace(tokens, config.context)
         trace.follow(model)
         with trace:
-            readout = trace.reads(model.features(tokens))
+            readout = trace.inputs(model.features(tokens))
     return Structure(config.context, tuple(trace.runs), readout)
 
 
@@ -112,8 +112,9 @@ class _Trace(TorchFunctionMode):
         self.runs: list[Run] = []
         self._length, self._context = tokens_BT.shape[1], context
         self._begun: set[int] = set()  # runs that a module with layers of its own began, and a stack may go on with
-        self._marks: dict[int, tuple[Tensor, frozenset[Read]]] = {}  # holds each tensor, or its id would come again
-        self._mark(tokens_BT, frozenset({Read(TOKENS)}))
+        # By the id of a tensor; the tensor itself is held, or another one could get its id.
+        self._marks: dict[int, tuple[Tensor, frozenset[StreamInput]]] = {}
+        self._mark(tokens_BT, frozenset({StreamInput(TOKENS)}))
 
     def follow(self, model: nn.Module) -> None:
         """Note the model's stacks, and the modules that say what they do."""
@@ -123,12 +124,12 @@ class _Trace(TorchFunctionMode):
             elif getattr(module, "drawn_as", ""):
                 module.register_forward_hook(self._passed, with_kwargs=True)
 
-    def reads(self, values: object) -> tuple[Read, ...]:
+    def inputs(self, values: object) -> tuple[StreamInput, ...]:
         """The streams that these tensors are made of, one for each source."""
         labels: dict[int, dict[str, None]] = {}
         for read in sorted(self._marks_of(values), key=lambda read: (read.source, read.labels)):
             labels.setdefault(read.source, {}).update(dict.fromkeys(read.labels))
-        return tuple(Read(source, tuple(words)) for source, words in labels.items())
+        return tuple(StreamInput(source, tuple(words)) for source, words in labels.items())
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         """Every operation on tensors: what it makes carries the marks of what it read."""
@@ -138,38 +139,38 @@ class _Trace(TorchFunctionMode):
         return result
 
     def _ran(self, stack: Stack, args: object, kwargs: object, output: Tensor) -> None:
-        reads = self.reads((args, kwargs))
-        if not len(stack) and len(reads) < 2:
+        inputs = self.inputs((args, kwargs))
+        if not len(stack) and len(inputs) < 2:
             return
-        if len(reads) == 1 and reads[0].source in self._begun:
-            number = reads[0].source
+        if len(inputs) == 1 and inputs[0].source in self._begun:
+            number = inputs[0].source
             self.runs[number] = replace(self.runs[number], layers=self.runs[number].layers + len(stack))
-            self._mark(output, frozenset({Read(number)}))
+            self._mark(output, frozenset({StreamInput(number)}))
         else:
-            self._run(len(stack), output, reads, _keys_of_last(stack, self._length))
+            self._run(len(stack), output, inputs, _keys_of_last(stack, self._length))
 
-    def _run(self, layers: int, output: Tensor, reads: tuple[Read, ...], keys: tuple[Keys, ...] = ()) -> None:
+    def _run(self, layers: int, output: Tensor, inputs: tuple[StreamInput, ...], keys: tuple[Keys, ...] = ()) -> None:
         factor = round(self._length / output.shape[1])
-        self.runs.append(Run(layers, factor, self._context // factor, reads, keys))
-        self._mark(output, frozenset({Read(len(self.runs) - 1)}))
+        self.runs.append(Run(layers, factor, self._context // factor, inputs, keys))
+        self._mark(output, frozenset({StreamInput(len(self.runs) - 1)}))
 
     def _passed(self, module: nn.Module, args: object, kwargs: object, output: object) -> None:
         label = str(module.drawn_as)
         # An autograd function of one's own hides what it does: all that enters it may be read.
         passed = self._marks_of(output) or self._marks_of((args, kwargs))
-        self._mark(output, frozenset(Read(read.source, (*read.labels, label)) for read in passed))
+        self._mark(output, frozenset(StreamInput(read.source, (*read.labels, label)) for read in passed))
         layers = getattr(module, "layers", 0)
         if layers and isinstance(output, Tensor):
             self._begun.add(len(self.runs))
-            self._run(layers, output, self.reads(output))
+            self._run(layers, output, self.inputs(output))
 
-    def _marks_of(self, values: object) -> frozenset[Read]:
+    def _marks_of(self, values: object) -> frozenset[StreamInput]:
         found = [self._marks[id(tensor)][1] for tensor in _tensors(values) if id(tensor) in self._marks]
         return frozenset().union(*found)
 
-    def _mark(self, values: object, reads: frozenset[Read]) -> None:
-        if reads:
-            self._marks.update({id(tensor): (tensor, reads) for tensor in _tensors(values)})
+    def _mark(self, values: object, inputs: frozenset[StreamInput]) -> None:
+        if inputs:
+            self._marks.update({id(tensor): (tensor, inputs) for tensor in _tensors(values)})
 
 
 def _tensors(values: object) -> Iterator[Tensor]:
@@ -183,9 +184,9 @@ def _tensors(values: object) -> Iterator[Tensor]:
 
 
 def _keys_of_last(stack: Stack, length: int) -> tuple[Keys, ...]:
-    covers = (getattr(module, "cover", None) for module in stack.modules())
-    cover = next((cover for cover in covers if isinstance(cover, Cover)), None)
-    if cover is None:
+    patterns = (getattr(module, "pattern", None) for module in stack.modules())
+    pattern = next((pattern for pattern in patterns if isinstance(pattern, AttentionPattern)), None)
+    if pattern is None:
         return ()
-    last = cover.blocks(range(length - 1, length))
-    return tuple(Keys(factor, blocks) for factor, blocks in zip(reversed(cover.factors), last, strict=True))
+    last = pattern.blocks(range(length - 1, length))
+    return tuple(Keys(factor, blocks) for factor, blocks in zip(reversed(pattern.factors), last, strict=True))

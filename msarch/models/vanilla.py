@@ -1,6 +1,6 @@
-"""The baseline: one stack of causal transformer blocks at every token.
+"""The baseline: one stack of causal transformer layers at every token.
 
-e = LN(E[x]);  h = Blocks(e + P);  logits = LN(h) E^T. Normalising the embedding is ours, as in every variant.
+e = LN(E[x]);  h = Layers(e + P);  logits = LN(h) E^T. Normalising the embedding is ours, as in every variant.
 """
 
 from __future__ import annotations

@@ -1,12 +1,11 @@
 """A training run on disk: one safetensors file, its progress as JSON in the file's own metadata.
 
-It is written aside and renamed, so a file that is there is whole; nothing in it needs unpickling.
+A file that is there is whole, and nothing in it needs unpickling.
 """
 
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 from typing import Any
 
@@ -15,22 +14,20 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from msarch.atomic_files import atomic_write
+
 FILE = "checkpoint.safetensors"
 _METADATA = "msarch"
 
 
 def write_tensors(path: Path, tensors: dict[str, Tensor], metadata: dict[str, Any]) -> None:
     """Write a safetensors file in one piece; a failure leaves what stood there before. Raises OSError."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    aside = path.with_name(f".{path.name}.{os.getpid()}")
     held = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
     try:
-        save_file(held, aside, {_METADATA: json.dumps(metadata)})
-        aside.replace(path)
+        with atomic_write(path) as temporary:
+            save_file(held, temporary, {_METADATA: json.dumps(metadata)})
     except SafetensorError as error:  # how the library reports a full disk
         raise OSError(f"cannot write {path}: {error}") from error
-    finally:
-        aside.unlink(missing_ok=True)
 
 
 def read_tensors(path: Path, device: str = "cpu") -> tuple[dict[str, Tensor], dict[str, Any]]:

@@ -13,7 +13,11 @@ from msarch.data.batches import validation_windows
 from msarch.data.token_set import TokenSet
 from msarch.layers.attention import attention_kernel
 from msarch.models.language_model import LanguageModel
+from msarch.perplexity import perplexity
 from msarch.training.step import batch_loss
+
+VALIDATION_BATCHES = 2
+"""Training batches in one batch of validation: less time a token, and without gradients hardly ever more memory."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -32,8 +36,8 @@ class Evaluation:
 
     @property
     def perplexity(self) -> float:
-        """exp of the loss."""
-        return math.exp(min(self.loss, 700.0))
+        """exp of the loss, infinite where that exceeds a float."""
+        return perplexity(self.loss)
 
 
 @torch.no_grad()
@@ -42,9 +46,8 @@ def evaluate(
 ) -> Evaluation:
     """The mean loss on tokens 1 to `targets` of a split (fewer where it holds fewer), each predicted once.
 
-    Twice the training batch takes less time a token, and without gradients hardly ever more memory than a training
-    step (`msarch.memory.validation_memory` knows). The windows stand side by side and are as long as the context: a
-    token has up to a whole context before it.
+    The windows stand side by side and are as long as the context: a token has up to a whole context before it. What
+    this needs is known to `msarch.memory.validation_memory`.
     """
     text = tokens.split(split)
     targets = min(targets, len(text) - 1)
@@ -52,7 +55,10 @@ def evaluate(
     total = 0.0
     model.eval()
     windows = validation_windows(
-        text, targets=targets, context=model.config.context, batch_size=2 * training.batch_size
+        text,
+        targets=targets,
+        context=model.config.context,
+        batch_size=VALIDATION_BATCHES * training.batch_size,
     )
     for inputs, expected in windows:
         inputs_BT, targets_BT = (torch.from_numpy(part).to(device) for part in (inputs, expected))

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from msarch.config import TrainingConfig
 from msarch.layers.attention import attention_kernel
-from msarch.layers.block import Recomputable
+from msarch.layers.transformer_layer import Recomputable
 from msarch.models.language_model import LanguageModel
 from msarch.training.loss import chunked_loss, full_loss
 
@@ -77,7 +77,7 @@ def training_step(
     `watch` is told the phases as they begin: forward, loss, backward, optimizer, end.
     """
     optimizer.zero_grad(set_to_none=True)
-    # Checkpointed blocks run again inside the backward pass, so the kernel is chosen around both.
+    # Checkpointed layers run again inside the backward pass, so the kernel is chosen around both.
     with attention_kernel(training.attention):
         loss = batch_loss(model, inputs_BT, targets_BT, training, watch)
         watch("backward")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import time
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,13 +19,14 @@ from torch import Tensor
 from msarch.config.candidate import Candidate
 from msarch.data.batches import training_batch
 from msarch.data.token_set import TokenSet
-from msarch.memory.cuda_kernels import allocated_without_model
 from msarch.models.build import build_model
 from msarch.models.causality import check_causality
 from msarch.training.checkpoint import FILE, load_training_state, read_tensors, training_state, write_tensors
+from msarch.training.device import DeviceMemory, make_deterministic
 from msarch.training.evaluation import Evaluation, evaluate
 from msarch.training.schedule import decay_begin, learning_rate
 from msarch.training.step import make_optimizer, set_learning_rate, training_step
+from msarch.training.validation import Validation
 
 # Reading a loss waits for the device: finite or not is asked for a few steps at a time.
 _CHECK_EVERY = 16
@@ -43,25 +44,6 @@ class NonFiniteLoss(RuntimeError):  # noqa: N818 - an outcome of training, like 
         self.step = step
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Validation:
-    """One validation of a training run.
-
-    Attributes:
-        rung: its index among the rungs.
-        step, tokens: updates and training tokens so far.
-        loss: nats per token; `bits_per_byte` the same per byte of text.
-        seconds: time so far, over all runs of a resumed trial, validations included.
-    """
-
-    rung: int
-    step: int
-    tokens: int
-    loss: float
-    bits_per_byte: float
-    seconds: float
-
-
 class Trainer:
     """One candidate in training.
 
@@ -69,15 +51,12 @@ class Trainer:
         model: the model, on `device`.
         step: updates so far, of `steps`.
         curve: its validations so far.
-        memory_measured_bytes: on a GPU, the largest peak of a training step so far that its allocator measured, above
-            what the process held before the model was built; else None.
     """
 
     def __init__(self, candidate: Candidate, tokens: TokenSet, *, device: str = "cpu", threads: int = 1) -> None:
         """Build the model from the candidate's seed and check that it is causal. Raises CausalityError."""
         make_deterministic(device, threads)
-        self._held_before = allocated_without_model() if device == "cuda" else 0
-        self.memory_measured_bytes: int | None = None
+        self._memory = DeviceMemory(device)  # before the model, whose bytes it is to measure
         torch.manual_seed(candidate.seed)
         self.candidate, self.tokens, self.device = candidate, tokens, device
         self.model = build_model(candidate.model).to(device)
@@ -127,18 +106,20 @@ class Trainer:
         training = self.candidate.training
         return evaluate(self.model, self.tokens, training, split=split, targets=targets or training.targets())
 
+    @property
+    def memory_measured_bytes(self) -> int | None:
+        """On a GPU, the largest peak of a training step so far that its allocator measured; else None."""
+        return self._memory.largest
+
     def measured_bytes(self) -> int:
-        """On a GPU, the peak since the last training step began to be measured, above what was held before."""
-        return torch.cuda.max_memory_allocated() - self._held_before
+        """On a GPU, the peak of the training steps since the last validation, one that ran out of memory included."""
+        return self._memory.peak()
 
     def _train_to(self, goal: int) -> None:
-        if self.device == "cuda":
-            torch.cuda.reset_peak_memory_stats()  # neither the self-check nor a validation counts
-        while self.step < goal:
-            self._update()
-        self._check_losses()
-        if self.device == "cuda":
-            self.memory_measured_bytes = max(self.memory_measured_bytes or 0, self.measured_bytes())
+        with self._memory.measure():
+            while self.step < goal:
+                self._update()
+            self._check_losses()
 
     def _update(self) -> None:
         training, model = self.candidate.training, self.candidate.model
@@ -212,14 +193,3 @@ class Trainer:
     def save_weights(self, path: Path) -> None:
         """Write the model's parameters alone, with its candidate beside them. Raises OSError."""
         write_tensors(path, dict(self.model.state_dict()), {"candidate": self.candidate.portable().to_dict()})
-
-
-def make_deterministic(device: str, threads: int) -> None:
-    """The same bits from the same seed: threads fixed, deterministic algorithms where they exist.
-
-    A CUDA kernel without a deterministic form warns and runs; on CPUs every kernel used here has one.
-    """
-    torch.set_num_threads(threads)
-    torch.use_deterministic_algorithms(True, warn_only=device != "cpu")
-    # Otherwise each new tensor would first be filled, which costs time and hides nothing here.
-    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]

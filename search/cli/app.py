@@ -1,4 +1,4 @@
-"""The command line: three verbs, and what helps with them.
+"""The command line: its commands, their arguments, and how a mistake is told.
 
 Only what a command needs is imported by it: `--help`, validation and `pareto` never load torch or Ray. A mistake of
 the user's is one line on standard error and exit status 2, without a traceback.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from typer.exceptions import Abort, TyperException
@@ -16,24 +16,30 @@ from typer.exceptions import Abort, TyperException
 from msarch import __version__
 from msarch.errors import UserError
 from msarch.units import parse_bytes, parse_seconds
+from search.cli.options import (
+    MemoryOption,
+    ResultsArgument,
+    SetOption,
+    SkipOption,
+    SpaceArgument,
+    TrialOption,
+    complete_model,
+    complete_space,
+    parse_option,
+    with_conditions,
+    words,
+)
+from search.cli.text_warnings import text_warnings_to
+from search.results.conditions import Conditions
 
 app = typer.Typer(
     name="msarch",
     help="Search multi-scale transformer language models: a Pareto front of perplexity against memory.",
     no_args_is_help=False,
-    add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-
-ResultsArgument = Annotated[Path, typer.Argument(metavar="RESULTS", help="A results folder, results/NAME.")]
-SetOption = Annotated[
-    list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override a key of the space; repeatable.")
-]
-MemoryOption = Annotated[
-    str | None, typer.Option("--max-memory", metavar="SIZE", help="Only trials that need at most this: 200MiB.")
-]
-TrialOption = Annotated[str, typer.Option(metavar="best|knee|N", help="Which trial.")]
 
 
 @app.callback(invoke_without_command=True)
@@ -50,20 +56,20 @@ def root(
 
 @app.command()
 def search(
-    space: Annotated[str, typer.Argument(metavar="SPACE", help="A space's file, or the name of one that ships.")],
+    space: SpaceArgument,
     out: Annotated[Path | None, typer.Option(metavar="DIR", help="Results folder; results/NAME by default.")] = None,
     trials: Annotated[int | None, typer.Option(min=1, help="Trained trials in all; a larger number extends.")] = None,
     concurrent: Annotated[int | None, typer.Option(min=1, help="Trials at a time; one a core or GPU.")] = None,
-    time_budget: Annotated[str | None, typer.Option(metavar="10m", help="Stop after this long; resumable.")] = None,
+    time_budget: Annotated[str | None, typer.Option(metavar="10m", help="Of training; resumable.")] = None,
     overrides: SetOption = None,
     ray_address: Annotated[str | None, typer.Option(metavar="A", help="A Ray cluster: auto, or HOST:PORT.")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Tell what the search would cost, and stop.")] = False,
 ) -> None:
-    """Search a space; the same command again goes on where it ended."""
+    """Search a space; run the same command again to resume."""
     from search.cli.search import dry_run_search, launch_search
 
     settings = overrides or []
-    seconds = _option("--time-budget", parse_seconds, time_budget)
+    seconds = parse_option("--time-budget", parse_seconds, time_budget)
     if dry_run:
         dry_run_search(space, settings, trials=trials, concurrent=concurrent)
     else:
@@ -78,65 +84,75 @@ def search(
         )
 
 
-BatchOption = Annotated[int | None, typer.Option(min=1, metavar="N", help="What if: sequences in a step.")]
-ContextOption = Annotated[int | None, typer.Option(min=1, metavar="N", help="What if: tokens in a sequence.")]
-AttentionOption = Annotated[str | None, typer.Option(metavar="fused|unfused", help="What if: attention kernel.")]
-LossOption = Annotated[str | None, typer.Option(metavar="chunked|full", help="What if: loss.")]
-DtypeOption = Annotated[str | None, typer.Option(metavar="float32|bfloat16", help="What if: precision.")]
-CheckpointingOption = Annotated[str | None, typer.Option(metavar="none|block", help="What if: checkpointing.")]
-
-
 @app.command()
+@with_conditions
 def pareto(
     results: ResultsArgument,
+    conditions: Conditions,
     max_memory: MemoryOption = None,
-    fmt: Annotated[str, typer.Option("--format", metavar="table|csv|json", help="How to print the front.")] = "table",
-    batch_size: BatchOption = None,
-    context: ContextOption = None,
-    attention: AttentionOption = None,
-    loss: LossOption = None,
-    dtype: DtypeOption = None,
-    checkpointing: CheckpointingOption = None,
+    fmt: Annotated[
+        str,
+        typer.Option(
+            "--format",
+            metavar="table|csv|json",
+            help="How to print the front.",
+            autocompletion=words("table", "csv", "json"),
+        ),
+    ] = "table",
     html: Annotated[Path | None, typer.Option(metavar="FILE", help="Also write the report there.")] = None,
     png: Annotated[Path | None, typer.Option(metavar="FILE", help="Also draw the front there.")] = None,
     svg: Annotated[Path | None, typer.Option(metavar="FILE", help="Also draw the front there.")] = None,
     open_report: Annotated[bool, typer.Option("--open", help="Open the report in a browser.")] = False,
+    skip_damaged: SkipOption = False,
 ) -> None:
     """Show the Pareto front of a search; "what if" options profile its trials again, perplexity stays as trained."""
     from search.cli.results import show_front
-    from search.results.conditions import Conditions
 
-    conditions = Conditions(
-        batch_size=batch_size, context=context, attention=attention, loss=loss, dtype=dtype, checkpointing=checkpointing
-    )
-    limit = _option("--max-memory", parse_bytes, max_memory)
+    limit = parse_option("--max-memory", parse_bytes, max_memory)
     pictures = (png, svg)
-    show_front(results, conditions, max_memory=limit, fmt=fmt, html=html, pictures=pictures, open_report=open_report)
+    show_front(
+        results,
+        conditions,
+        max_memory=limit,
+        fmt=fmt,
+        html=html,
+        pictures=pictures,
+        open_report=open_report,
+        skip_damaged=skip_damaged,
+    )
 
 
 @app.command()
+@with_conditions
 def profile(
-    model: Annotated[str, typer.Argument(metavar="MODEL", help="CONFIG.yaml of one model, RESULTS or RESULTS:TRIAL.")],
-    trial: Annotated[str | None, typer.Option(metavar="best|knee|N", help="Which trial of RESULTS.")] = None,
+    model: Annotated[
+        str,
+        typer.Argument(
+            metavar="MODEL", help="CONFIG.yaml of one model, RESULTS or RESULTS:TRIAL.", autocompletion=complete_model
+        ),
+    ],
+    conditions: Conditions,
+    trial: Annotated[
+        str | None,
+        typer.Option(metavar="best|knee|N", help="Which trial of RESULTS.", autocompletion=words("best", "knee")),
+    ] = None,
     fit: Annotated[str | None, typer.Option(metavar="SIZE", help="Largest batch and context that fit: 24GiB.")] = None,
-    against: Annotated[str | None, typer.Option(metavar="MODEL", help="Set another model beside it.")] = None,
+    against: Annotated[
+        str | None,
+        typer.Option(metavar="MODEL", help="Set another model beside it.", autocompletion=complete_model),
+    ] = None,
     html: Annotated[Path | None, typer.Option(metavar="FILE", help="Also write a page with the timeline.")] = None,
-    fmt: Annotated[str, typer.Option("--format", metavar="table|json", help="How to print the figures.")] = "table",
-    batch_size: BatchOption = None,
-    context: ContextOption = None,
-    attention: AttentionOption = None,
-    loss: LossOption = None,
-    dtype: DtypeOption = None,
-    checkpointing: CheckpointingOption = None,
+    fmt: Annotated[
+        str,
+        typer.Option(
+            "--format", metavar="table|json", help="How to print the figures.", autocompletion=words("table", "json")
+        ),
+    ] = "table",
 ) -> None:
     """Explain the memory of one model: by kind, scale and layer, and what fits."""
     from search.cli.profile import show_profile
-    from search.results.conditions import Conditions
 
-    conditions = Conditions(
-        batch_size=batch_size, context=context, attention=attention, loss=loss, dtype=dtype, checkpointing=checkpointing
-    )
-    limit = _option("--fit", parse_bytes, fit)
+    limit = parse_option("--fit", parse_bytes, fit)
     show_profile(model, trial, conditions, fit=limit, against=against, html=html, fmt=fmt)
 
 
@@ -144,11 +160,12 @@ def profile(
 def report(
     results: ResultsArgument,
     html: Annotated[Path | None, typer.Option(metavar="FILE", help="Where; RESULTS/report.html by default.")] = None,
+    skip_damaged: SkipOption = False,
 ) -> None:
     """Write the report of a search again: one page, readable without a network."""
     from search.cli.results import write_report
 
-    write_report(results, html)
+    write_report(results, html, skip_damaged=skip_damaged)
 
 
 @app.command()
@@ -158,17 +175,22 @@ def reproduce(
     max_memory: MemoryOption = None,
     overrides: SetOption = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be trained, and stop.")] = False,
+    skip_damaged: SkipOption = False,
 ) -> None:
     """Train a trial again and set its figures beside the recorded ones; exit status 1 where they disagree."""
     from search.cli.results import reproduce_trial
 
-    limit = _option("--max-memory", parse_bytes, max_memory)
-    raise typer.Exit(reproduce_trial(results, trial, limit, overrides or [], dry_run=dry_run))
+    limit = parse_option("--max-memory", parse_bytes, max_memory)
+    status = reproduce_trial(results, trial, limit, overrides or [], dry_run=dry_run, skip_damaged=skip_damaged)
+    raise typer.Exit(status)
 
 
 @app.command()
 def spaces(
-    space: Annotated[str | None, typer.Argument(metavar="[SPACE]", help="A space's file or name.")] = None,
+    space: Annotated[
+        str | None,
+        typer.Argument(metavar="[SPACE]", help="A space's file or name.", autocompletion=complete_space),
+    ] = None,
     sample: Annotated[int, typer.Option(min=1, help="Candidates drawn to see what the limits admit.")] = 200,
     overrides: SetOption = None,
     draw: Annotated[
@@ -176,32 +198,25 @@ def spaces(
     ] = None,
 ) -> None:
     """List the spaces that ship, or describe one: parameters, size, an example, what its limits admit."""
-    from search.cli.search import describe, draw_model, list_spaces
+    from search.cli.spaces import draw_model, list_spaces, show_space
 
     if draw is not None:
         if space is not None or overrides:
             raise UserError("draws one model, of its own file; leave SPACE and --set out", key="--draw")
         draw_model(draw)
     elif space is None:
+        if overrides:
+            raise UserError("changes one space; name it, or leave --set out", key="--set")
         list_spaces()
     else:
-        describe(space, overrides or [], sample)
-
-
-def _option(name: str, parse: Any, text: str | None) -> int | None:
-    if text is None:
-        return None
-    try:
-        value: int = parse(text)
-    except UserError as error:
-        raise error.under(name) from None
-    return value
+        show_space(space, overrides or [], sample)
 
 
 def main() -> None:
     """The entry point. Exit status 0, 1 (a reproduction that disagrees), 2 (a mistake) or 130 (Ctrl-C)."""
     try:
-        status = app(standalone_mode=False)
+        with text_warnings_to(lambda line: print(line, file=sys.stderr)):
+            status = app(prog_name="msarch", standalone_mode=False)
     except UserError as error:
         sys.exit(_complain(str(error)))
     except TyperException as error:

@@ -17,7 +17,7 @@ from rich.text import Text
 from msarch.config.candidate import Candidate
 from msarch.errors import UserError, unknown
 from search.results.conditions import Conditions, describe_conditions
-from search.results.named_model import Subject, subject_of
+from search.results.named_candidate import NamedCandidate, find_candidate
 from search.show.profile.comparison import Compared, Explained, compared, comparison_view, fit_view
 from search.show.profile.tables import profile_view
 
@@ -38,24 +38,24 @@ def show_profile(
     if fmt not in FORMATS:
         raise UserError(unknown("format", fmt, FORMATS), key="--format")
     if html is not None and html.suffix != ".html":
-        raise UserError(f"'{html.name}' is no page: end it in .html", key="--html")
-    subject = _under(subject_of(model, trial), conditions)
+        raise UserError(f"'{html.name}' must end in .html: the profile is written as a web page", key="--html")
+    named = _under(find_candidate(model, trial), conditions)
     other = _under(_against(against), conditions) if against else None
-    explained = explain(subject.candidate)
+    explained = explain(named.candidate)
     figures = compared(explained, explain(other.candidate)) if other else []
-    fits = list(_fits(subject.candidate, fit)) if fit is not None else []
+    fits = list(_fits(named.candidate, fit)) if fit is not None else []
     if html is not None:
-        _write_page(html, subject, explained, other, figures, fits, fit)
+        _write_page(html, named, explained, other, figures, fits, fit)
     if fmt == "json":
-        print(json.dumps(_as_json(subject, explained, other, figures, fits, fit), indent=2))
+        print(json.dumps(_as_json(named, explained, other, figures, fits, fit), indent=2))
         return
     console = Console(highlight=False)
     console.width = console.width if console.is_terminal else 100
-    views: list[RenderableType] = [profile_view(subject.name, *explained)]
+    views: list[RenderableType] = [profile_view(named.name, *explained)]
     if other:
-        views += [Text(_differing(subject, other)), comparison_view((subject.name, other.name), figures)]
+        views += [Text(_differing(named, other)), comparison_view((named.name, other.name), figures)]
     if fit is not None:
-        views.append(fit_view(fits, fit, subject.candidate))
+        views.append(fit_view(fits, fit, named.candidate))
     for number, view in enumerate(views):
         console.print(*([""] if number else []), view, sep="\n")
 
@@ -69,18 +69,18 @@ def explain(candidate: Candidate) -> Explained:
     return candidate, profile, inference_memory(candidate.model, candidate.training)
 
 
-def _against(source: str) -> Subject:
+def _against(source: str) -> NamedCandidate:
     try:
-        return subject_of(source)
+        return find_candidate(source)
     except UserError as error:
         raise UserError(str(error), key="--against") from None
 
 
-def _under(subject: Subject, conditions: Conditions) -> Subject:
-    return Subject(name=subject.name, candidate=conditions.apply(subject.candidate))
+def _under(named: NamedCandidate, conditions: Conditions) -> NamedCandidate:
+    return NamedCandidate(name=named.name, candidate=conditions.apply(named.candidate))
 
 
-def _differing(one: Subject, other: Subject) -> str:
+def _differing(one: NamedCandidate, other: NamedCandidate) -> str:
     """What the second model is, and under which conditions where they are not the first one's."""
     model, here, there = other.candidate.model, *map(describe_conditions, (one.candidate, other.candidate))
     what = f"against {other.name}: {model.variant} {model.layers}, d_model {model.d_model}"
@@ -103,26 +103,26 @@ def _tell(status: Status, what: str, checkpointing: str, size: int) -> None:
     status.update(f"profiling {what} {size:,}, checkpointing {checkpointing}")
 
 
-def _write_page(path: Path, subject: Subject, *parts: Any) -> None:
+def _write_page(path: Path, named: NamedCandidate, *parts: Any) -> None:
     from search.show.profile.page import write_profile_page
 
     try:
-        write_profile_page(path, subject, *parts)
+        write_profile_page(path, named, *parts)
     except OSError as error:
         raise UserError(f"cannot write {path}: {error.strerror or error}; name another place", key="--html") from None
     Console(stderr=True, highlight=False, soft_wrap=True).print(Text(f"wrote {path}"))
 
 
 def _as_json(
-    subject: Subject,
+    named: NamedCandidate,
     explained: Explained,
-    other: Subject | None,
+    other: NamedCandidate | None,
     figures: list[Compared],
     fits: list[Any],
     limit: int | None,
 ) -> dict[str, Any]:
     candidate, profile, inference = explained
-    plain: dict[str, Any] = {"name": subject.name, **candidate.to_dict(), "profile": asdict(profile)}
+    plain: dict[str, Any] = {"name": named.name, **candidate.to_dict(), "profile": asdict(profile)}
     plain["profile"] |= {"by_kind": profile.by_kind, "by_scale": profile.by_scale, "by_layer": profile.by_layer}
     plain["inference"] = asdict(inference)
     if other:

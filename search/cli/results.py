@@ -1,4 +1,4 @@
-"""What the command line does with a results folder: show its front, write its report, train a trial again."""
+"""`msarch pareto`, `report` and `reproduce`: what the command line does with a results folder."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from pathlib import Path
 
 import yaml
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 from msarch.errors import UserError, unknown
 from search.ledger.records import TrialRecord
 from search.results.conditions import Conditions
-from search.results.front import within
+from search.results.front import check_any_within, within
 from search.results.reproduce import Reproduction, compare, differences, open_corpus, train_again, with_corpus
 from search.results.results import Results, load_results
+from search.show.terminal.fitted_table import FittedColumn, FittedTable
 from search.show.terminal.front_table import FORMATS, format_front
 
 
@@ -30,13 +30,18 @@ def show_front(
     html: Path | None,
     pictures: Sequence[Path | None],
     open_report: bool,
+    skip_damaged: bool = False,
 ) -> None:
     """Write the report and pictures where asked, then print the front, as trained or under other conditions."""
     if fmt not in FORMATS:
         raise UserError(unknown("format", fmt, FORMATS), key="--format")
-    results = load_results(folder)
+    results = _load(folder, skip_damaged)
     if conditions:
         results = _under(results, conditions)
+    try:
+        check_any_within(results.records, max_memory)
+    except UserError as error:
+        raise error.under("--max-memory") from None
     kept = within(results.records, max_memory)
     for path in (html, *pictures):
         if path is not None:
@@ -52,6 +57,14 @@ def show_front(
         webbrowser.open(page.as_uri())
 
 
+def _load(folder: Path, skip_damaged: bool) -> Results:
+    """The results; what limits how far they can be relied on goes to standard error, a line each."""
+    results = load_results(folder, skip_damaged=skip_damaged)
+    for note in results.notes:
+        Console(stderr=True, highlight=False, soft_wrap=True).print(Text(f"note: {note}"))
+    return results
+
+
 def _under(results: Results, conditions: Conditions) -> Results:
     """The complete trials under other conditions; progress goes to standard error where that is a terminal."""
     from rich.progress import track
@@ -64,6 +77,8 @@ def _under(results: Results, conditions: Conditions) -> Results:
         return track(records, "profiling", console=console, transient=True, disable=not console.is_terminal)
 
     records, refused = records_under(results.records, conditions, progress)
+    if refused and not records:
+        raise UserError(f"no complete trial can run with {conditions.describe()}: {refused[0]}")
     for line in refused:
         console.print(Text(line))
     return replace(results, records=records, conditions=conditions.describe())
@@ -80,25 +95,31 @@ def _write(results: Results, path: Path) -> None:
     Console(stderr=True, highlight=False).print(Text(f"wrote {path}"))
 
 
-def write_report(folder: Path, html: Path | None) -> None:
+def write_report(folder: Path, html: Path | None, *, skip_damaged: bool = False) -> None:
     """Write the report again, into the folder or elsewhere."""
     target = html or folder / "report.html"
     if target.suffix != ".html":
-        raise UserError(f"'{target.name}' is no page: end it in .html", key="--html")
-    _write(load_results(folder), target)
+        raise UserError(f"'{target.name}' must end in .html: a report is a web page", key="--html")
+    _write(_load(folder, skip_damaged), target)
 
 
 def reproduce_trial(
-    folder: Path, which: str, max_memory: int | None, overrides: Sequence[str], *, dry_run: bool
+    folder: Path,
+    which: str,
+    max_memory: int | None,
+    overrides: Sequence[str],
+    *,
+    dry_run: bool,
+    skip_damaged: bool = False,
 ) -> int:
     """Train a trial again and compare; the exit status: 0 where it agrees, 1 where it does not."""
-    results = load_results(folder)
+    results = _load(folder, skip_damaged)
     record = results.trial(which, max_memory)
     candidate = with_corpus(record.candidate, overrides)
     console = Console(highlight=False)
     console.print(Text(f"trial {record.number} of {folder}: {_headline(record)}"))
     if dry_run:
-        console.print(Text(yaml.safe_dump(record.candidate.to_dict(), sort_keys=False).rstrip()))
+        console.print(Text(yaml.safe_dump(candidate.to_dict(), sort_keys=False).rstrip()))
         return 0
     device, changed = _environment(results)
     tokens = open_corpus(candidate.corpus)
@@ -130,13 +151,7 @@ def _environment(results: Results) -> tuple[str, list[str]]:
 
 
 def _show(console: Console, found: Reproduction, changed: list[str]) -> None:
-    table = Table("", "recorded", "reproduced", "")
-    for figure in found.figures:
-        verdict = "identical" if figure.identical else f"differs by {figure.difference:.2e}"
-        table.add_row(figure.name, figure.shown(figure.recorded), figure.shown(figure.reproduced), verdict)
-    if found.weights_identical is not None:
-        table.add_row("weights", "", "", "identical" if found.weights_identical else "differ")
-    console.print(table)
+    console.print(_comparison(found))
     if found.test is not None:
         loss, bits = found.test
         console.print(Text(f"test split, never seen by the search: loss {loss:.4f} nats, {bits:.4f} bits per byte"))
@@ -147,3 +162,27 @@ def _show(console: Console, found: Reproduction, changed: list[str]) -> None:
     console.print(Text(verdict, style="bold yellow" if found.within_tolerance else "bold red"))
     for line in changed or ["nothing that was recorded of the environment differs"]:
         console.print(Text(f"  {line}"))
+
+
+def _comparison(found: Reproduction) -> FittedTable:
+    """Each figure as recorded and as reproduced, and whether they agree."""
+    rows = [
+        (
+            figure.name,
+            figure.shown(figure.recorded),
+            figure.shown(figure.reproduced),
+            "identical" if figure.identical else f"differs by {figure.difference:.2e}",
+        )
+        for figure in found.figures
+    ]
+    if found.weights_identical is not None:
+        rows.append(("weights", "", "", "identical" if found.weights_identical else "differ"))
+    names, recorded, reproduced, verdicts = zip(*rows, strict=True)
+    return FittedTable(
+        [
+            FittedColumn("", names, text=True),
+            FittedColumn("recorded", recorded),
+            FittedColumn("reproduced", reproduced),
+            FittedColumn("", verdicts, text=True),
+        ]
+    )

@@ -3,33 +3,58 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from msarch.config import ModelConfig
+from msarch.config.candidate import ABSENT_MEANS
 from msarch.errors import UserError
 
 if TYPE_CHECKING:
     import optuna
 
 IDENTITY = "identity"
+DEFAULTS = "defaults"
+"""What the space left open and models had when the search began: later defaults are not for it."""
 
 
-def check_identity(study: optuna.Study, identity: dict[str, Any], folder: Path) -> None:
-    """Record what the space is, or see that it still is what was recorded.
+_LATER = [item for item in fields(ModelConfig) if item.name in ABSENT_MEANS["model"]]
+
+
+def check_identity(attributes: Mapping[str, Any], identity: Mapping[str, Any], folder: Path) -> None:
+    """See that a space still is what was recorded; nothing to see where nothing was.
+
+    Args:
+        attributes: of the search study.
 
     Raises:
         UserError: the space differs; the keys that changed are named.
     """
-    meant = json.loads(json.dumps(identity))
-    recorded = study.user_attrs.get(IDENTITY)
-    if recorded is None:
-        study.set_user_attr(IDENTITY, meant)
-    elif recorded != meant:
+    recorded, now = attributes.get(IDENTITY), _as_recorded(identity)
+    if recorded is not None and recorded != now:
         raise UserError(
             f"{folder} holds the search of another space; search into another folder with --out, or put back "
-            + changes(recorded, meant)
+            + changes(recorded, now)
         )
+
+
+def record_identity(study: optuna.Study, identity: Mapping[str, Any]) -> None:
+    """Record what the space is and today's defaults, where that is not recorded yet."""
+    if IDENTITY not in study.user_attrs:
+        # The defaults first: a search that has an identity and no defaults began before these were recorded.
+        study.set_user_attr(DEFAULTS, {item.name: item.default for item in _LATER})
+        study.set_user_attr(IDENTITY, _as_recorded(identity))
+
+
+def defaults_of(study: optuna.Study) -> dict[str, Any]:
+    """What models of this search have where the space does not say, of all fields that came after version 0.1."""
+    return {**ABSENT_MEANS["model"], **study.user_attrs.get(DEFAULTS, {})}
+
+
+def _as_recorded(identity: Mapping[str, Any]) -> Any:
+    return json.loads(json.dumps(identity))
 
 
 def changes(before: Any, after: Any, *, at_most: int = 4) -> str:

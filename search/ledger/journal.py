@@ -1,4 +1,4 @@
-"""The journal file as bytes: what a crash can leave in it, and how that is put right before it is opened.
+"""The journal file as bytes: its lines, what a crash can leave in it, and how that is put right before it is opened.
 
 Three things are notable:
 
@@ -16,19 +16,72 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from msarch.errors import UserError
+from search.ledger.line_sums import cut_sums, line_sum, read_sums
 
 RUNNING = 0
-"""A trial's state in the journal. Its operations have numbers too: 0 and 1 create and delete a study, 4 creates a
-trial, 6 sets its state, 8 sets an attribute."""
+"""A trial's state in the journal. Its operations have numbers too: 0 and 1 create and delete a study, 2 and 3 set its
+attributes, 4 creates a trial, 6 sets its state and values, 8 and 9 set its attributes."""
+
+
+@dataclass(frozen=True, slots=True)
+class JournalLines:
+    """The whole lines of a journal, held against their sums.
+
+    Attributes:
+        lines: each with its line end; a last one that a crash tore is left out.
+        altered: indices of lines that are not what was written.
+        missing: lines that were written and are not there any more.
+        unsummed: lines at the end that have no sum; all of them where the journal has no sums.
+        summed: whether the journal has sums.
+    """
+
+    lines: tuple[bytes, ...]
+    altered: tuple[int, ...]
+    missing: int
+    unsummed: int
+    summed: bool
+
+    @property
+    def damaged(self) -> bool:
+        """Whether something is altered or missing."""
+        return bool(self.altered) or self.missing > 0
+
+    def operations(self) -> list[dict[str, Any]]:
+        """Every line parsed. Raises ValueError."""
+        return [json.loads(line) for line in self.lines]
+
+
+def read_lines(journal: Path, *, use_sums: bool = True) -> JournalLines:
+    """The lines of a journal that a search may be writing meanwhile.
+
+    The sums are read twice: before, since every line that has a sum then must be in the journal, and after, since only
+    then every line has its sum. Raises UserError, OSError.
+    """
+    before = read_sums(journal) if use_sums else None
+    content = journal.read_bytes()
+    sums = read_sums(journal) if use_sums else None
+    lines = content.split(b"\n")
+    whole = [line + b"\n" for line in lines[:-1]]
+    if whole and len(whole) > len(sums or ()) and not lines[-1] and not _is_json(whole[-1]):
+        whole.pop()
+    pairs = enumerate(zip(whole, sums or (), strict=False))
+    return JournalLines(
+        lines=tuple(whole),
+        altered=tuple(index for index, (line, expected) in pairs if line_sum(line) != expected),
+        missing=max(0, len(before or ()) - len(whole)),
+        unsummed=max(0, len(whole) - len(sums or ())),
+        summed=sums is not None,
+    )
 
 
 def repair(journal: Path, *, study: str, last_attr: str) -> None:
-    """Put a journal right that a crash left behind; only with the folder's lock held.
+    """Put a journal right that a crash left behind; only with the folder's lock held, and after it was checked.
 
     Args:
         journal: path of the file; nothing happens where there is none.
@@ -43,13 +96,13 @@ def repair(journal: Path, *, study: str, last_attr: str) -> None:
     if not journal.exists():
         return
     if not journal.is_file():
-        raise UserError("is no file; restore the journal from a copy", file=str(journal))
+        raise UserError("is not a file; restore the journal from a copy", file=str(journal))
     content = journal.read_bytes()
     whole = _end_of_whole_lines(content)
     keep = _start_of_open_proposal(content[:whole], journal, study=study, last_attr=last_attr)
     keep = whole if keep is None else keep
     if keep < len(content):
-        _cut(journal, content[keep:], keep)
+        _cut(journal, content, keep)
 
 
 def _end_of_whole_lines(content: bytes) -> int:
@@ -61,9 +114,13 @@ def _end_of_whole_lines(content: bytes) -> int:
     return whole
 
 
-def _cut(journal: Path, rest: bytes, keep: int) -> None:
-    with journal.with_name(f"{journal.name}.torn").open("ab") as torn:
-        torn.write(rest + b"\n")
+def _cut(journal: Path, content: bytes, keep: int) -> None:
+    torn = journal.with_name(f"{journal.name}.torn")
+    # O_NOFOLLOW: a link there would have us write into somebody else's file.
+    with os.fdopen(os.open(torn, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW, 0o666), "ab") as file:
+        file.write(content[keep:] + b"\n")
+    # The sums first: a crash in between leaves a journal that is longer than its sums, never a shorter one.
+    cut_sums(journal, content[:keep].count(b"\n"))
     with journal.open("r+b") as file:
         file.truncate(keep)
         os.fsync(file.fileno())
@@ -72,7 +129,7 @@ def _cut(journal: Path, rest: bytes, keep: int) -> None:
 def _is_json(line: bytes) -> bool:
     try:
         json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):
         return False
     return True
 
@@ -103,11 +160,12 @@ def _start_of_open_proposal(content: bytes, journal: Path, *, study: str, last_a
 
 def _lines(content: bytes, journal: Path) -> Iterator[tuple[int, dict[str, Any]]]:
     offset = 0
-    for number, line in enumerate(content.splitlines(keepends=True), start=1):
+    lines: Sequence[bytes] = content.split(b"\n")[:-1]
+    for number, line in enumerate(lines, start=1):
         try:
             yield offset, json.loads(line)
         except ValueError:
             raise UserError(
-                "is damaged: this line is no JSON; restore the file from a copy", file=str(journal), line=number
+                "is damaged: this line is not JSON; restore the file from a copy", file=str(journal), line=number
             ) from None
-        offset += len(line)
+        offset += len(line) + 1

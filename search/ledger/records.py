@@ -6,27 +6,12 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from msarch.config.candidate import Candidate
+from msarch.training.validation import Validation
 
 TrialState = Literal["complete", "pruned", "infeasible", "duplicate", "failed", "running"]
 
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class CurvePoint:
-    """One validation of a trial.
-
-    Attributes:
-        rung: its index among the training configuration's rungs.
-        tokens: training tokens seen so far.
-        loss: validation loss, nats per token.
-        bits_per_byte: the same loss per byte of text, in bits.
-        seconds: training time so far, in seconds.
-    """
-
-    rung: int
-    tokens: int
-    loss: float
-    bits_per_byte: float
-    seconds: float
+TRAINED: tuple[TrialState, ...] = ("complete", "pruned", "failed")
+"""How a trial ends that was trained: these count against a search's number of trials."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -55,7 +40,7 @@ class TrialRecord:
     state: TrialState
     candidate: Candidate
     profile: dict[str, Any] = field(default_factory=dict)
-    curve: tuple[CurvePoint, ...] = ()
+    curve: tuple[Validation, ...] = ()
     loss: float | None = None
     bits_per_byte: float | None = None
     seconds: float = 0.0

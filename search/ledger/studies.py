@@ -1,9 +1,7 @@
-"""The two Optuna studies of a search, in one journal.
+"""The Optuna studies of a search, and how their trials are written from another process than the one that asked.
 
-The *search study* is the truth. It has one value per objective, is told final values only, and its trials'
-attributes hold all that a record needs. Optuna lets a study of several objectives neither report nor prune,
-so a *mirror study* of one objective, the loss, holds the curves of trained trials and is what a pruner sees.
-It is made anew from the search study wherever the two differ.
+Optuna lets a `Trial` object be written only where `Study.ask` gave it. After a restart there is none, so that what is
+known of a trial goes through the study's storage. This is the one place that touches it.
 """
 
 from __future__ import annotations
@@ -13,16 +11,14 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from search.ledger.records import TrialRecord
-from search.propose.false_prunes import costs_of
-
 if TYPE_CHECKING:
     import optuna
     from optuna.pruners import BasePruner
     from optuna.storages import BaseStorage
-    from optuna.trial import FrozenTrial
+    from optuna.trial import FrozenTrial, TrialState
 
-SEARCH, MIRROR = "search", "curves"
+SEARCH = "search"
+"""Name of the search study, the one truth. Pruners judge another one, see `search.propose.mirror`."""
 
 
 def open_search_study(storage: BaseStorage, objectives: Sequence[str]) -> optuna.Study:
@@ -45,7 +41,7 @@ def open_study(storage: BaseStorage, name: str, *, values: int, pruner: BasePrun
 
 @contextmanager
 def quiet_optuna() -> Iterator[None]:
-    """Without Optuna's own lines on the terminal: they tell of studies, which our users never meet."""
+    """Without Optuna's own lines on the terminal: they speak of studies, which our users never meet."""
     import optuna
 
     before = optuna.logging.get_verbosity()
@@ -58,119 +54,37 @@ def quiet_optuna() -> Iterator[None]:
         optuna.logging.set_verbosity(before)
 
 
-class Mirror:
-    """The study that holds the curves and asks the pruner."""
+class StudyTrials:
+    """The trials of a study by number, read one at a time and written."""
 
-    def __init__(self, storage: BaseStorage, pruner: BasePruner, objectives: Sequence[str]) -> None:
-        self._storage = storage
-        self._pruner = pruner
-        self._objectives = objectives
-        self._study = self._open()
-        self._numbers = {trial.user_attrs["number"]: trial.number for trial in self._trials()}
+    def __init__(self, study: optuna.Study) -> None:
+        self._study, self._storage = study, study._storage
 
-    def match(self, records: Sequence[TrialRecord]) -> bool:
-        """Make the mirror hold what the records say; whether it had to be made anew."""
-        trained = [
-            r for r in records if r.state in ("complete", "pruned", "failed", "running") or (r.ran_out and r.curve)
-        ]
-        meant = {
-            record.number: self._picture(record) for record in trained if record.curve or record.state != "running"
-        }
-        if meant == {trial.user_attrs["number"]: _picture(trial) for trial in self._trials()}:
-            return False
-        import optuna
-
-        with quiet_optuna():
-            optuna.delete_study(study_name=MIRROR, storage=self._storage)
-        self._study = self._open()
-        self._numbers = {}
-        for record in trained:
-            if record.number in meant:
-                self._add(record)
-        return True
-
-    def report(self, record: TrialRecord) -> None:
-        """Write the last point of a trial's curve."""
-        if record.number not in self._numbers:
-            self._add(record)
-            return
-        point = record.curve[-1]
-        trial = self._trial(record.number)
-        self._storage.set_trial_intermediate_value(trial._trial_id, self._step(record, point.rung), point.loss)
-
-    def should_prune(self, number: int) -> bool:
-        """What the pruner says to the trial's last point."""
-        return self._pruner.prune(self._study, self._trial(number))
-
-    def is_control(self, number: int) -> bool:
-        """Whether the pruner spared the trial to see how it ends."""
-        from search.propose.pareto_pruner import CONTROL
-
-        return number in self._numbers and CONTROL in self._trial(number).user_attrs
-
-    def finish(self, record: TrialRecord) -> None:
-        """Close a trial as the record says."""
-        if record.number not in self._numbers:
-            self._add(record)
-        elif not self._trial(record.number).state.is_finished():
-            values = [record.loss] if record.state == "complete" and record.loss is not None else None
-            self._storage.set_trial_state_values(self._trial(record.number)._trial_id, _state(record), values)
-
-    def _open(self) -> optuna.Study:
-        with quiet_optuna():
-            return open_study(self._storage, MIRROR, values=1, pruner=self._pruner)
-
-    def _trials(self) -> list[FrozenTrial]:
+    def all(self) -> list[FrozenTrial]:
+        """Every trial by number; not copies, so not to be changed."""
         return self._study.get_trials(deepcopy=False)
 
-    def _trial(self, number: int) -> FrozenTrial:
-        return self._trials()[self._numbers[number]]
+    def get(self, number: int) -> FrozenTrial:
+        """One trial, without a list of all being made."""
+        return self._storage.get_trial(self._id(number))
 
-    def _step(self, record: TrialRecord, rung: int) -> int:
-        from search.propose.pruners import step_of
+    def set_attribute(self, number: int, key: str, value: Any) -> None:
+        """Write an attribute; an equal one is left alone."""
+        if self.get(number).user_attrs.get(key) != value:
+            self._storage.set_trial_user_attr(self._id(number), key, value)
 
-        return step_of(record.candidate.training.rungs, rung)
+    def set_constraint(self, number: int, name: str, value: float) -> None:
+        """As `Trial.set_constraint` does; the first value stays."""
+        if name not in self.get(number).constraints:
+            self._storage.set_trial_system_attr(self._id(number), f"constraints:{name}", float(value))
 
-    def _add(self, record: TrialRecord) -> None:
-        import optuna
+    def set_intermediate_value(self, number: int, step: int, value: float) -> None:
+        """As `Trial.report` does."""
+        self._storage.set_trial_intermediate_value(self._id(number), step, value)
 
-        from search.propose.pareto_pruner import CONTROL, COSTS, LAST_STEP, NUMBER
+    def close(self, number: int, state: TrialState, values: Sequence[float] | None) -> None:
+        """End a trial without telling the sampler, as a study that has none needs."""
+        self._storage.set_trial_state_values(self._id(number), state, values)
 
-        rungs = record.candidate.training.rungs
-        attributes = {
-            NUMBER: record.number,
-            COSTS: costs_of(record.profile, self._objectives),
-            LAST_STEP: self._step(record, len(rungs) - 1),
-        }
-        if record.control_rung is not None:
-            attributes[CONTROL] = self._step(record, record.control_rung)
-        trial = optuna.trial.create_trial(
-            state=_state(record),
-            value=record.loss if record.state == "complete" else None,
-            user_attrs=attributes,
-            intermediate_values={self._step(record, point.rung): point.loss for point in record.curve},
-        )
-        self._numbers[record.number] = len(self._trials())
-        self._study.add_trial(trial)
-
-    def _picture(self, record: TrialRecord) -> tuple[Any, ...]:
-        curve = {self._step(record, point.rung): point.loss for point in record.curve}
-        return (_state(record).name, curve, costs_of(record.profile, self._objectives), record.control_rung is not None)
-
-
-def _picture(trial: FrozenTrial) -> tuple[Any, ...]:
-    from search.propose.pareto_pruner import CONTROL, COSTS
-
-    return (trial.state.name, dict(trial.intermediate_values), trial.user_attrs[COSTS], CONTROL in trial.user_attrs)
-
-
-def _state(record: TrialRecord) -> optuna.trial.TrialState:
-    from optuna.trial import TrialState
-
-    return {
-        "complete": TrialState.COMPLETE,
-        "pruned": TrialState.PRUNED,
-        "failed": TrialState.FAIL,
-        "infeasible": TrialState.FAIL,
-        "running": TrialState.RUNNING,
-    }[record.state]
+    def _id(self, number: int) -> int:
+        return self._storage.get_trial_id_from_study_id_trial_number(self._study._study_id, number)

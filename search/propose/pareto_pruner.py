@@ -1,6 +1,6 @@
 """A pruner that keeps a Pareto front: a trial is judged only by trials that cost no more.
 
-Pruning on the loss alone deletes the cheap end of a front, whose models are worse than the dear ones at every
+Pruning on the loss alone deletes the cheap end of a front, whose models are worse than the expensive ones at every
 rung and belong there all the same. And deep models start slow and win late, so that a fixed margin deletes
 the winners. Hence the rule, at each rung but the last:
 
@@ -28,14 +28,16 @@ import numpy as np
 from optuna.pruners import BasePruner
 from optuna.trial import FrozenTrial, TrialState
 
+from search.ledger.studies import StudyTrials
 from search.propose.false_prunes import costs_no_more
 from search.propose.samplers import derived_seed
 
 if TYPE_CHECKING:
     from optuna import Study
 
-COSTS, NUMBER, LAST_STEP, CONTROL = "costs", "number", "last_step", "control"
-"""Attributes of a mirror trial: its costs, its number in the search, the step of its last rung, where it was spared."""
+COSTS, NUMBER, LAST_STEP, SPARED_AT = "costs", "number", "last_step", "control"
+"""Attributes of a mirror trial: its costs, its number in the search, the step of its last rung, and the step at which
+it would have been stopped and runs on as a control."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,13 +81,13 @@ class ParetoPruner(BasePruner):
     def prune(self, study: Study, trial: FrozenTrial) -> bool:
         """Whether to stop `trial`, a trial of a mirror study, at its last reported step."""
         step = trial.last_step
-        if step is None or step >= trial.user_attrs[LAST_STEP] or CONTROL in trial.user_attrs:
+        if step is None or step >= trial.user_attrs[LAST_STEP] or SPARED_AT in trial.user_attrs:
             return False
         complete = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
         if len(complete) < self.min_complete or not self._is_behind(complete, trial, step):
             return False
         if self.is_control(trial.user_attrs[NUMBER]):
-            study._storage.set_trial_user_attr(trial._trial_id, CONTROL, step)
+            StudyTrials(study).set_attribute(trial.number, SPARED_AT, step)
             return False
         return True
 

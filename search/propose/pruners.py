@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING
 
 from msarch.errors import UserError, unknown
 from search.space.objectives import OBJECTIVES
+from search.space.schema.search import PRUNERS
 
 if TYPE_CHECKING:
     from optuna.pruners import BasePruner
-
-PRUNERS = ("pareto", "median", "successive-halving", "hyperband", "none")
 
 
 def make_pruner(name: str, *, seed: int, rungs: Sequence[float]) -> BasePruner:

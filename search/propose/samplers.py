@@ -12,13 +12,12 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from msarch.errors import UserError, unknown
+from search.space.schema.search import SAMPLERS
 
 if TYPE_CHECKING:
     from optuna import Study
     from optuna.samplers import BaseSampler
     from optuna.trial import FrozenTrial, TrialState
-
-SAMPLERS = ("tpe", "nsga2", "random", "grid")
 
 
 def make_sampler(name: str, *, seed: int, number: int, startup: int = 10, concurrent: int = 1) -> BaseSampler:

@@ -1,4 +1,4 @@
-"""Conditions of training other than a trial's own: what it would need under them."""
+"""The conditions of a training step: those of a candidate, and others that one may ask about ("what if")."""
 
 from __future__ import annotations
 
@@ -15,8 +15,12 @@ class Conditions:
     """What may be asked for instead of what a candidate says; None leaves it. Values are checked by `apply`.
 
     Attributes:
-        batch_size, context: sequences in a step, and their tokens.
-        attention, loss, dtype, checkpointing: as in `TrainingConfig`.
+        batch_size: sequences in a step.
+        context: tokens in a sequence.
+        attention: the attention kernel.
+        loss: how the loss is computed.
+        dtype: the precision.
+        checkpointing: what the backward pass recomputes.
     """
 
     batch_size: int | None = None

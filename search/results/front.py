@@ -12,8 +12,8 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from msarch.errors import UserError
 from msarch.units import format_bytes
+from search.ledger.measures import measure, objective_values
 from search.ledger.records import TrialRecord
-from search.results.measures import measure, objective_values
 from search.space.objectives import DEFAULT_OBJECTIVES, OBJECTIVES
 
 Values = tuple[float, ...]
@@ -200,19 +200,31 @@ def _check_usable(record: TrialRecord, max_memory: int | None) -> TrialRecord:
     if record.state != "complete":
         raise UserError(f"trial {number} is {record.state}{f' ({why})' if why else ''}: choose a complete trial")
     if max_memory is not None and memory > max_memory:
-        raise UserError(
-            f"trial {number} needs {format_bytes(memory)}, more than the {format_bytes(max_memory)} allowed"
-        )
+        needed, allowed = _told_apart(memory, max_memory)
+        raise UserError(f"trial {number} needs {needed}, more than the {allowed} allowed")
     return record
+
+
+def check_any_within(records: Sequence[TrialRecord], max_memory: int | None) -> None:
+    """Raises UserError, naming the smallest there is, where trials are complete and all need more memory."""
+    complete = [record for record in records if record.state == "complete"]
+    if complete and not within(complete, max_memory):
+        raise UserError(_why_none(records, max_memory))
 
 
 def _why_none(records: Sequence[TrialRecord], max_memory: int | None) -> str:
     complete = [record for record in records if record.state == "complete" and "memory_bytes" in record.profile]
     if max_memory is not None and complete:
         smallest = min(complete, key=lambda record: record.profile["memory_bytes"])
-        return (
-            f"no complete trial within {format_bytes(max_memory)}: the smallest, trial {smallest.number}, "
-            f"needs {format_bytes(smallest.profile['memory_bytes'])}"
-        )
+        needed, allowed = _told_apart(smallest.profile["memory_bytes"], max_memory)
+        return f"no complete trial fits {allowed}: the smallest, trial {smallest.number}, needs {needed}"
     counts = Counter(record.state for record in records)
+    if counts["complete"]:
+        return "no complete trial has the figures that this asks for"
     return f"no trial is complete: {', '.join(f'{n} {state}' for state, n in counts.items()) or 'none was run'}"
+
+
+def _told_apart(one: float, other: float) -> tuple[str, str]:
+    """Two sizes for people, in bytes where three figures would make them look equal."""
+    short = format_bytes(one), format_bytes(other)
+    return short if short[0] != short[1] else (f"{one:,.0f} bytes", f"{other:,.0f} bytes")

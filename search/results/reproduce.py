@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from msarch.config.candidate import Candidate
 from msarch.config.corpus import CorpusConfig
 from msarch.errors import UserError, unknown
+from msarch.perplexity import perplexity
 from msarch.units import format_bytes
 from search.ledger.records import TrialRecord
 
@@ -68,19 +68,41 @@ class Reproduction:
 
 
 def with_corpus(candidate: Candidate, overrides: Sequence[str]) -> Candidate:
-    """The candidate with its corpus elsewhere: ``corpus.train=...`` and so on. The text must be the same.
+    """The candidate with its corpus elsewhere: ``corpus.train=...`` and so on, as ``search --set`` reads them.
 
-    Raises UserError on another key.
+    Raises UserError on another key, and where the text is not the recorded one: it is read and checked, since
+    tokens in the cache would do without it.
     """
-    corpus = candidate.corpus
-    for override in overrides:
-        key, separator, value = override.partition("=")
-        name = key.removeprefix("corpus.")
-        if not separator or not key.startswith("corpus.") or name not in ("train", "validation", "test"):
-            legal = ("corpus.train", "corpus.validation", "corpus.test")
-            raise UserError(unknown("key", key, legal) + ", each as KEY=PATTERN", key="--set")
-        corpus = replace(corpus, **{name: tuple(value.split())})  # type: ignore[arg-type]
+    if not overrides:
+        return candidate
+    from msarch.data.corpus import read_corpus
+
+    changes: dict[str, Any] = dict(map(_parse_override, overrides))
+    try:
+        corpus = replace(candidate.corpus, **changes)
+    except UserError as error:
+        raise error.under("corpus") from None
+    read_corpus(corpus)
     return replace(candidate, corpus=corpus)
+
+
+def _parse_override(override: str) -> tuple[str, tuple[str, ...]]:
+    """A split and its patterns, none where the value is empty."""
+    from search.space.schema.corpus import parse_patterns
+    from search.space.schema.yaml_reader import read_yaml
+
+    key, separator, value = override.partition("=")
+    if not separator:
+        raise UserError(f"must be KEY=PATTERN, such as corpus.train=books/*.txt, got '{override}'", key="--set")
+    if key not in _MOVABLE:
+        raise UserError(unknown("key", key, _MOVABLE) + ", each as KEY=PATTERN", key="--set")
+    try:
+        return _MOVABLE[key], parse_patterns(read_yaml(value, "").data) if value.strip() else ()
+    except UserError as error:
+        raise UserError(error.message, key=f"--set {key}") from None
+
+
+_MOVABLE = {f"corpus.{split}": split for split in ("train", "validation", "test")}
 
 
 def open_corpus(corpus: CorpusConfig) -> TokenSet:
@@ -111,7 +133,7 @@ def compare(record: TrialRecord, trainer: Trainer, weights: Path) -> Reproductio
     for point, validation in zip(record.curve, trainer.curve, strict=False):
         name = f"loss at {validation.tokens:,} tokens"
         figures.append(Figure(name, point.loss, validation.loss, lambda value: f"{value:.6f}"))
-    perplexities = math.exp(record.loss), math.exp(again.loss)
+    perplexities = perplexity(record.loss), perplexity(again.loss)
     figures.append(Figure("perplexity", *perplexities, lambda value: f"{value:.4f}"))
     figures.append(Figure("bits per byte", record.bits_per_byte, again.bits_per_byte, lambda value: f"{value:.6f}"))
     return Reproduction(figures, _same_weights(trainer, weights), _test(trainer))

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from msarch.errors import UserError
-from search.ledger.folder import read_objectives, read_records, trial_folder
+from search.ledger.folder import trial_folder
+from search.ledger.reading import read_ledger
 from search.ledger.records import TrialRecord
 from search.results.front import pareto_front, select
 
@@ -26,16 +27,18 @@ class Results:
         records: every trial, by number.
         objectives: what the search minimises.
         conditions: under which figures known before training stand, where not as trained; see `what_if`.
+        notes: what to know of how far the records can be relied on, such as damaged trials that are left out.
     """
 
     folder: Path
     records: list[TrialRecord]
     objectives: tuple[str, ...]
     conditions: str = ""
+    notes: tuple[str, ...] = ()
 
     @property
     def trials(self) -> pd.DataFrame:
-        """One row a trial; columns, types and units as in `search.results.tables.COLUMNS`."""
+        """One row a trial; columns, types and units as in `search.results.columns.COLUMNS`."""
         from search.results.tables import trials_frame
 
         return trials_frame(self.records)
@@ -93,7 +96,7 @@ class Results:
         except ValueError as error:
             raise UserError(f"is damaged ({error}); restore it from a copy, or delete it", file=str(path)) from None
         if not isinstance(found, dict):
-            raise UserError("is damaged: no mapping; restore it from a copy, or delete it", file=str(path))
+            raise UserError("is damaged: it holds no mapping; restore it from a copy, or delete it", file=str(path))
         return found
 
     @cached_property
@@ -104,7 +107,7 @@ class Results:
         """
         if self.conditions:
             return {}
-        from search.space.space import load_space
+        from search.space.load import load_space
 
         path = self.folder / "space.yaml"
         return load_space(path).limits if path.is_file() else {}
@@ -132,12 +135,20 @@ class Results:
         write_plot(Path(path), self.records, self.objectives, self.limits, title, self.conditions)
 
 
-def load_results(folder: str | Path) -> Results:
-    """Read a results folder. Raises UserError where it holds no search."""
+def load_results(folder: str | Path, *, skip_damaged: bool = False) -> Results:
+    """Read a results folder.
+
+    Args:
+        skip_damaged: leave damaged trials out, and say which in `Results.notes`, instead of raising.
+
+    Raises:
+        UserError: the folder holds no search, or its journal is damaged.
+    """
     path = Path(folder)
     if not path.is_dir():
         raise UserError(f"there is no results folder {path}{_others(path)}")
-    return Results(path, read_records(path), read_objectives(path))
+    found = read_ledger(path, skip_damaged=skip_damaged)
+    return Results(path, found.records, found.objectives, notes=found.notes)
 
 
 def _others(path: Path) -> str:

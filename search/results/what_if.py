@@ -10,9 +10,9 @@ from dataclasses import replace
 
 from msarch.config.candidate import Candidate
 from msarch.errors import UserError
+from search.ledger.measures import measure
 from search.ledger.records import TrialRecord
 from search.results.conditions import Conditions
-from search.results.measures import measure
 
 Progress = Callable[[Sequence[TrialRecord]], Iterable[TrialRecord]]
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import platform
 import subprocess
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from msarch.atomic_files import written_aside
+from msarch.atomic_files import atomic_write
+from msarch.machine import usable_cores
 
 if TYPE_CHECKING:
     from msarch.data.token_set import TokenSet
@@ -28,7 +28,7 @@ def describe_environment(tokens: TokenSet | None = None) -> dict[str, Any]:
         "python": platform.python_version(),
         "platform": platform.platform(),
         "processor": processor(),
-        "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+        "cores": usable_cores(),
         "threads_per_trial": 1,
         "gpus": _gpus(),
         "git_commit": _git("rev-parse", "HEAD"),
@@ -51,8 +51,8 @@ def write_environment(folder: Path, environment: dict[str, Any]) -> None:
         if not changed or changed in later:
             return
         environment = {**first, "later": [*later, changed]}
-    with written_aside(path) as aside:
-        aside.write_text(json.dumps(environment, indent=2) + "\n", encoding="utf-8")
+    with atomic_write(path) as temporary:
+        temporary.write_text(json.dumps(environment, indent=2) + "\n", encoding="utf-8")
 
 
 def processor() -> str:

@@ -1,21 +1,23 @@
-"""Opens a search in its folder: the journal, the studies, the coordinator that owns them."""
+"""Opens a search in its folder: the ledger, the mirror that pruners judge by, the coordinator that uses both."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from msarch.config.candidate import Candidate
 from msarch.errors import UserError
-from search.ledger.folder import open_journal
-from search.ledger.identity import check_identity
-from search.ledger.studies import Mirror, open_search_study
+from search.ledger.identity import defaults_of
+from search.ledger.ledger import open_ledger
+from search.propose.mirror import Mirror
 from search.propose.pruners import make_pruner
 from search.run.coordinator import Coordinator
 from search.run.proposer import Prepare, Proposer
 from search.run.watcher import Watcher
 from search.space.space import Space
+from search.space.writer import space_identity
 
 
 def open_search(
@@ -28,7 +30,7 @@ def open_search(
     trials: int | None = None,
     concurrent: int = 1,
 ) -> Coordinator:
-    """The coordinator of a search, new or gone on with; only with the folder's lock held.
+    """The coordinator of a search, new or continued; only with the folder's lock held.
 
     Args:
         space: bound to its text's content.
@@ -44,19 +46,16 @@ def open_search(
         raise UserError(
             "a grid needs a finite space: give each range of fractions a step or values", key="search.sampler"
         )
-    storage = open_journal(folder)
-    study = open_search_study(storage, space.objectives)
-    check_identity(study, space.identity(), folder)
-    rungs = space.smallest().training.rungs
-    pruner = make_pruner(settings.pruner, seed=settings.seed, rungs=rungs)
-    proposer = Proposer(space, study, concurrent, prepare)
+    ledger = open_ledger(folder, space.objectives, space_identity(space))
+    space = replace(space, defaults=defaults_of(ledger.study))
+    pruner = make_pruner(settings.pruner, seed=settings.seed, rungs=space.rungs)
+    proposer = Proposer(space, ledger, concurrent, prepare)
     proposer.enqueue_points()
     return Coordinator(
         folder,
-        study,
-        Mirror(storage, pruner, space.objectives),
+        ledger,
+        Mirror(ledger.storage, pruner, space.objectives),
         proposer,
-        objectives=space.objectives,
         profile=profile,
         trials=trials or settings.trials,
         watcher=watcher,

@@ -9,26 +9,28 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from msarch.atomic_files import written_aside
+from msarch.atomic_files import atomic_write
 from msarch.config.candidate import Candidate
-from search.ledger.records import CurvePoint, TrialRecord
+from msarch.training.validation import Validation
+from search.ledger.records import TrialRecord
 from search.run.environment import describe_environment, write_environment
 from search.run.watcher import Watcher
 from search.space.space import Space
+from search.space.writer import space_yaml
 
 if TYPE_CHECKING:
     from msarch.data.token_set import TokenSet
 
-EVERY = 5.0
-"""Seconds between two writings of the tables while trials run."""
+TABLES_SECONDS = 5.0
+"""Between two writings of the tables while trials run."""
 
 
 class Outputs:
-    """Writes a results folder's files; a watcher that passes on to another one.
+    """Writes a results folder's files; a watcher that passes everything on to another one.
 
     Args:
         folder: of the results.
-        watcher: is told all the same.
+        watcher: the one that events are passed on to.
         records: gives all records so far.
     """
 
@@ -39,9 +41,9 @@ class Outputs:
 
     def write_origin(self, tokens: TokenSet) -> None:
         """What the search starts from: space.yaml, tokenizer.json, environment.json."""
-        with written_aside(self._folder / "space.yaml") as path:
-            path.write_text(self._space.to_yaml(), encoding="utf-8")
-        with written_aside(self._folder / "tokenizer.json") as path:
+        with atomic_write(self._folder / "space.yaml") as path:
+            path.write_text(space_yaml(self._space), encoding="utf-8")
+        with atomic_write(self._folder / "tokenizer.json") as path:
             shutil.copyfile(tokens.folder / "tokenizer.json", path)
         write_environment(self._folder, describe_environment(tokens))
 
@@ -66,18 +68,26 @@ class Outputs:
             results=str(self._folder),
         )
 
+    def phase(self, text: str) -> None:
+        """Passed on."""
+        self._watcher.phase(text)
+
     def started(self, number: int, candidate: Candidate, profile: dict[str, Any]) -> None:
         """Passed on."""
         self._watcher.started(number, candidate, profile)
 
-    def validated(self, number: int, point: CurvePoint) -> None:
+    def training(self, number: int) -> None:
+        """Passed on."""
+        self._watcher.training(number)
+
+    def validated(self, number: int, point: Validation) -> None:
         """Passed on."""
         self._watcher.validated(number, point)
 
     def finished(self, record: TrialRecord) -> None:
-        """Passed on; the tables are written where the last time is long ago."""
+        """Passed on; writes the tables too, unless that was done a moment ago."""
         self._watcher.finished(record)
-        if record.seconds and time.monotonic() - self._written > EVERY:
+        if record.seconds and time.monotonic() - self._written > TABLES_SECONDS:
             self.write_tables()
 
     def message(self, text: str) -> None:

@@ -1,29 +1,43 @@
-"""What a search would cost, before it is started: a random sample of its space, and a few real training steps."""
+"""What a search would cost, before it is started: a random sample of its space, of which a few candidates are timed."""
 
 from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
 from statistics import median
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from msarch.config.candidate import Candidate
 from msarch.errors import UserError
+from search.run.estimate import Estimate, estimate_search
+from search.run.request import check_number
+from search.run.text import prepare_text, token_preparer
+from search.run.timing import Timing, time_on_slots
+from search.run.watcher import Silent, Watcher
+from search.space.limits import check_limits, violations
 from search.space.objectives import LIMITS
 from search.space.space import Space
 
-if TYPE_CHECKING:
-    import torch
-
 SAMPLE = 60
-PRUNED_SHARE = 0.6
-"""Share of the tokens that is spent in expectation after the first trials, where a pruner is at work."""
-UNPRUNED = 8
-"""Trials that no pruner stops."""
-VALIDATION = 1.03
-"""Validations take at most 3 % of a trial."""
+TIMED = 8
+"""Candidates that are timed, at least."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Drawn:
+    """A candidate drawn at random: its profile, and by which limits and constraints it is excluded."""
+
+    candidate: Candidate
+    profile: dict[str, Any]
+    excluded_by: list[str]
+
+    @property
+    def cost(self) -> float:
+        """Operations of its whole training."""
+        return float(self.profile["flops_per_token"]) * self.candidate.training.tokens
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -37,10 +51,11 @@ class Plan:
         memory: smallest, median and largest predicted bytes of an admitted candidate's training step.
         trials: trials to be trained.
         tokens: training tokens of all of them at most, none pruned.
-        tokens_expected: the same with the pruner at work.
-        tokens_per_second: of the median admitted candidate, one trial alone.
-        measured_on: what on: "one thread", or the GPU's name.
         concurrent: trials at a time.
+        timed: how many candidates were timed.
+        speed: training tokens per second of the slowest and of the fastest of them, all slots busy.
+        measured_on: what on: "one thread", or the GPU's name.
+        time: how long the search takes on this machine.
     """
 
     sampled: int
@@ -49,66 +64,90 @@ class Plan:
     memory: tuple[int, int, int]
     trials: int
     tokens: int
-    tokens_expected: int
-    tokens_per_second: float
-    measured_on: str
     concurrent: int
+    timed: int
+    speed: tuple[float, float]
+    measured_on: str
+    time: Estimate
 
     @property
     def share(self) -> float:
         """The share of the sample that is admitted."""
         return self.admitted / self.sampled
 
-    @property
-    def hours(self) -> float:
-        """Hours that the search takes on this machine at most, none pruned."""
-        return self._hours(self.tokens)
-
-    @property
-    def hours_expected(self) -> float:
-        """The same with the pruner at work."""
-        return self._hours(self.tokens_expected)
-
-    def _hours(self, tokens: int) -> float:
-        return tokens * VALIDATION / (self.tokens_per_second * self.concurrent) / 3600
-
 
 def plan_search(
-    space: Space, trials: int | None = None, *, concurrent: int | None = None, sample: int = SAMPLE
+    space: Space,
+    trials: int | None = None,
+    *,
+    concurrent: int | None = None,
+    sample: int = SAMPLE,
+    timed: int = TIMED,
+    watcher: Watcher | None = None,
 ) -> Plan:
-    """Draw `sample` candidates, profile them, and time a few training steps of the median one. Nothing is written.
+    """Read the text, draw `sample` candidates, profile them, begin to train `timed`. Writes to the token cache alone.
 
     Raises:
-        UserError: no candidate of the sample meets the limits.
+        UserError: no candidate of the sample meets the limits, the text is not right, or a number is not.
     """
-    from msarch.memory.profile import profile_candidate
-
-    drawn = [(candidate, profile_candidate(candidate)) for candidate in draw_candidates(space, sample)]
-    over = [_exceeded(space, candidate, profile) for candidate, profile in drawn]
-    admitted = [pair for pair, names in zip(drawn, over, strict=True) if not names]
-    counts = Counter(name for names in over for name in names)
-    if not admitted:
-        raise UserError(_nothing_admitted(space, drawn, counts), key="limits")
-    device, measured_on, slots = _machine(concurrent or space.search.concurrent)
-    memory = [profile["memory_bytes"] for _, profile in admitted]
+    watcher = watcher or Silent()
+    check_number("trials", trials)
+    check_number("concurrent", concurrent)
+    watcher.phase("checking the limits")
+    check_limits(space)
+    space, _ = prepare_text(space, token_preparer(Path.cwd(), watcher), watcher)
+    watcher.phase("drawing and profiling candidates")
+    drawn, profile_seconds = _draw(space, sample)
+    admitted = _admitted(space, drawn)
+    watcher.phase("timing training steps")
     trials = trials or space.search.trials
-    return Plan(
-        sampled=sample,
-        admitted=len(admitted),
-        excluded=dict(counts.most_common()),
-        memory=(min(memory), round(median(memory)), max(memory)),
+    device, measured_on, slots = _machine(concurrent or space.search.concurrent)
+    slots = min(slots, trials)
+    timings, slot_start = time_candidates(admitted, slots, device, at_least=timed)
+    estimate = estimate_search(
+        [timing.trial_seconds(candidate) for candidate, timing in timings],
         trials=trials,
-        tokens=trials * max(candidate.training.tokens for candidate, _ in admitted),
-        tokens_expected=_expected_tokens(space, [candidate.training.tokens for candidate, _ in admitted], trials),
-        tokens_per_second=measure_speed(_median_candidate(admitted), device),
+        slots=slots,
+        random_trials=trials if space.search.sampler in ("random", "grid") else space.search.startup,
+        prunes=space.search.pruner != "none",
+        slot_start=slot_start,
+        proposals=profile_seconds * trials * sample / len(admitted),
+    )
+    return Plan(
+        **_figures(drawn, admitted),
+        trials=trials,
+        tokens=trials * max(item.candidate.training.tokens for item in admitted),
+        concurrent=slots,
+        timed=len(timings),
+        speed=_speeds(timings),
         measured_on=measured_on,
-        concurrent=min(slots, trials),
+        time=estimate,
     )
 
 
-def _expected_tokens(space: Space, budgets: list[int], trials: int) -> int:
-    whole = trials if space.search.pruner == "none" else min(trials, UNPRUNED)
-    return round(sum(budgets) / len(budgets) * (whole + PRUNED_SHARE * (trials - whole)))
+def _figures(drawn: Sequence[Drawn], admitted: Sequence[Drawn]) -> dict[str, Any]:
+    """What a plan says of its sample."""
+    memory = [item.profile["memory_bytes"] for item in admitted]
+    return {
+        "sampled": len(drawn),
+        "admitted": len(admitted),
+        "excluded": dict(Counter(name for item in drawn for name in item.excluded_by).most_common()),
+        "memory": (min(memory), round(median(memory)), max(memory)),
+    }
+
+
+def _draw(space: Space, count: int) -> tuple[list[Drawn], float]:
+    """Candidates with their profiles, and the mean seconds that a profile took."""
+    from msarch.memory.profile import profile_candidate
+
+    candidates, began = draw_candidates(space, count), time.perf_counter()
+    profiles = [profile_candidate(candidate) for candidate in candidates]
+    seconds = (time.perf_counter() - began) / count
+    drawn = [
+        Drawn(candidate=candidate, profile=profile, excluded_by=_excluded_by(space, candidate, profile))
+        for candidate, profile in zip(candidates, profiles, strict=True)
+    ]
+    return drawn, seconds
 
 
 def draw_candidates(space: Space, count: int) -> list[Candidate]:
@@ -122,66 +161,68 @@ def draw_candidates(space: Space, count: int) -> list[Candidate]:
         return [space.suggest(study.ask()) for _ in range(count)]
 
 
-def measure_speed(candidate: Candidate, device: str = "cpu", *, seconds: float = 1.5) -> float:
-    """Training tokens per second of a candidate on one thread, from at least two steps on random tokens."""
-    import torch
+def time_candidates(
+    admitted: Sequence[Drawn], slots: int, device: str, *, at_least: int
+) -> tuple[list[tuple[Candidate, Timing]], float]:
+    """Candidates from cheap to costly with what they take, all slots busy; and the seconds that a slot takes to start.
 
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        step = _stepper(candidate, device)
-        step()  # the first one allocates
-        began, steps = time.perf_counter(), 0
-        while steps < 2 or time.perf_counter() - began < seconds:
-            step()
-            steps += 1
-        return steps * candidate.training.batch_size * candidate.model.context / (time.perf_counter() - began)
-    finally:
-        torch.set_num_threads(threads)
-
-
-def _stepper(candidate: Candidate, device: str) -> Any:
-    import torch
-
-    from msarch.models.build import build_model
-    from msarch.training.step import make_optimizer, training_step
-
-    model = build_model(candidate.model).to(device)
-    optimizer = make_optimizer(model, candidate.training)
-    shape = (candidate.training.batch_size, candidate.model.context)
-    tokens: torch.Tensor = torch.randint(0, candidate.model.vocab_size, shape, device=device)
-    # .item() waits for the device, so that what is timed has been done
-    return lambda: training_step(model, optimizer, tokens, tokens, candidate.training).item()
+    A candidate that was not reached in time is taken to be as fast for its operations as the others were.
+    """
+    count = slots * -(-at_least // slots)
+    ordered = sorted(admitted, key=lambda item: item.cost)
+    chosen = [ordered[int((index + 0.5) * len(ordered) / count)] for index in range(count)]
+    by_slot = [chosen[slot::slots] for slot in range(slots)]  # each from cheap to costly
+    timings, start = time_on_slots([[item.candidate for item in items] for items in by_slot], device)
+    measured = [pair for items, found in zip(by_slot, timings, strict=True) for pair in zip(items, found, strict=False)]
+    missing = [item for items, found in zip(by_slot, timings, strict=True) for item in items[len(found) :]]
+    scaled = [(item.candidate, _scaled(item, measured)) for item in missing]
+    return [(item.candidate, timing) for item, timing in measured] + scaled, start
 
 
-def _exceeded(space: Space, candidate: Candidate, profile: dict[str, Any]) -> list[str]:
-    limits = [name for name, limit in space.limits.items() if profile[LIMITS[name].key] > limit]
-    return limits + [name for name, value in space.violations(candidate).items() if value > 0]
+def _scaled(item: Drawn, measured: Sequence[tuple[Drawn, Timing]]) -> Timing:
+    """The timing of the costliest candidate measured, in proportion to the operations of a step."""
+    known, timing = max(measured, key=lambda pair: pair[0].cost)
+    ratio = _step_operations(item) / _step_operations(known)
+    return Timing(**{name: seconds * ratio for name, seconds in asdict(timing).items()})
 
 
-def _median_candidate(admitted: list[tuple[Candidate, dict[str, Any]]]) -> Candidate:
-    ordered = sorted(admitted, key=lambda pair: float(pair[1]["flops_per_token"]))
-    return ordered[len(ordered) // 2][0]
+def _step_operations(item: Drawn) -> float:
+    training = item.candidate.training
+    return float(item.profile["flops_per_token"]) * training.batch_size * item.candidate.model.context
+
+
+def _speeds(timed: Sequence[tuple[Candidate, Timing]]) -> tuple[float, float]:
+    speeds = [one.training.batch_size * one.model.context / timing.step for one, timing in timed]
+    return min(speeds), max(speeds)
 
 
 def _machine(concurrent: int | None) -> tuple[str, str, int]:
     import torch
 
-    from search.run.run_search import cores
+    from msarch.machine import usable_cores
 
     gpus = torch.cuda.device_count()
     if gpus:
         return "cuda", torch.cuda.get_device_name(0), concurrent or gpus
-    return "cpu", "one thread", min(concurrent or cores(), cores())
+    return "cpu", "one thread each", concurrent or usable_cores()
 
 
-def _nothing_admitted(space: Space, drawn: list[tuple[Candidate, dict[str, Any]]], counts: Counter[str]) -> str:
-    name, _ = counts.most_common(1)[0]
+def _excluded_by(space: Space, candidate: Candidate, profile: dict[str, Any]) -> list[str]:
+    return [name for name, value in violations(space, candidate, profile).items() if value > 0]
+
+
+def _admitted(space: Space, drawn: Sequence[Drawn]) -> list[Drawn]:
+    """Those that nothing excludes. Raises UserError where there are none."""
+    admitted = [item for item in drawn if not item.excluded_by]
+    if admitted:
+        return admitted
+    name, _ = Counter(name for item in drawn for name in item.excluded_by).most_common(1)[0]
     if name not in space.limits:
-        return f"none of {len(drawn)} candidates drawn at random meets '{name}'"
+        raise UserError(f"none of {len(drawn)} candidates drawn at random meets '{name}'", key="limits")
     limit = LIMITS[name]
-    least = min(profile[limit.key] for _, profile in drawn)
-    return (
+    smallest = min(item.profile[limit.key] for item in drawn)
+    raise UserError(
         f"none of {len(drawn)} candidates drawn at random stays within the {name} of "
-        f"{limit.format(space.limits[name])}; the smallest has {limit.format(least)}"
+        f"{limit.format(space.limits[name])}; the smallest has {limit.format(smallest)}",
+        key="limits",
     )

@@ -7,25 +7,23 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from msarch.config.candidate import Candidate
 from msarch.config.corpus import CorpusConfig
 from msarch.errors import UserError
-from search.ledger.folder import CANDIDATE
+from search.ledger.ledger import Ledger
 from search.ledger.records import TrialRecord
 from search.ledger.studies import quiet_optuna
 from search.propose.samplers import make_sampler
-from search.space.objectives import LIMITS
+from search.space.limits import violations, worst_violation
 from search.space.space import Space
 
 if TYPE_CHECKING:
-    import optuna
-
     from msarch.data.token_set import TokenSet
 
 Prepare = Callable[[CorpusConfig], "TokenSet"]
+"""Gives the tokens of a corpus: `search.run.text.token_preparer` makes one."""
 
 
 class Proposer:
@@ -33,14 +31,14 @@ class Proposer:
 
     Args:
         space: bound to its text's content, so that its candidates are.
-        study: the search study.
+        ledger: takes what is proposed.
         concurrent: trials at a time.
         prepare: gives the tokens of a corpus; called once for each tokenizer.
     """
 
-    def __init__(self, space: Space, study: optuna.Study, concurrent: int, prepare: Prepare) -> None:
+    def __init__(self, space: Space, ledger: Ledger, concurrent: int, prepare: Prepare) -> None:
         self._space = space
-        self._study = study
+        self._ledger, self._study = ledger, ledger.study
         self.concurrent = concurrent
         self._prepare = prepare
         self._vocabularies: dict[CorpusConfig, int] = {}
@@ -49,7 +47,7 @@ class Proposer:
     @property
     def exhausted(self) -> bool:
         """Whether a grid has proposed everything."""
-        return getattr(self._study.sampler, "exhausted", False) or EXHAUSTED in self._study.user_attrs
+        return getattr(self._study.sampler, "exhausted", False) or self._ledger.exhausted
 
     def enqueue_points(self) -> None:
         """Put the space's known designs first; only in an empty study."""
@@ -63,21 +61,19 @@ class Proposer:
 
     def propose(self) -> int:
         """Ask for one more candidate and record it; the number of its trial."""
-        trials = self._study.get_trials(deepcopy=False)
-        waiting = [trial.number for trial in trials if trial.state.name == "WAITING"]
-        number = waiting[0] if waiting else len(trials)
+        number = self._ledger.next_number()
         with quiet_optuna():
             self._reseed(number)
             trial = self._study.ask()
             assert trial.number == number, (trial.number, number)
             candidate = self._space.suggest(trial)
-        trial.set_user_attr(CANDIDATE, self._with_vocabulary(candidate).portable().to_dict())
+        self._ledger.record_candidate(number, self._with_vocabulary(candidate))
         return number
 
     def note_end(self) -> None:
         """Record that a grid has ended, so that the next start knows."""
-        if self.exhausted and EXHAUSTED not in self._study.user_attrs:
-            self._study.set_user_attr(EXHAUSTED, True)
+        if self.exhausted:
+            self._ledger.record_exhausted()
 
     def runnable(self, candidate: Candidate) -> Candidate:
         """A recorded candidate with this machine's paths of the corpus."""
@@ -89,18 +85,11 @@ class Proposer:
 
     def violations(self, candidate: Candidate, profile: dict[str, Any]) -> dict[str, float]:
         """By how much a candidate exceeds each limit (a share of it) and constraint; 0 or less where it does not."""
-        over = {name: profile[LIMITS[name].key] / limit - 1 for name, limit in self._space.limits.items()}
-        return {**over, **self._space.violations(candidate)}
+        return violations(self._space, candidate, profile)
 
-    def describe(self, violations: dict[str, float], profile: dict[str, Any]) -> str:
+    def describe(self, broken: dict[str, float], profile: dict[str, Any]) -> str:
         """The worst violation, such as ``memory: 312 MiB > 256 MiB``; empty without one."""
-        name = max(violations, key=lambda key: violations[key], default="")
-        if not name or violations[name] <= 0:
-            return ""
-        if name not in self._space.limits:
-            return f"{name}: does not hold"
-        limit = LIMITS[name]
-        return f"{name}: {limit.format(profile[limit.key])} > {limit.format(self._space.limits[name])}"
+        return worst_violation(self._space, broken, profile)
 
     def _reseed(self, number: int) -> None:
         settings = self._space.search
@@ -120,31 +109,16 @@ class Proposer:
         return replace(candidate, model=replace(candidate.model, vocab_size=self._vocabularies[corpus]))
 
 
-EXHAUSTED = "exhausted"
-"""Attribute of the search study: its grid has been proposed whole."""
-
-
-def why_in_vain(records: Sequence[TrialRecord]) -> str:
-    """What a search says that ends because its last proposals led to nothing."""
-    violations = [record.violation for record in records if record.violation]
-    if not violations:
+def why_nothing_is_left(records: Sequence[TrialRecord]) -> str:
+    """Why a search ends whose last proposals, those of `records`, were all infeasible or tried before."""
+    told = [record.violation for record in records if record.violation]
+    if not told:
         return f"the last {len(records)} proposals had all been tried before: the space is as good as exhausted"
-    names = [violation.split(":")[0] for violation in violations]
+    names = [violation.split(":")[0] for violation in told]
     tightest = max(set(names), key=names.count)
-    example = violations[names.index(tightest)]
+    example = told[names.index(tightest)]
     return (
         f"the last {len(records)} proposals were infeasible or had been tried before; the tightest limit is "
         f"{tightest}, exceeded by {names.count(tightest)} of them (such as {example}): raise it, or make the "
         "candidates smaller"
     )
-
-
-def prepare_from(base: Path) -> Prepare:
-    """Tokens of a corpus whose relative paths start at `base`."""
-
-    def prepare(corpus: CorpusConfig) -> TokenSet:
-        from msarch.data.token_set import prepare_tokens
-
-        return prepare_tokens(corpus, base=base)
-
-    return prepare

@@ -1,20 +1,30 @@
-"""Who is told how a search goes. A display is one; tests and scripts may bring their own."""
+"""Who is kept informed of a search while it runs. A display is one; tests and scripts may bring their own."""
 
 from __future__ import annotations
 
 from typing import Any, Protocol
 
 from msarch.config.candidate import Candidate
-from search.ledger.records import CurvePoint, TrialRecord
+from msarch.training.validation import Validation
+from search.ledger.records import TrialRecord
 
 
 class Watcher(Protocol):
-    """Is told of every step of a search, in the process that drives it."""
+    """Hears of every step of a search, in the process that drives it.
+
+    A trial's events come in this order: `started`, `training`, `validated` at each rung, `finished`.
+    """
+
+    def phase(self, text: str) -> None:
+        """What the search does from now on, before its first trial trains: "encoding the text"."""
 
     def started(self, number: int, candidate: Candidate, profile: dict[str, Any]) -> None:
-        """A trial starts, or goes on after a restart."""
+        """A trial is handed to a worker, or continues after a restart."""
 
-    def validated(self, number: int, point: CurvePoint) -> None:
+    def training(self, number: int) -> None:
+        """A trial's worker has built its model; the training steps begin now."""
+
+    def validated(self, number: int, point: Validation) -> None:
         """A trial has reached a rung."""
 
     def finished(self, record: TrialRecord) -> None:
@@ -25,16 +35,22 @@ class Watcher(Protocol):
 
 
 class Silent:
-    """A watcher that says nothing."""
+    """A watcher that ignores everything; a base for those that want a few events only."""
+
+    def phase(self, text: str) -> None:
+        """Ignored."""
 
     def started(self, number: int, candidate: Candidate, profile: dict[str, Any]) -> None:
-        """Says nothing."""
+        """Ignored."""
 
-    def validated(self, number: int, point: CurvePoint) -> None:
-        """Says nothing."""
+    def training(self, number: int) -> None:
+        """Ignored."""
+
+    def validated(self, number: int, point: Validation) -> None:
+        """Ignored."""
 
     def finished(self, record: TrialRecord) -> None:
-        """Says nothing."""
+        """Ignored."""
 
     def message(self, text: str) -> None:
-        """Says nothing."""
+        """Ignored."""

@@ -7,11 +7,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from msarch.atomic_files import written_aside
+from msarch.atomic_files import atomic_write
 from msarch.errors import UserError
+from search.ledger.measures import latest, measure, objective_values
 from search.ledger.records import TrialRecord
 from search.results.front import pareto_front, split
-from search.results.measures import latest, measure, objective_values
 from search.show.palette import INK, MUTED, RULE, WARNING, formatter, log_ticks, look
 from search.space.objectives import DEFAULT_OBJECTIVES, OBJECTIVES, label_under
 
@@ -40,12 +40,12 @@ def write_plot(
 
     path = Path(path)
     if path.suffix.lower() not in SUFFIXES:
-        raise UserError(f"'{path.name}' names no picture this can write: end it in {', '.join(SUFFIXES)}")
+        raise UserError(f"cannot draw '{path.name}': its name must end in one of {', '.join(SUFFIXES)}")
     figure = front_figure(records, objectives, limits, title, conditions)
-    with written_aside(path) as aside, rc_context(_STYLE):
+    with atomic_write(path) as temporary, rc_context(_STYLE):
         # without a date the same search gives the same bytes
         metadata: dict[str, Any] = {".svg": {"Date": None}, ".pdf": {"CreationDate": None}}.get(path.suffix.lower(), {})
-        figure.savefig(aside, dpi=200, metadata=metadata)
+        figure.savefig(temporary, dpi=200, metadata=metadata)
 
 
 def front_figure(

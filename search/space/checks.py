@@ -11,10 +11,11 @@ from itertools import combinations, islice, product
 from typing import Any
 
 from msarch.config import ModelConfig, TrainingConfig
+from msarch.config.variants import VARIANTS
 from msarch.errors import UserError
 from search.space.schema.model import CONSTANT
 from search.space.space import Space
-from search.space.values.branches import Branch, Named
+from search.space.values.branches import Branch, Parameter
 from search.space.values.ranges import Range, Values
 
 MOST_TRIED = 20_000
@@ -22,13 +23,9 @@ Chosen = dict[str, tuple[str, Any]]
 """By key: the path at which a value is written, and the value."""
 
 
-def check_parts(parts: dict[str, Any]) -> None:
-    """Raises UserError unless every candidate of the space made of `parts` can be built."""
-    for branch in parts["branches"].values():
-        _check_heads(branch)
-        _check_branch(branch)
-    _check_training(parts["training"])
-    space = Space(**parts, validation_tokens=1)
+def check_space(space: Space) -> None:
+    """Raises UserError unless every candidate of `space` can be built; its branches and its training are sound."""
+    _check_bytes(space)
     _check_batches(space)
     _check_factors(space)
     _check_objectives(space)
@@ -36,17 +33,30 @@ def check_parts(parts: dict[str, Any]) -> None:
     _check_points(space)
 
 
+def _check_bytes(space: Space) -> None:
+    """Some variants look at what their tokens say."""
+    for name in space.branches:
+        if VARIANTS[name].reads_bytes and space.corpus.tokenizer.kind != "bytes":
+            raise UserError(f"{name} reads bytes: write corpus: {{tokenizer: bytes}}", key=f"model.variant.{name}")
+
+
+def check_branch(branch: Branch) -> None:
+    """Raises UserError unless a model can be built of any values of the branch."""
+    _check_heads(branch)
+    _check_pairs(branch)
+
+
 def _check_heads(branch: Branch) -> None:
     for key in ("d_model", "context", *(key for key in ("d_head", "n_heads") if key in branch.parameters)):
-        named = branch.parameters[key]
-        for place, value in named.parameter.probes():
+        parameter = branch.parameters[key]
+        for place, value in parameter.domain.probes():
             if value < 1:
-                raise UserError(f"must be a whole number of at least 1, got {value}", key=named.path + place)
+                raise UserError(f"must be a whole number of at least 1, got {value}", key=parameter.path + place)
     width = branch.parameters["d_model"]
     heads = branch.parameters.get("d_head") or branch.parameters["n_heads"]
     _check_mup(branch, heads)
     for divisor in _each(heads):
-        refused = width.parameter.indivisible(divisor)
+        refused = width.domain.indivisible(divisor)
         if refused is not None:
             what = f"heads of width {divisor}" if heads.key == "d_head" else f"{divisor} heads"
             raise UserError(
@@ -55,12 +65,12 @@ def _check_heads(branch: Branch) -> None:
             )
 
 
-def _check_mup(branch: Branch, heads: Named) -> None:
+def _check_mup(branch: Branch, heads: Parameter) -> None:
     """In muP heads grow in number with the width: with wider ones the scale of scores would change."""
     asked = branch.parameters.get("parametrization")
-    if asked is None or all(value != "mup" for _, value in asked.parameter.probes()):
+    if asked is None or all(value != "mup" for _, value in asked.domain.probes()):
         return
-    if heads.key == "n_heads" and branch.parameters["d_model"].parameter.varies:
+    if heads.key == "n_heads" and branch.parameters["d_model"].domain.varies:
         raise UserError("muP compares widths at one width of a head; write d_head in its place", key=heads.path)
 
 
@@ -69,20 +79,20 @@ def _nearest(width: int, divisor: int) -> str:
     return f"the nearest widths are {below} and {below + divisor}" if below else f"the nearest width is {divisor}"
 
 
-def _each(named: Named) -> Iterator[int]:
+def _each(parameter: Parameter) -> Iterator[int]:
     """Every value of a whole number."""
-    parameter = named.parameter
-    if isinstance(parameter, Values):
-        yield from parameter.values
+    domain = parameter.domain
+    if isinstance(domain, Values):
+        yield from domain.values
     else:
-        yield from range(parameter.low, parameter.high + 1, parameter.step)
+        yield from range(domain.low, domain.high + 1, domain.step)
 
 
-def _check_branch(branch: Branch) -> None:
+def _check_pairs(branch: Branch) -> None:
     """Builds a ModelConfig for each pair of values, the others at their first, and for each alternative."""
     tried = [
-        [(named.path + place, value) for place, value in named.parameter.probes()]
-        for named in branch.parameters.values()
+        [(parameter.path + place, value) for place, value in parameter.domain.probes()]
+        for parameter in branch.parameters.values()
     ]
     keys = list(branch.parameters)
     first: Chosen = {key: options[0] for key, options in zip(keys, tried, strict=True)}
@@ -114,16 +124,17 @@ def _placed(error: UserError, chosen: Chosen, prefix: str) -> UserError:
     return error.under(prefix)
 
 
-def _check_training(training: dict[str, Named]) -> None:
+def check_training(training: dict[str, Parameter]) -> None:
+    """Raises UserError unless each value of each parameter is one that training can have."""
     for key in CONSTANT:
-        if key in training and training[key].parameter.varies:
+        if key in training and training[key].domain.varies:
             raise UserError("must be the same for every candidate; write one constant", key=f"training.{key}")
-    for key, named in training.items():
-        for place, value in named.parameter.probes():
+    for key, parameter in training.items():
+        for place, value in parameter.domain.probes():
             try:
                 TrainingConfig(**{"batch_size": 1, key: value})
             except UserError as error:
-                raise _placed(error, {key: (named.path + place, value)}, "training") from None
+                raise _placed(error, {key: (parameter.path + place, value)}, "training") from None
 
 
 def _check_batches(space: Space) -> None:
@@ -131,14 +142,14 @@ def _check_batches(space: Space) -> None:
     largest, batches = space.largest_context, space.training["batch_size"]
     for branch in space.branches.values():
         context = branch.parameters["context"]
-        if context.parameter.combinations == 1:
-            contexts = [context.parameter.smallest]
+        if context.domain.combinations == 1:
+            contexts = [context.domain.smallest]
         else:
             contexts = list(islice(_each(context), MOST_TRIED))
         for size, batch in product(contexts, islice(_each(batches), MOST_TRIED)):
             if batch * largest % size:
                 raise UserError(
-                    f"{batch} sequences of {largest} tokens make no whole number of sequences of {size}; choose "
+                    f"{batch} sequences of {largest} tokens do not make a whole number of sequences of {size}; choose "
                     f"contexts that divide {batch * largest}",
                     key=context.path,
                 )
@@ -146,7 +157,7 @@ def _check_batches(space: Space) -> None:
 
 def _check_factors(space: Space) -> None:
     for branch in space.branches.values():
-        context = branch.parameters["context"].parameter.smallest
+        context = branch.parameters["context"].domain.smallest
         for index, allocation in enumerate(branch.layers):
             coarsest = max(stage.factor for stage in allocation.stages)
             if coarsest >= context > 1:
@@ -158,23 +169,19 @@ def _check_factors(space: Space) -> None:
 
 
 def _check_objectives(space: Space) -> None:
-    if space.vocabulary.parameter.varies and ("perplexity" in space.objectives or not _per_byte(space)):
+    if space.vocabulary.domain.varies and ("perplexity" in space.objectives or "bits_per_byte" not in space.objectives):
         raise UserError(
             "perplexity does not compare across vocabularies, which vary here: write [bits_per_byte, memory]",
             key="objectives",
         )
 
 
-def _per_byte(space: Space) -> bool:
-    return "bits_per_byte" in space.objectives
-
-
 def _check_grid(space: Space) -> None:
     if space.search.sampler != "grid":
         return
-    for named in space.parameters():
-        if isinstance(named.parameter, Range) and named.parameter.combinations is None and named.parameter.varies:
-            raise UserError(f"a grid needs steps or values, and {named.path} has none", key="search.sampler")
+    for parameter in space.parameters():
+        if isinstance(parameter.domain, Range) and parameter.domain.combinations is None and parameter.domain.varies:
+            raise UserError(f"a grid needs steps or values, and {parameter.path} has none", key="search.sampler")
 
 
 def _check_points(space: Space) -> None:

@@ -11,14 +11,16 @@ from pathlib import Path
 from typing import Any, get_type_hints
 
 from msarch.config import ModelConfig, TrainingConfig
-from msarch.config.candidate import Candidate
+from msarch.config.candidate import ABSENT_MEANS, Candidate, completed
 from msarch.errors import UserError
 from search.space.files import read_file
 from search.space.schema.yaml_reader import read_yaml
-from search.space.values.value_types import kind_of
+from search.space.values.value_types import value_type_of
 
 BATCH_SIZE = 8
 """Sequences in a step, where a file says nothing of training."""
+DEFAULTS = {item.name: item.default for item in fields(ModelConfig) if item.name in ABSENT_MEANS["model"]}
+"""Of fields whose absence means something else in a record."""
 
 
 def read_config(path: Path) -> Candidate:
@@ -37,31 +39,32 @@ def read_config(path: Path) -> Candidate:
 def _candidate(values: dict[str, Any]) -> Candidate:
     model = values["model"]
     if isinstance(model, dict) and isinstance(model.get("variant"), dict):
-        raise UserError("is that of a search space; name one variant here", key="model.variant")
+        raise UserError("belongs to a search space; name one variant here", key="model.variant")
     training = values.get("training", {})
     if isinstance(training, dict):
         training = {"batch_size": BATCH_SIZE, **training}
+    # Only a record, which has all, was written at a time when other defaults may have held.
+    defaults = {} if "seed" in values else DEFAULTS
     return Candidate.from_dict(
         {
             **values,
-            "model": _parsed(ModelConfig, model, "model"),
+            "model": completed(_parsed(ModelConfig, model, "model"), defaults),
             "training": _parsed(TrainingConfig, training, "training"),
         }
     )
 
 
-def _parsed(kind: type, values: Any, key: str) -> Any:
+def _parsed(config: type, values: Any, key: str) -> Any:
     """Lists and numbers in all the forms that a space knows; keys that are not known are left for others to refuse."""
     if not isinstance(values, dict):
         return values
-    hints = get_type_hints(kind)
-    kinds = {item.name: kind_of(item.name, hints[item.name]) for item in fields(kind)}
+    hints = get_type_hints(config)
     parsed = dict(values)
-    for name in kinds.keys() & values.keys():
+    for name in {item.name for item in fields(config)} & values.keys():
         if values[name] == []:  # as a record has it of an option that is not on
             continue
         try:
-            parsed[name] = kinds[name].parse(values[name])
+            parsed[name] = value_type_of(name, hints[name]).parse(values[name])
         except UserError as error:
             raise error.under(name).under(key) from None
     return parsed

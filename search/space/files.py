@@ -3,18 +3,29 @@
 from __future__ import annotations
 
 import os
-from importlib import resources
 from pathlib import Path
 
 from msarch.errors import UserError, unknown
 
 LARGEST_FILE = 2**20
 
+INSTALLED = Path(__file__).parent / "shipped"
+CHECKOUT = Path(__file__).parents[2] / "spaces"
+
 
 def shipped_spaces() -> dict[str, str]:
-    """The text of each space that ships, by name."""
-    found = sorted(resources.files("spaces").iterdir(), key=lambda item: item.name)
-    return {item.name.removesuffix(".yaml"): item.read_text("utf-8") for item in found if item.name.endswith(".yaml")}
+    """The text of each space that ships, by name, in alphabetical order."""
+    # A wheel holds spaces/ as search/space/shipped (pyproject.toml). An editable install reads the checkout's own.
+    folder = INSTALLED if INSTALLED.is_dir() else CHECKOUT
+    found = {path.stem: path.read_text("utf-8") for path in sorted(folder.glob("*.yaml"))}
+    assert found, f"no search spaces in {folder}: the installation is incomplete"
+    return found
+
+
+def space_summary(text: str) -> str:
+    """What a space is for: the comment in its first line, or nothing where there is none."""
+    first = text.lstrip().partition("\n")[0]
+    return first.removeprefix("#").strip() if first.startswith("#") else ""
 
 
 def find_space(source: str | Path) -> tuple[str, str]:
@@ -37,7 +48,7 @@ def read_file(path: Path) -> str:
             raise UserError("is too large (1 MiB at most)", file=str(path))
         return path.read_text("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise UserError(f"is no UTF-8 text: byte {error.start} does not belong", file=str(path)) from None
+        raise UserError(f"is not UTF-8 text: byte {error.start} is not valid", file=str(path)) from None
     except (OSError, ValueError) as error:  # ValueError: a null byte in the path
         reason = error.strerror if isinstance(error, OSError) else str(error)
         raise UserError(f"cannot be read: {reason or error}", file=str(path)) from None

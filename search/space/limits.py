@@ -1,4 +1,4 @@
-"""Limits against figures: what a profile exceeds, and whether anything in a space can meet them at all."""
+"""Limits and constraints against a candidate's figures: what it exceeds, and whether a space can meet its limits."""
 
 from __future__ import annotations
 
@@ -8,37 +8,72 @@ from typing import Any
 from msarch.config.candidate import Candidate
 from msarch.errors import UserError
 from search.space.objectives import LIMITS
+from search.space.smallest import smallest_candidates
 from search.space.space import Space
 
+Profile = Mapping[str, Any]
+"""A candidate's figures that are known before training, as `profile_candidate` gives them."""
 
-def exceeded(space: Space, profile: Mapping[str, Any]) -> dict[str, float]:
-    """By how much `profile` exceeds each limit of the space, by name; 0 or less where it does not."""
-    return {name: profile[LIMITS[name].key] - bound for name, bound in space.limits.items()}
+
+def violations(space: Space, candidate: Candidate, profile: Profile) -> dict[str, float]:
+    """By how much a candidate breaks each limit and constraint, by name; 0 or less where it keeps it.
+
+    A limit is exceeded by a share of itself, a constraint by the difference of its sides.
+    """
+    over = {name: profile[LIMITS[name].key] / bound - 1 for name, bound in space.limits.items()}
+    return {**over, **space.constraint_violations(candidate)}
+
+
+def worst_violation(space: Space, broken: Mapping[str, float], profile: Profile) -> str:
+    """The worst of `violations` in words, such as ``memory: 312 MiB > 256 MiB``; empty where all are kept."""
+    name = max(broken, key=lambda key: broken[key], default="")
+    if not name or broken[name] <= 0:
+        return ""
+    if name not in space.limits:
+        return f"{name}: does not hold"
+    limit = LIMITS[name]
+    return f"{name}: {limit.format(profile[limit.key])} > {limit.format(space.limits[name])}"
 
 
 def check_limits(space: Space) -> None:
-    """Profiles the smallest candidate of each branch, a second or less each.
+    """Profiles the smallest candidates of the space, a second or less each, until one meets all limits.
 
-    Raises UserError, with the figure of the smallest, where none of them meets a limit.
+    Where they are too many to be tried (`MOST_COMBINATIONS`), nothing is refused. Raises UserError, with the figure
+    of the smallest, where no candidate can meet the limits.
     """
     if not space.limits:
         return
     from msarch.memory.profile import profile_candidate  # imports torch
 
-    smallest = {name: space.smallest(name) for name in space.branches}
-    profiles = {name: profile_candidate(candidate) for name, candidate in smallest.items()}
+    tried: list[tuple[Candidate, Profile]] = []
+    for candidate in smallest_candidates(space):
+        profile = profile_candidate(candidate)
+        if all(profile[LIMITS[name].key] <= bound for name, bound in space.limits.items()):
+            return
+        tried.append((candidate, profile))
+    if tried:
+        raise _cannot_be_met(space, tried)
+
+
+def _cannot_be_met(space: Space, tried: list[tuple[Candidate, Profile]]) -> UserError:
     for name, bound in space.limits.items():
         limit = LIMITS[name]
-        branch = min(profiles, key=lambda variant: profiles[variant][limit.key])
-        needed = profiles[branch][limit.key]
-        if needed > bound:
-            verb = "needs" if limit.key.endswith("_bytes") else "has"
-            raise UserError(
-                f"no candidate fits {limit.format(bound)}; the smallest ({summary(smallest[branch])}) {verb} "
-                f"{limit.format(needed)}",
-                key=f"limits.{name}",
-                file=space.file,
-            )
+        candidate, profile = min(tried, key=lambda pair: pair[1][limit.key])
+        if profile[limit.key] > bound:
+            said = f"no candidate fits {limit.format(bound)}; the smallest ({summary(candidate)})"
+            return UserError(f"{said} {_figure(name, profile)}", key=f"limits.{name}", file=space.file)
+    # Each limit alone can be met, by candidates that exceed another one.
+    candidate, profile = min(tried, key=lambda pair: max(violations(space, *pair).values()))
+    bounds = " and ".join(f"{name} {LIMITS[name].format(bound)}" for name, bound in space.limits.items())
+    figures = " and ".join(_figure(name, profile) for name in space.limits)
+    said = f"no candidate fits {bounds} together; the nearest ({summary(candidate)})"
+    return UserError(f"{said} {figures}", key="limits", file=space.file)
+
+
+def _figure(name: str, profile: Profile) -> str:
+    limit = LIMITS[name]
+    unit = {"parameters": " parameters", "flops_per_token": " FLOPs per token"}.get(name, "")
+    return f"{'needs' if limit.quantity == 'size' else 'has'} {limit.format(profile[limit.key])}{unit}"
 
 
 def summary(candidate: Candidate) -> str:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Literal
 
-from msarch.errors import UserError, unknown
+from msarch.errors import UserError, quoted, unknown
 from msarch.units import format_bytes, format_count, parse_bytes, parse_count
-from search.space.values.value_types import shown
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,23 +64,38 @@ def label_under(name: str, conditions: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """Something a search keeps below a bound: a candidate above it is never trained."""
+    """Something a search keeps below a bound: a candidate above it is never trained.
+
+    Attributes:
+        key: the figure of a profile that it bounds.
+        quantity: "size" in bytes, or "count".
+        meaning: one line for documentation.
+        example: a bound as it is written.
+    """
 
     key: str
-    parse: Callable[[object], int]
-    format: Callable[[float], str]
+    quantity: Literal["size", "count"]
     meaning: str
+    example: str
+
+    def parse(self, raw: object) -> int:
+        """The bound written as `raw`, in bytes or as a count. Raises UserError."""
+        return parse_bytes(raw) if self.quantity == "size" else parse_count(raw)
+
+    def format(self, figure: float) -> str:
+        """A figure as people read it."""
+        return format_bytes(figure) if self.quantity == "size" else format_count(figure)
 
 
 LIMITS: dict[str, Limit] = {
-    "memory": Limit("memory_bytes", parse_bytes, format_bytes, "peak bytes of one training step, as trained"),
+    "memory": Limit("memory_bytes", "size", "peak bytes of one training step, as trained", "256 MiB"),
     "memory_unfused": Limit(
-        "memory_unfused_bytes", parse_bytes, format_bytes, "the same with attention scores kept, as before 2022"
+        "memory_unfused_bytes", "size", "the same with attention scores kept, as before 2022", "1 GiB"
     ),
-    "parameters": Limit("parameters", parse_count, format_count, "trained numbers of the model, embeddings included"),
-    "cache": Limit("cache_bytes", parse_bytes, format_bytes, "bytes of the inference cache at full context"),
+    "parameters": Limit("parameters", "count", "trained numbers of the model, embeddings included", "5M"),
+    "cache": Limit("cache_bytes", "size", "bytes of the inference cache at full context", "2 MiB"),
     "flops_per_token": Limit(
-        "flops_per_token", parse_count, format_count, "operations per token of one training step, forward and backward"
+        "flops_per_token", "count", "operations per token of one training step, forward and backward", "20M"
     ),
 }
 """Every limit and the figure of the profile that it bounds."""
@@ -90,16 +104,16 @@ LIMITS: dict[str, Limit] = {
 def parse_objectives(raw: object) -> tuple[str, ...]:
     """Two or three names, at least one of quality and one of cost. Raises UserError."""
     if not isinstance(raw, list):
-        raise UserError(f"must be a list such as [perplexity, memory], got {shown(raw)}")
+        raise UserError(f"must be a list such as [perplexity, memory], got {quoted(raw)}")
     for index, name in enumerate(raw):
         if not isinstance(name, str) or name not in OBJECTIVES:
-            raise UserError(unknown("objective", shown(name).strip("'"), OBJECTIVES), key=f"[{index}]")
+            raise UserError(unknown("objective", quoted(name).strip("'"), OBJECTIVES), key=f"[{index}]")
         if name in raw[:index]:
-            raise UserError(f"{name} stands twice", key=f"[{index}]")
+            raise UserError(f"{name} is given twice", key=f"[{index}]")
     if len(raw) not in (2, 3):
-        raise UserError(f"must be two or three, such as [perplexity, memory], got {shown(raw)}")
+        raise UserError(f"must be two or three, such as [perplexity, memory], got {quoted(raw)}")
     if not any(OBJECTIVES[name].quality for name in raw):
-        raise UserError(f"one must say how good a model is: add perplexity or bits_per_byte to {shown(raw)}")
+        raise UserError(f"one must say how good a model is: add perplexity or bits_per_byte to {quoted(raw)}")
     if all(OBJECTIVES[name].quality for name in raw):
-        raise UserError(f"one must say what a model costs: add memory or parameters to {shown(raw)}")
+        raise UserError(f"one must say what a model costs: add memory or parameters to {quoted(raw)}")
     return tuple(raw)

@@ -1,12 +1,11 @@
-"""``--set KEY=VALUE``: changes one key of a space before it is validated."""
+"""``--set KEY=VALUE`` changes one key of a space before it is validated; ``--set KEY=`` leaves the key out."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from msarch.errors import UserError
+from msarch.errors import UserError, quoted
 from search.space.schema.yaml_reader import Document, Path, format_path, parse_path, read_yaml
-from search.space.values.value_types import shown
 
 _REPLACES: dict[Path, tuple[str, ...]] = {
     ("corpus", "train"): ("source",),
@@ -21,11 +20,18 @@ _REPLACES: dict[Path, tuple[str, ...]] = {
 
 
 def apply_override(document: Document, override: str) -> None:
-    """Sets the KEY of `override` to its VALUE, read as YAML. Raises UserError naming the ``--set``."""
+    """Sets the KEY of `override` to its VALUE, read as YAML, or removes it where VALUE is empty.
+
+    Raises UserError naming the ``--set``.
+    """
     key, separator, written = override.partition("=")
     path = parse_path(key.strip())
     if not separator or not path or format_path(path) != key.strip():
-        raise UserError(f"must be KEY=VALUE, such as training.tokens=1M, got {shown(override)}", key="--set")
+        raise UserError(f"must be KEY=VALUE, such as training.tokens=1M, got {quoted(override)}", key="--set")
+    if not written.strip():
+        document.data = _without(document.data, path, key.strip())
+        document.replaced.append(path)
+        return
     try:
         value = read_yaml(written, "").data
     except UserError as error:
@@ -47,6 +53,16 @@ def _set(data: Any, path: Path, value: Any, key: str) -> Any:
     # Below a plain word or number, such as `tokenizer: bytes`, a mapping takes its place.
     below = data if isinstance(data, dict) else {}
     return {**below, head: _set(below.get(head), tuple(rest), value, key)}
+
+
+def _without(data: Any, path: Path, key: str) -> Any:
+    """`data` without the key at `path`. A key that is not there is refused: it may be misspelt."""
+    head, *rest = path
+    if not isinstance(data, dict) or head not in data:
+        raise UserError("the space does not set this key; leave this --set out", key=f"--set {key}")
+    if rest:
+        return {**data, head: _without(data[head], tuple(rest), key)}
+    return {name: value for name, value in data.items() if name != head}
 
 
 def _drop_replaced(document: Document, path: Path) -> None:

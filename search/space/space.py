@@ -3,23 +3,19 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from pathlib import Path
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from msarch.config import ModelConfig, TrainingConfig
-from msarch.config.candidate import Candidate
+from msarch.config import DEFAULT_RUNGS, ModelConfig, TrainingConfig
+from msarch.config.candidate import Candidate, completed
 from msarch.config.corpus import CorpusConfig
-from msarch.errors import UserError, unknown
-from search.space.objectives import OBJECTIVES
-from search.space.schema.space import SearchSettings, SpaceSpec
-from search.space.values.allocations import AllocationRange
-from search.space.values.branches import Branch, Named
-from search.space.values.cheapest_trial import LeastTrial
+from msarch.errors import UserError, quoted, unknown
+from search.space.schema.search import SearchSettings
+from search.space.schema.space import SpaceSpec
+from search.space.values.branches import Branch, Parameter
 from search.space.values.constraints import Constraint
 from search.space.values.ranges import Suggests
-from search.space.values.value_types import shown
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,7 +25,7 @@ class Space:
     Attributes:
         name: of the file, without its ending; of the folder, for the ``space.yaml`` that a search records.
         file: where it was read from, as errors show it.
-        spec: the validated file, from which `identity` and `to_yaml` follow.
+        spec: the validated file, from which `search.space.writer` writes the space down again.
         corpus: the text and tokenizer; a varying vocabulary at its smallest.
         vocabulary: the size of the vocabulary, which may vary.
         branches: by variant.
@@ -40,29 +36,33 @@ class Space:
         search: sampler, pruner, trials, seed and so on.
         constraints: conditions that make a candidate infeasible.
         points: known designs that are tried first, as written.
+        overrides: those that `load_space` applied to the file.
+        defaults: fields of ModelConfig that the search had at other values when it began, and the file leaves open.
     """
 
     name: str
     file: str
     spec: SpaceSpec
     corpus: CorpusConfig
-    vocabulary: Named
+    vocabulary: Parameter
     branches: dict[str, Branch]
-    training: dict[str, Named]
+    training: dict[str, Parameter]
     validation_tokens: int
     limits: dict[str, int]
     objectives: tuple[str, ...]
     search: SearchSettings
     constraints: tuple[Constraint, ...] = ()
     points: tuple[dict[str, Any], ...] = ()
+    overrides: tuple[str, ...] = ()
+    defaults: Mapping[str, Any] = field(default_factory=dict)
 
     def suggest(self, trial: Suggests) -> Candidate:
         """A candidate, drawn through Optuna's suggest API."""
         names = tuple(self.branches)
         name = trial.suggest_categorical("variant", names) if len(names) > 1 else names[0]
         vocab_size = self.vocabulary.suggest(trial)
-        model = ModelConfig(vocab_size=vocab_size, **self.branches[name].suggest(trial))
-        training = {key: named.suggest(trial) for key, named in self.training.items()}
+        model = ModelConfig(vocab_size=vocab_size, **completed(self.branches[name].suggest(trial), self.defaults))
+        training = {key: parameter.suggest(trial) for key, parameter in self.training.items()}
         training["batch_size"] = training["batch_size"] * self.largest_context // model.context
         training["validation_tokens"] = self.validation_tokens
         corpus = self.corpus
@@ -73,23 +73,40 @@ class Space:
     @property
     def largest_context(self) -> int:
         """The context in which `batch_size` is counted."""
-        contexts = [branch.parameters["context"].parameter for branch in self.branches.values()]
+        contexts = [branch.parameters["context"].domain for branch in self.branches.values()]
         return max(int(context.largest) for context in contexts)
 
-    def parameters(self) -> list[Named]:
+    @property
+    def rungs(self) -> tuple[float, ...]:
+        """Shares of the budget at which every candidate is judged."""
+        rungs: tuple[float, ...] = self.training["rungs"].domain.smallest if "rungs" in self.training else DEFAULT_RUNGS
+        return rungs
+
+    @property
+    def tokens_per_trial(self) -> int:
+        """Training tokens of one whole trial; the most where they vary."""
+        return (
+            int(self.training["tokens"].domain.largest)
+            if "tokens" in self.training
+            else TrainingConfig(batch_size=1).tokens
+        )
+
+    def parameters(self) -> list[Parameter]:
         """Every parameter once, varying or not, but for the layers."""
-        model = {named.name: named for branch in self.branches.values() for named in branch.parameters.values()}
+        model = {
+            parameter.name: parameter for branch in self.branches.values() for parameter in branch.parameters.values()
+        }
         return [*model.values(), *self.training.values(), self.vocabulary]
 
     def combinations(self) -> int | None:
         """How many candidates the space holds, or None where a parameter is continuous."""
         branches = [branch.combinations() for branch in self.branches.values()]
-        shared = [named.parameter.combinations for named in (*self.training.values(), self.vocabulary)]
+        shared = [parameter.domain.combinations for parameter in (*self.training.values(), self.vocabulary)]
         if any(count is None for count in (*branches, *shared)):
             return None
         return sum(filter(None, branches)) * math.prod(filter(None, shared))
 
-    def violations(self, candidate: Candidate) -> dict[str, float]:
+    def constraint_violations(self, candidate: Candidate) -> dict[str, float]:
         """By how much `candidate` breaks each constraint, by its text; 0 or less where it does not."""
         return {constraint.text: constraint.violation(candidate) for constraint in self.constraints}
 
@@ -115,7 +132,7 @@ class Space:
             raise UserError(f"'variant' is missing; one of {', '.join(self.branches)}")
         if not isinstance(name, str) or name not in self.branches:
             raise UserError(
-                unknown("variant", name if isinstance(name, str) else shown(name), self.branches), key="variant"
+                unknown("variant", name if isinstance(name, str) else quoted(name), self.branches), key="variant"
             )
         return name
 
@@ -127,52 +144,7 @@ class Space:
         except UserError as error:
             raise error.under("tokenizer") from None
 
-    def smallest(self, variant: str | None = None) -> Candidate:
-        """The candidate with every parameter at its cheapest, of one variant or of the cheapest one."""
-        if variant is None:
-            variant = min(self.branches, key=lambda name: min(map(AllocationRange.cost, self.branches[name].layers)))
-        return self.suggest(LeastTrial({"variant": variant, **self.branches[variant].cheapest()}))
-
-    def identity(self) -> dict[str, Any]:
-        """What decides whether two spaces are the same, as JSON values.
-
-        It leaves out trials, concurrency and time budget, and holds the corpus by name and content.
-        """
-        from search.space.writer import identity
-
-        return identity(self)
-
-    def to_yaml(self) -> str:
-        """The space as `load_space` reads it again, without absolute paths."""
-        from search.space.writer import to_yaml
-
-        return to_yaml(self)
-
     def with_content(self, content: str) -> Space:
         """The same space, bound to the text whose hash is `content`."""
         spec = self.spec.model_copy(update={"corpus": self.spec.corpus.model_copy(update={"content": content})})
         return replace(self, spec=spec, corpus=replace(self.corpus, content=content))
-
-    def reproducible(self) -> bool:
-        """Whether another run of a candidate gives the same objectives."""
-        return all(OBJECTIVES[name].reproducible for name in self.objectives)
-
-
-def load_space(source: str | Path, overrides: Sequence[str] = ()) -> Space:
-    """The space in a file, or the one that ships under that name, after `overrides` such as ``search.trials=8``.
-
-    Raises UserError: one line with the file, its line, the key's path, and what is legal.
-    """
-    from search.space.builder import build_space
-    from search.space.files import find_space
-    from search.space.overrides import apply_override
-    from search.space.schema.yaml_reader import read_yaml
-
-    text, file = find_space(source)
-    document = read_yaml(text, file)
-    for override in overrides:
-        apply_override(document, override)
-    try:
-        return Space(**build_space(document.data, file))
-    except UserError as error:
-        raise document.place(error) from None

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import Any
 
 import yaml
 
-from search.space.schema.fields import Spec
-from search.space.schema.model import VariantSpec
-
-if TYPE_CHECKING:
-    from search.space.space import Space
+from search.space.schema.fields import ParametersSpec
+from search.space.schema.model import VariantsSpec
+from search.space.space import Space
+from search.space.values.allocations import AllocationRange
 
 _NO_IDENTITY = ("trials", "concurrent", "time_budget")
 
@@ -20,7 +20,7 @@ def plain_space(space: Space) -> dict[str, Any]:
     spec = space.spec
     sections = {
         "corpus": _corpus(space),
-        "model": {**_plain(spec.model, skip=("variant",)), "variant": _variants(vars(spec.model)["variant"])},
+        "model": {**_plain(spec.model), "variant": _variants(spec.model.variant)},
         "training": _plain(spec.training),
         "limits": dict(space.limits),
         "objectives": list(space.objectives),
@@ -31,33 +31,30 @@ def plain_space(space: Space) -> dict[str, Any]:
     return {name: section for name, section in sections.items() if section}
 
 
-def identity(space: Space) -> dict[str, Any]:
-    """What decides whether two spaces are the same."""
+def space_identity(space: Space) -> dict[str, Any]:
+    """What decides whether two spaces are the same, as JSON values.
+
+    It leaves out trials, concurrency and time budget, and holds the corpus by name and content.
+    """
     plain = plain_space(space)
     plain["search"] = {key: value for key, value in plain["search"].items() if key not in _NO_IDENTITY}
     return plain
 
 
-def to_yaml(space: Space) -> str:
-    """The space as text."""
+def space_yaml(space: Space) -> str:
+    """The space as `load_space` reads it again, without absolute paths."""
     return yaml.safe_dump(plain_space(space), sort_keys=False, allow_unicode=True, width=120)
 
 
-def _plain(spec: Spec, skip: tuple[str, ...] = ()) -> dict[str, Any]:
-    given = {name: getattr(spec, name) for name in type(spec).model_fields if name not in skip}
-    return {name: parameter.plain() for name, parameter in given.items() if parameter is not None}
+def _plain(spec: ParametersSpec) -> dict[str, Any]:
+    return {name: domain.plain() for name, domain in spec.given().items()}
 
 
-def _variants(variants: Any) -> dict[str, Any]:
-    named = {name: getattr(variants, name) for name in VariantSpec.model_fields}
-    return {
-        name: {"layers": _layers(branch.layers), **_plain(branch, skip=("layers",))}
-        for name, branch in named.items()
-        if branch is not None
-    }
+def _variants(variants: VariantsSpec) -> dict[str, Any]:
+    return {name: {"layers": _layers(branch.layers), **_plain(branch)} for name, branch in variants.given().items()}
 
 
-def _layers(alternatives: Any) -> Any:
+def _layers(alternatives: Sequence[AllocationRange]) -> list[str] | str:
     written = [str(allocation) for allocation in alternatives]
     return written if len(written) > 1 else written[0]
 
@@ -77,4 +74,4 @@ def _tokenizer(space: Space, file: str) -> Any:
     kind = space.corpus.tokenizer.kind
     if kind == "bytes":
         return "bytes"
-    return {"file": file} if kind == "file" else {"bpe": space.vocabulary.parameter.plain()}
+    return {"file": file} if kind == "file" else {"bpe": space.vocabulary.domain.plain()}

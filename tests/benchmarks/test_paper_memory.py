@@ -37,7 +37,7 @@ def test_its_rows_are_those_of_the_code_as_it_is(rows: Profiles, layers: str, co
 
 
 def test_the_document_has_the_tables_as_the_command_prints_them(rows: Profiles) -> None:
-    text = (DOCS / "memory.md").read_text(encoding="utf-8")
+    text = (DOCS / "memory-tables.md").read_text(encoding="utf-8")
     for sheet in sheets(rows):
         assert sheet.markdown() in text
 

@@ -12,8 +12,9 @@ import pytest
 from msarch.config import ModelConfig, TrainingConfig
 from msarch.config.candidate import Candidate
 from msarch.config.corpus import CorpusConfig
+from msarch.training.validation import Validation
 from msarch.units import format_bytes
-from search.ledger.records import CurvePoint, TrialRecord, TrialState
+from search.ledger.records import TrialRecord, TrialState
 
 MIB = 2**20
 LIMIT = 90 * MIB
@@ -114,13 +115,15 @@ def _loss(candidate: Candidate, random_: random.Random) -> float:
     return 5.75 - 0.17 * depth - 0.24 * math.log(candidate.model.d_model) - gain + rate + random_.gauss(0, 0.015)
 
 
-def _curve(candidate: Candidate, loss: float, slow: float, rungs: int) -> tuple[CurvePoint, ...]:
+def _curve(candidate: Candidate, loss: float, slow: float, rungs: int) -> tuple[Validation, ...]:
     training = candidate.training
     points = []
     for rung, share in enumerate(training.rungs[:rungs]):
         now = loss + (6.7 - loss) * 0.09 * (share**-0.6 - 1) * (1 + slow)
         bits, tokens = now / math.log(2) / BYTES_PER_TOKEN, round(share * training.tokens)
-        points.append(CurvePoint(rung=rung, tokens=tokens, loss=now, bits_per_byte=bits, seconds=20 * share))
+        points.append(
+            Validation(rung=rung, step=tokens // 2048, tokens=tokens, loss=now, bits_per_byte=bits, seconds=20 * share)
+        )
     return tuple(points)
 
 

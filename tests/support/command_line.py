@@ -26,12 +26,11 @@ search: {trials: 3, seed: 0}
 def msarch(*arguments: object, cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:
     """`msarch ...` in `cwd`."""
     return subprocess.run(
-        [sys.executable, "-m", "search.cli.app", *map(str, arguments)],
+        [sys.executable, "-m", "msarch", *map(str, arguments)],
         cwd=cwd,
         env={**os.environ, "PYTHONPATH": str(ROOT), "MSARCH_CACHE": str(cwd / ".cache"), **environment},
         capture_output=True,
         text=True,
-        timeout=200,
         check=False,
     )
 

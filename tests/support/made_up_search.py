@@ -10,11 +10,13 @@ from typing import Any
 
 from msarch.config.candidate import Candidate
 from msarch.config.corpus import CorpusConfig
-from search.ledger.records import CurvePoint, TrialRecord
+from msarch.training.validation import Validation
+from search.ledger.records import TrialRecord
 from search.run.coordinator import Coordinator, Job
 from search.run.open_search import open_search
 from search.run.watcher import Silent
-from search.space.space import Space, load_space
+from search.space.load import load_space
+from search.space.space import Space
 
 SPACE = """
 corpus: {source: python-docs, tokenizer: bytes}
@@ -81,7 +83,9 @@ def reports_of(job: Job, begin: int = 0) -> Iterator[dict[str, Any]]:
     """What a worker sends, from rung `begin` on."""
     rungs = job.candidate.training.rungs
     points = [
-        CurvePoint(rung=rung, tokens=rung, loss=loss_of(job.candidate, share), bits_per_byte=1.0, seconds=rung + 1)
+        Validation(
+            rung=rung, step=rung, tokens=rung, loss=loss_of(job.candidate, share), bits_per_byte=1.0, seconds=rung + 1
+        )
         for rung, share in enumerate(rungs)
     ]
     for end in range(begin + 1, len(points) + 1):

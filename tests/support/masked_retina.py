@@ -23,8 +23,8 @@ def cover_mask(length: int, factors: tuple[int, ...], windows: tuple[int, ...]) 
         row, upper = [], t + 1
         for s, factor in enumerate(factors):
             lower = 0
-            if s + 1 < len(factors):
-                coarser = factors[s + 1]
+            if s < len(windows):
+                coarser = factors[min(s + 1, len(factors) - 1)]
                 lower = max(0, upper - windows[s] * factor) // coarser * coarser
             row += [lower <= j * factor < upper for j in range(length // factor)]
             upper = lower
@@ -37,12 +37,12 @@ class MaskedRetinaAttention(RetinaAttention):
 
     def forward(self, x_BTD: Tensor) -> Tensor:
         q_BTD, *kv = self.qkv(x_BTD).chunk(3, dim=-1)
-        length, factors = x_BTD.shape[1], self.cover.factors
+        length, factors = x_BTD.shape[1], self.pattern.factors
         pooled = [torch.cat([average_pool(part, factor) for factor in factors], dim=1) for part in kv]
         q, k, v = (split_heads(part, self.n_heads) for part in (q_BTD, *pooled))
         at_T = torch.arange(length)
         at_M = torch.cat([torch.arange(length // factor) * factor + factor - 1 for factor in factors])
-        mask = cover_mask(length, factors, self.cover.windows)
+        mask = cover_mask(length, factors, self.pattern.windows)
         scheme = self.positions[0].scheme
         if scheme == "rotary":
             pairs = "adjacent" if self.positions[0].rotation == ROTATIONS["adjacent"] else "halves"

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import fields
+from typing import Any
 
 from msarch import ModelConfig
 
 
 def small(variant: str, layers: str, *, context: int = 48, **options: object) -> ModelConfig:
-    values = {"d_model": 16, "n_heads": 2, "vocab_size": 61, "context": context, **options}
-    return ModelConfig(variant=variant, layers=layers, **values)  # type: ignore[arg-type]
+    values: dict[str, Any] = {"d_model": 16, "n_heads": 2, "vocab_size": 61, "context": context, **options}
+    return ModelConfig(variant=variant, layers=layers, **values)
 
 
 def windows(*sizes: int) -> dict[str, object]:
@@ -50,6 +51,9 @@ CONFIGS = [
     small("top_down", "1@12 2@3 1@1", pool="query_only", positions="rotary"),
     small("top_down", "1@4 1@1", embedding_init="fan_in", parametrization="mup", base_width=8),
     small("top_down", "2@4 1@1", pool="query_only"),
+    small("top_down", "1@16 1@4 1@1", upsampling="linear", positions="rotary"),
+    small("top_down", "1@6 1@3 1@1", upsampling="attention", combine="add", positions="alibi"),
+    small("top_down", "1@16 1@4 1@1", upsampling="attention", positions="rotary"),
     small("bottom_up", "1@1 1@4 1@1", pool="conv", aggregation="aligned"),
     small(
         "bottom_up",
@@ -66,6 +70,8 @@ CONFIGS = [
     small("retina", "2@1", positions="rotary", **windows(3, 1)),
     small("retina", "2@1", positions="alibi", **windows(3, 1)),
     small("retina", "2@1", positions="none", **windows(8)),
+    small("retina", "2@1", positions="rotary", retina_factors=(1,), retina_windows=(30,)),
+    small("retina", "2@1", positions="alibi", retina_factors=(1, 4), retina_windows=(8, 6)),
     small(
         "hourglass",
         "1@1 1@4 1@1",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -31,8 +32,8 @@ def token_set(tmp_path: Path, vocab_size: int = 61) -> TokenSet:
 
 
 def candidate(model: ModelConfig | None = None, **training: object) -> Candidate:
-    values = {"batch_size": 4, "tokens": 48 * 4 * 40, "validation_tokens": 500, **training}
-    return Candidate(model=model or small("top_down", "1@4 1@1"), training=TrainingConfig(**values))  # type: ignore[arg-type]
+    values: dict[str, Any] = {"batch_size": 4, "tokens": 48 * 4 * 40, "validation_tokens": 500, **training}
+    return Candidate(model=model or small("top_down", "1@4 1@1"), training=TrainingConfig(**values))
 
 
 def trained(trainer: Trainer) -> Trainer:

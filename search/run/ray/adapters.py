@@ -21,35 +21,42 @@ from ray.tune.search import Searcher
 from msarch.errors import UserError
 from search.ledger.folder import trial_folder
 from search.run.coordinator import Coordinator, Job
+from search.run.watcher import Watcher
 
 
 @dataclass
-class Control:
+class StopSignal:
     """Why a search should stop now, if it should.
 
     Attributes:
-        deadline: on the monotonic clock, or None.
+        time_budget: seconds from the first training step to the stop, or None.
         interrupted: by Ctrl-C.
         failure: what went wrong in the process that drives the search.
     """
 
-    deadline: float | None = None
+    time_budget: float | None = None
     interrupted: bool = False
     failure: BaseException | None = field(default=None, repr=False)
+    _deadline: float | None = field(default=None, init=False)
+
+    def start_clock(self) -> None:
+        """Begin to count the time budget; only the first call does."""
+        if self.time_budget is not None and self._deadline is None:
+            self._deadline = time.monotonic() + self.time_budget
 
     @property
     def out_of_time(self) -> bool:
         """Whether the time budget is spent."""
-        return self.deadline is not None and time.monotonic() >= self.deadline
+        return self._deadline is not None and time.monotonic() >= self._deadline
 
     @property
-    def stop(self) -> bool:
-        """Whether nothing should go on."""
+    def is_set(self) -> bool:
+        """Whether the search should stop."""
         return self.interrupted or self.failure is not None or self.out_of_time
 
     def guard(self, action: Callable[[], Any], otherwise: Any) -> Any:
         """What `action` gives; `otherwise` where the search is to stop, or stops because `action` raised."""
-        if self.stop:
+        if self.is_set:
             return otherwise
         try:
             return action()
@@ -81,26 +88,26 @@ class Workplace:
 class CoordinatedSearcher(Searcher):
     """Gives Ray what the coordinator wants trained."""
 
-    def __init__(self, coordinator: Coordinator, control: Control, workplace: Workplace) -> None:
+    def __init__(self, coordinator: Coordinator, stop: StopSignal, workplace: Workplace) -> None:
         super().__init__()
-        self._coordinator, self._control, self._workplace = coordinator, control, workplace
+        self._coordinator, self._stop, self._workplace = coordinator, stop, workplace
         self._numbers: dict[str, int] = {}
 
     def suggest(self, trial_id: str) -> Any:
         """The next trial, FINISHED where there will be none, None where there is none for now."""
-        job = self._control.guard(self._coordinator.next_job, None)
+        job = self._stop.guard(self._coordinator.next_job, None)
         if job is not None:
             self._numbers[trial_id] = job.number
             return self._workplace.config(job)
         finished = self._coordinator.ended and self._coordinator.idle
-        return Searcher.FINISHED if self._control.stop or finished else None
+        return Searcher.FINISHED if self._stop.is_set or finished else None
 
     def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
-        """A trial has ended; what it achieved was told at its last rung, so only losses are news."""
+        """A trial has ended; its last rung's report said how, so only lost processes are news."""
         if error:
             number = self._numbers[trial_id]
             text = "its process was lost, also when it was started again; memory may have run out"
-            self._control.guard(lambda: self._coordinator.lost(number, text), None)
+            self._stop.guard(lambda: self._coordinator.lost(number, text), None)
 
     def save(self, checkpoint_path: str) -> None:
         """Saves nothing: the journal has it."""
@@ -115,37 +122,40 @@ class CoordinatedSearcher(Searcher):
 class RungScheduler(FIFOScheduler):
     """Passes each rung's report to the coordinator, and its verdict back."""
 
-    def __init__(self, coordinator: Coordinator, control: Control) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
-        self._coordinator, self._control = coordinator, control
+    def __init__(self, coordinator: Coordinator, stop: StopSignal, watcher: Watcher) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]  # Ray annotates few of its constructors
+        self._coordinator, self._stop, self._watcher = coordinator, stop, watcher
 
     def on_trial_result(self, tune_controller: Any, trial: Trial, result: dict[str, Any]) -> str:
         """CONTINUE or STOP."""
         report = json.loads(result["report"])
-        goes_on = self._control.guard(lambda: self._take(report), False)
-        return str(TrialScheduler.CONTINUE if goes_on else TrialScheduler.STOP)
+        runs_on = self._stop.guard(lambda: self._pass_on(report), False)
+        return str(TrialScheduler.CONTINUE if runs_on else TrialScheduler.STOP)
 
-    def _take(self, report: dict[str, Any]) -> bool:
+    def _pass_on(self, report: dict[str, Any]) -> bool:
         if report["state"] == "halted":
-            raise UserError(f"trial {report['number']} could not write its files: {report['error']}")
+            raise UserError(f"trial {report['number']}: {report['error']}")
+        if report.get("ready"):
+            self._stop.start_clock()
+            self._watcher.training(report["number"])
         return self._coordinator.report(report["number"], report)
 
     def __getstate__(self) -> dict[str, Any]:
         return {}
 
 
-class ControlStopper(Stopper):
-    """Ends the experiment when the control says so."""
+class SignalStopper(Stopper):
+    """Ends the experiment when the stop signal says so."""
 
-    def __init__(self, control: Control) -> None:
-        self._control = control
+    def __init__(self, stop: StopSignal) -> None:
+        self._stop = stop
 
     def __call__(self, trial_id: str, result: dict[str, Any]) -> bool:
         return False
 
     def stop_all(self) -> bool:
         """Whether to stop every trial."""
-        return self._control.stop
+        return self._stop.is_set
 
     def __getstate__(self) -> dict[str, Any]:
         return {}

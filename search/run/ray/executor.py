@@ -1,4 +1,4 @@
-"""Runs the trials of a coordinator on Ray Tune, until there are no more or the control stops them."""
+"""Runs the trials of a coordinator on Ray Tune, until there are no more or the signal stops them."""
 
 from __future__ import annotations
 
@@ -10,14 +10,22 @@ from pathlib import Path
 from types import FrameType
 
 from search.run.coordinator import Coordinator
-from search.run.ray.adapters import Control, ControlStopper, CoordinatedSearcher, RungScheduler, Workplace
+from search.run.ray.adapters import CoordinatedSearcher, RungScheduler, SignalStopper, StopSignal, Workplace
+from search.run.watcher import Watcher
 
 LOST_PROCESSES = 3
 """How often a trial whose process died, with its machine perhaps, is started again."""
 
 
 def execute(
-    coordinator: Coordinator, control: Control, *, folder: Path, base: Path, scratch: Path, concurrent: int | None
+    coordinator: Coordinator,
+    stop: StopSignal,
+    watcher: Watcher,
+    *,
+    folder: Path,
+    base: Path,
+    scratch: Path,
+    concurrent: int | None,
 ) -> None:
     """Run trials in an open Ray session, `concurrent` at a time; by default one a GPU, or one a core without.
 
@@ -29,12 +37,13 @@ def execute(
 
     at_a_time, resources, device = slots(concurrent)
     coordinator.set_concurrent(at_a_time)
+    watcher.phase(f"starting {at_a_time} workers" if at_a_time > 1 else "starting a worker")
     workplace = Workplace(folder=folder.resolve(), base=base, device=device)
     tuner = tune.Tuner(
         tune.with_resources(TrialTrainable, resources),
         tune_config=tune.TuneConfig(
-            search_alg=CoordinatedSearcher(coordinator, control, workplace),
-            scheduler=RungScheduler(coordinator, control),
+            search_alg=CoordinatedSearcher(coordinator, stop, workplace),
+            scheduler=RungScheduler(coordinator, stop, watcher),
             num_samples=-1,
             max_concurrent_trials=at_a_time,
             reuse_actors=True,
@@ -45,16 +54,16 @@ def execute(
             name="tune",
             storage_path=str(scratch),
             verbose=0,
-            stop=ControlStopper(control),
+            stop=SignalStopper(stop),
             # Ours are in the results folder; Ray would add one at the end of each trial, and pickle it.
             checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),
             failure_config=tune.FailureConfig(max_failures=LOST_PROCESSES),
         ),
     )
-    with _interrupts(control):
+    with _interrupts(stop):
         tuner.fit()
-    if control.failure is not None:
-        raise control.failure
+    if stop.failure is not None:
+        raise stop.failure
 
 
 def slots(concurrent: int | None) -> tuple[int, dict[str, float], str]:
@@ -74,7 +83,7 @@ def _name(trial: object) -> str:
 
 
 @contextmanager
-def _interrupts(control: Control) -> Iterator[None]:
+def _interrupts(stop: StopSignal) -> Iterator[None]:
     """Ctrl-C, or SIGTERM, asks for a clean stop; a second one does not ask."""
     if threading.current_thread() is not threading.main_thread():
         yield  # signals reach the main thread only
@@ -82,7 +91,7 @@ def _interrupts(control: Control) -> Iterator[None]:
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
 
     def interrupt(number: int, frame: FrameType | None) -> None:
-        control.interrupted = True
+        stop.interrupted = True
         signal.signal(number, signal.SIG_DFL if number == signal.SIGTERM else signal.default_int_handler)
 
     for number in before:

@@ -26,7 +26,7 @@ class MemoryCap:
     """The cap of one process's allocator; processes train one trial after another.
 
     Args:
-        cuda: the module `torch.cuda`, or what stands for it.
+        cuda: the module `torch.cuda`, or a replacement in tests.
     """
 
     def __init__(self, cuda: Any) -> None:

@@ -9,16 +9,15 @@ from __future__ import annotations
 import io
 import logging
 import os
-import shutil
 import socket
 import sys
-import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
 from msarch.errors import UserError
+from search.run.ray.scratch import scratch_folder
 
 QUIET = {
     "RAY_USAGE_STATS_ENABLED": "0",
@@ -60,7 +59,7 @@ def ray_session(folder: Path, *, address: str | None, cpus: int) -> Iterator[Pat
     with ExitStack() as stack:
         log = folder / "ray.log"
         stack.enter_context(_descriptors_to(log))
-        scratch = stack.enter_context(_scratch(folder))
+        scratch = stack.enter_context(scratch_folder(folder))
         from ray import is_initialized, shutdown, tune  # noqa: F401 - tune, so that all its loggers are there
 
         stack.enter_context(_loggers_to(log))
@@ -75,7 +74,7 @@ def prepare_environment(address: str | None) -> None:
     """Set what Ray reads when it is imported; to be called before anything imports it."""
     os.environ.update(QUIET)
     if address is not None and (Path.home() / ".ray" / "auth_token").is_file():
-        # A head node asks for this token by default, but who joins it has to be told to show it.
+        # A head node asks for this token by default, but nodes that join show it only on request.
         os.environ.setdefault("RAY_AUTH_MODE", "token")
 
 
@@ -85,7 +84,7 @@ def check_address(address: str) -> None:
     if address == "auto":
         return
     if not host or not port.isdigit():
-        raise UserError(f"'{address}' is no address; write auto, or HOST:PORT", key="--ray-address")
+        raise UserError(f"'{address}' is not an address; write auto, or HOST:PORT", key="--ray-address")
     try:
         socket.create_connection((host, int(port)), timeout=10).close()
     except OSError as error:
@@ -107,7 +106,8 @@ def _init(address: str | None, cpus: int, scratch: Path) -> None:
             log_to_driver=False,
             configure_logging=False,
             logging_level=logging.ERROR,
-            runtime_env={"env_vars": WORKER},
+            # Ray puts the current directory first on the path of its processes, with any search.py that lies there.
+            runtime_env={"env_vars": WORKER, "worker_process_setup_hook": "msarch.search_package.load_search"},
             **({} if address else options),
         )
     except (ConnectionError, RuntimeError, ValueError) as error:
@@ -115,23 +115,6 @@ def _init(address: str | None, cpus: int, scratch: Path) -> None:
             raise
         reason = str(error).strip().splitlines()[0]
         raise UserError(f"no Ray cluster at '{address}': {reason}", key="--ray-address") from None
-
-
-@contextmanager
-def _scratch(folder: Path) -> Iterator[Path]:
-    """A folder for what Ray writes; what a killed search left is removed first."""
-    note = folder / ".scratch"
-    if note.exists():
-        shutil.rmtree(note.read_text(encoding="utf-8"), ignore_errors=True)
-    # Ray's sockets are in there, and the path of a socket has at most 107 bytes.
-    base = tempfile.gettempdir() if len(tempfile.gettempdir()) < 30 else "/tmp"
-    scratch = Path(tempfile.mkdtemp(prefix="msarch-", dir=base))
-    try:
-        note.write_text(str(scratch), encoding="utf-8")
-        yield scratch
-    finally:
-        shutil.rmtree(scratch, ignore_errors=True)
-        note.unlink(missing_ok=True)
 
 
 @contextmanager
@@ -171,7 +154,7 @@ def _writes_to(stream: object, number: int) -> bool:
 
 class _Log(logging.FileHandler):
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - logging's name
-        """A log that cannot be written, on a full disk say, is no reason to write to the terminal."""
+        """A log that cannot be written, on a full disk say, must not write to the terminal instead."""
 
 
 @contextmanager

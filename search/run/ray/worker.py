@@ -1,7 +1,7 @@
 """One trial in its process: build, restore, train from rung to rung, report, and never raise.
 
-A failure is a report like another, with its traceback in the trial's `log.txt`; only a lost process is Ray's to
-mend. Files are in ``results/NAME/trials/NNNN``, which every machine of a cluster must see under the same path.
+A failure is reported like a result, with its traceback in the trial's `log.txt`; only lost processes are left to
+Ray. Files are in ``results/NAME/trials/NNNN``, which every machine of a cluster must see under the same path.
 """
 
 from __future__ import annotations
@@ -18,17 +18,22 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from filelock import FileLock
+from filelock import FileLock, Timeout
 
-from msarch.atomic_files import written_aside
+from msarch.atomic_files import atomic_write
 from msarch.config.candidate import Candidate
 from msarch.config.corpus import CorpusConfig
 from msarch.data.token_set import TokenSet, prepare_tokens
-from msarch.training.trainer import NonFiniteLoss, Trainer, Validation
+from msarch.training.trainer import NonFiniteLoss, Trainer
+from msarch.training.validation import Validation
 from search.run.ray.memory_cap import MemoryCap, cap_of, tried_bytes
 
 FIRST_STEP_LIMIT, SHORTEST_LIMIT, PATIENCE = 6 * 3600, 900, 20
-"""Seconds after which a step counts as hung: at first, at least, and as a multiple of what the last rung foretells."""
+"""Seconds after which a step counts as hung: at first, at least, and as a multiple of the time expected."""
+
+LOCK_PATIENCE = 120.0
+"""Seconds to wait for another process that trains the same trial: one left by a killed search ends by itself."""
+_LOCKED = "another process is still training it and holds {}; when that has ended, start the search again"
 
 
 @cache
@@ -45,6 +50,7 @@ class TrialWorker:
         folder: of the trial.
         device: "cpu" or "cuda".
         cap: of the GPU's memory; by default on "cuda" only.
+        lock_patience: seconds to wait for another process that trains this trial.
     """
 
     def __init__(
@@ -56,48 +62,60 @@ class TrialWorker:
         base: Path,
         device: str,
         cap: MemoryCap | None = None,
+        lock_patience: float = LOCK_PATIENCE,
     ) -> None:
         self._number, self._candidate, self._folder, self._base, self._device = number, candidate, folder, base, device
         self._trainer: Trainer | None = None
         self._cap = MemoryCap(torch.cuda) if device == "cuda" and cap is None else cap
         # A driver that was killed may leave a process behind for a moment: two must not train the same trial.
-        self._lock = FileLock(folder / "checkpoint" / ".lock", timeout=120)
+        self._lock = FileLock(folder / "checkpoint" / ".lock", timeout=lock_patience)
 
     def step(self) -> dict[str, Any]:
-        """Train to the next rung, or pick up a checkpoint and repeat its last report.
+        """At first build the model or pick up a checkpoint; then train to the next rung at each call. Never raises.
 
-        The report holds `number`, `state` (running, complete, failed; infeasible where memory ran out; halted where a
-        file could not be written, which is no fault of the trial), `curve`, and perhaps `error`,
-        `memory_measured_bytes` and `memory_cap_bytes`.
+        The report holds `number`, `state` (running, complete, failed; infeasible where memory ran out; halted where the
+        search itself cannot continue, which is no fault of the trial), `curve`, `ready` (whether the model was just
+        built), and perhaps `error`, `memory_measured_bytes` and `memory_cap_bytes`.
         """
         try:
-            with self._hang_guard():
-                report = self._step()
-        except NonFiniteLoss as error:
-            report = {"state": "failed", "error": str(error)}
-            self._log(str(error))
-        except torch.OutOfMemoryError as error:
-            report = self._ran_out(error)
-            self._log(traceback.format_exc())
-        except OSError as error:
-            report = {"state": "halted", "error": str(error)}
-        except Exception as error:
+            report = self._attempt()
+        except Timeout as error:
+            report = {"state": "halted", "error": _LOCKED.format(error.lock_file)}
+        except OSError as error:  # a log line that could not be written is among these
+            report = {"state": "halted", "error": f"its files could not be read or written: {error}"}
+        except Exception as error:  # while another failure was being described
             report = {"state": "failed", "error": _one_line(error)}
-            self._log(traceback.format_exc())
-        whole = {"number": self._number, "curve": self._curve(), **report}
+        whole = {"number": self._number, "curve": self._curve(), "ready": False, **report}
         if report["state"] != "running":
             self.release()
         return whole
 
+    def _attempt(self) -> dict[str, Any]:
+        """A step's report; what training raises is logged. Raises OSError, and Timeout where the trial is locked."""
+        try:
+            with self._hang_guard():
+                return self._begin() if self._trainer is None else self._advance(self._trainer)
+        except NonFiniteLoss as error:
+            self._log(str(error))
+            return {"state": "failed", "error": str(error)}
+        except torch.OutOfMemoryError as error:
+            self._log(traceback.format_exc())
+            return self._ran_out(error)
+        except OSError:
+            raise
+        except Exception as error:
+            self._log(traceback.format_exc())
+            return {"state": "failed", "error": _one_line(error)}
+
     def release(self) -> None:
-        """Give the trial up; its checkpoint stays."""
+        """Let go of the trial; its checkpoint stays."""
         self._lock.release(force=True)
         if self._cap is not None:
             self._trainer = None  # its tensors with it: the process lives on
             self._cap.lift()
 
     def _ran_out(self, error: BaseException) -> dict[str, Any]:
-        """What a trial needs at least that ran out of memory: its peak, and the allocation that did not fit."""
+        """For a trial that ran out of memory: the least it needs, its peak and the allocation that did not fit."""
         peak = 0
         if self._device == "cuda":
             peak = self._trainer.measured_bytes() if self._trainer else torch.cuda.max_memory_allocated()
@@ -105,13 +123,14 @@ class TrialWorker:
         needed = peak + tried_bytes(error)
         return {"state": "infeasible", "memory_measured_bytes": needed or cap, "memory_cap_bytes": cap}
 
-    def _step(self) -> dict[str, Any]:
-        if self._trainer is None:
-            self._trainer = self._build()
-            if self._trainer.restore(self._folder / "checkpoint"):
-                self._log(f"goes on after step {self._trainer.step}")
-                return self._report(self._trainer)
-        trainer = self._trainer
+    def _begin(self) -> dict[str, Any]:
+        """Build the model; with a checkpoint, repeat the last report made before it."""
+        trainer = self._trainer = self._build()
+        if trainer.restore(self._folder / "checkpoint"):
+            self._log(f"continues after step {trainer.step}")
+        return {**self._report(trainer), "ready": True}
+
+    def _advance(self, trainer: Trainer) -> dict[str, Any]:
         trainer.advance()
         self._write_metrics(trainer.curve)
         trainer.save(self._folder / "checkpoint")
@@ -142,11 +161,10 @@ class TrialWorker:
         return report
 
     def _curve(self) -> list[dict[str, Any]]:
-        points = [asdict(point) for point in self._trainer.curve] if self._trainer else []
-        return [{key: value for key, value in point.items() if key != "step"} for point in points]
+        return [asdict(point) for point in self._trainer.curve] if self._trainer else []
 
     def _write_metrics(self, curve: list[Validation]) -> None:
-        with written_aside(self._folder / "metrics.csv") as path, path.open("w", newline="") as file:
+        with atomic_write(self._folder / "metrics.csv") as path, path.open("w", newline="") as file:
             writer = csv.DictWriter(file, fieldnames=list(asdict(curve[0])))
             writer.writeheader()
             writer.writerows(map(asdict, curve))

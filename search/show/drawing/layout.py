@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from msarch.models.structure import TOKENS, Keys, Read, Structure
+from msarch.models.structure import TOKENS, Keys, StreamInput, Structure
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +79,7 @@ def lay_out(structure: Structure) -> Layout:
     states = tuple(structure.context // factor for factor in factors)
     scales = [run.factor for run in structure.runs] + [1]
     layers = [run.layers for run in structure.runs] + [0]
-    reads = [run.reads for run in structure.runs] + [structure.readout]
+    inputs = [run.inputs for run in structure.runs] + [structure.readout]
     boxes = tuple(
         Box(
             row=factors.index(scale),
@@ -89,9 +89,9 @@ def lay_out(structure: Structure) -> Layout:
             meeting=_meeting(read),
             pooling=_pooling(read, scale, scales),
         )
-        for scale, count, read in zip(scales, layers, reads, strict=True)
+        for scale, count, read in zip(scales, layers, inputs, strict=True)
     )
-    lines = tuple(_line(each.source, column, boxes) for column, read in enumerate(reads) for each in read)
+    lines = tuple(_line(each.source, column, boxes) for column, read in enumerate(inputs) for each in read)
     keys = next((run.keys for run in structure.runs if run.keys), ())
     return Layout(factors, states, boxes, lines, keys, structure.context)
 
@@ -106,17 +106,17 @@ def _row(source: int, boxes: tuple[Box, ...]) -> int:
     return boxes[-1 if source == TOKENS else source].row  # tokens and logits stand in the same row
 
 
-def _meeting(reads: tuple[Read, ...]) -> str:
+def _meeting(inputs: tuple[StreamInput, ...]) -> str:
     """What several streams have passed together."""
-    said = [label for read in reads for label in read.labels]
+    said = [label for read in inputs for label in read.labels]
     return ", ".join(label for label in dict.fromkeys(said) if said.count(label) > 1)
 
 
-def _pooling(reads: tuple[Read, ...], scale: int, scales: list[int]) -> str:
+def _pooling(inputs: tuple[StreamInput, ...], scale: int, scales: list[int]) -> str:
     """By how much each finer stream is shortened, and what it has passed alone."""
-    together = _meeting(reads).split(", ")
+    together = _meeting(inputs).split(", ")
     written: dict[str, None] = {}
-    for read in reads:
+    for read in inputs:
         ratio = scale // (1 if read.source == TOKENS else scales[read.source])
         if ratio > 1:
             alone = " ".join(label for label in read.labels if label not in together)

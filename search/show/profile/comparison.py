@@ -6,15 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
-from rich import box
 from rich.console import Group, RenderableType
-from rich.table import Table
 from rich.text import Text
 
 from msarch.config.candidate import Candidate
-from msarch.memory.memory_profile import KINDS, MemoryProfile
+from msarch.memory.memory_profile import MEMORY_KINDS, MemoryProfile
 from msarch.units import format_bytes, format_count
 from search.show.profile.words import KIND_WORDS
+from search.show.terminal.fitted_table import FittedColumn, FittedTable
 
 if TYPE_CHECKING:
     from msarch.memory.fit import Fit
@@ -57,7 +56,7 @@ def compared(one: Explained, other: Explained) -> list[Compared]:
         assert callable(of)
         return Compared(name, of(*one), of(*other), size)
 
-    kinds = [both(KIND_WORDS[kind], lambda c, p, i, kind=kind: getattr(p, kind)) for kind in KINDS]
+    kinds = [both(KIND_WORDS[kind], lambda c, p, i, kind=kind: getattr(p, kind)) for kind in MEMORY_KINDS]
     return [
         both("peak", lambda c, p, i: p.peak_bytes),
         *kinds,
@@ -65,20 +64,23 @@ def compared(one: Explained, other: Explained) -> list[Compared]:
         both("cache at full context", lambda c, p, i: i.cache_bytes),
         both("cache on average", lambda c, p, i: i.cache_bytes_mean),
         both("parameters, number", lambda c, p, i: p.parameter_count, size=False),
-        both("FLOP a token", lambda c, p, i: p.flops / (c.training.batch_size * c.model.context), size=False),
+        both("FLOP a token", lambda c, p, i: p.flops / _tokens(c), size=False),
+        both("FLOP a token, forward", lambda c, p, i: p.flops_forward / _tokens(c), size=False),
         both("pairs a sequence", lambda c, p, i: p.attended_pairs, size=False),
     ]
 
 
-def comparison_view(names: tuple[str, str], figures: Sequence[Compared]) -> Table:
+def _tokens(candidate: Candidate) -> int:
+    """Tokens of a training step."""
+    return candidate.training.batch_size * candidate.model.context
+
+
+def comparison_view(names: tuple[str, str], figures: Sequence[Compared]) -> FittedTable:
     """Both candidates and the ratio of the first to the second."""
-    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
-    table.add_column("", min_width=20)
-    for heading in (*names, "ratio"):
-        table.add_column(heading, justify="right", overflow="fold")
-    for figure in figures:
-        table.add_row(*figure.shown(), style="bold" if figure.name == "peak" else None)
-    return table
+    rows, *numbers = zip(*(figure.shown() for figure in figures), strict=True)
+    bold = [index for index, name in enumerate(rows) if name == "peak"]
+    columns = [FittedColumn(name, cells) for name, cells in zip((*names, "ratio"), numbers, strict=True)]
+    return FittedTable([FittedColumn("", rows, text=True, at_least=20), *columns], bold)
 
 
 def fit_rows(fits: Sequence[Fit], limit: int, candidate: Candidate) -> list[list[str]]:
@@ -106,13 +108,16 @@ def fit_view(fits: Sequence[Fit], limit: int, candidate: Candidate) -> Renderabl
             f"not even a batch of 1 fits {format_bytes(limit)}: it needs {format_bytes(least.memory_bytes)} with "
             f"checkpointing {least.checkpointing}"
         )
-    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
-    table.add_column(f"in {format_bytes(limit)}", min_width=20)
-    table.add_column("checkpointing")
-    for heading in ("largest", "needs", "left"):
-        table.add_column(heading, justify="right")
-    for row in fit_rows(fits, limit, candidate):
-        table.add_row(*row)
+    asked, ways, sizes, needs, left = zip(*fit_rows(fits, limit, candidate), strict=True)
+    table = FittedTable(
+        [
+            FittedColumn(f"in {format_bytes(limit)}", asked, text=True, at_least=20),
+            FittedColumn("checkpointing", ways, text=True),
+            FittedColumn("largest", sizes),
+            FittedColumn("needs", needs),
+            FittedColumn("left", left, 10),
+        ]
+    )
     steps = {fit.step for fit in fits if fit.dimension == "context" and fit.step > 1}
     coarsest = [f"Contexts go in steps of {step}, the coarsest factor. " for step in steps]
     return Group(table, Text(f"{''.join(coarsest)}{FIT_NOTE}", style="dim"))

@@ -11,12 +11,12 @@ from pathlib import Path
 import jinja2
 from markupsafe import Markup
 
-from msarch.atomic_files import written_aside
+from msarch.atomic_files import atomic_write
 from msarch.memory.fit import Fit
 from msarch.memory.profile import profile_timeline
 from msarch.units import format_bytes
 from search.results.conditions import describe_conditions
-from search.results.named_model import Subject
+from search.results.named_candidate import NamedCandidate
 from search.show.profile.comparison import FIT_NOTE, Compared, Explained, fit_rows
 from search.show.profile.tables import LAYER_HEADINGS, layer_cells
 from search.show.profile.timeline_figure import layers_figure, timeline_figure
@@ -86,7 +86,7 @@ _TIMELINE_CAPTION = (
     "what each kind takes; click a kind to hide it. Of the equal chunks of a chunked loss the first ones are drawn."
 )
 _LAYERS_CAPTION = (
-    "What is alive at the peak, in the order of computation. A block's parameters, gradients and optimizer state "
+    "What is alive at the peak, in the order of computation. A layer's parameters, gradients and optimizer state "
     "stand with what it keeps for the backward pass. The readout shares the embedding's weights, which stand there."
 )
 
@@ -98,18 +98,18 @@ _LAYERS_NOTE = (
 
 def write_profile_page(
     path: Path,
-    subject: Subject,
+    named: NamedCandidate,
     explained: Explained,
-    other: Subject | None,
+    other: NamedCandidate | None,
     figures: Sequence[Compared],
     fits: Sequence[Fit],
     limit: int | None,
 ) -> None:
-    """Writes the page to `path`, aside and then renamed; `other` and its `figures`, `fits` and their `limit` if any."""
+    """Writes the page to `path`, whole or not at all; `other` and its `figures`, `fits` and their `limit` if any."""
     candidate, profile, _ = explained
     timeline = timeline_figure(profile_timeline(candidate.model, candidate.training))
     text = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined).from_string(_PAGE).render(
-        title=subject.name,
+        title=named.name,
         model=describe_model(candidate, profile),
         conditions=describe_conditions(candidate),
         style=Markup(STYLE + _OWN_STYLE),
@@ -119,10 +119,10 @@ def write_profile_page(
             ("Bytes alive through the step", _TIMELINE_CAPTION, figure_html(timeline, "timeline")),
             ("The peak, layer by layer", _LAYERS_CAPTION, figure_html(layers_figure(profile), "layers")),
         ],
-        tables=_tables(subject, explained, other, figures, fits, limit),
+        tables=_tables(named, explained, other, figures, fits, limit),
     )  # fmt: skip
-    with written_aside(path) as aside:
-        aside.write_text(text, encoding="utf-8")
+    with atomic_write(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
 
 
 def _cards(explained: Explained) -> list[tuple[str, str, str]]:
@@ -137,9 +137,9 @@ def _cards(explained: Explained) -> list[tuple[str, str, str]]:
 
 
 def _tables(
-    subject: Subject,
+    named: NamedCandidate,
     explained: Explained,
-    other: Subject | None,
+    other: NamedCandidate | None,
     figures: Sequence[Compared],
     fits: Sequence[Fit],
     limit: int | None,
@@ -154,7 +154,7 @@ def _tables(
         tables.append(_table(title, ["", "checkpointing", "largest", "needs", "left"], rows, FIT_NOTE))
     if other is not None:
         note = f"{other.name} is {other.candidate.model.variant} {other.candidate.model.layers}, with "
-        columns = ["", subject.name, other.name, "ratio"]
+        columns = ["", named.name, other.name, "ratio"]
         shown = [list(each.shown()) for each in figures]
         tables.append(_table("Side by side", columns, shown, note + describe_conditions(other.candidate)))
     columns = ["", *LAYER_HEADINGS, "bytes", "share"]

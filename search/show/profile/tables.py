@@ -7,13 +7,12 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import TYPE_CHECKING
 
-from rich import box
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
 from msarch.config.candidate import Candidate
-from msarch.memory.memory_profile import KINDS, MemoryProfile
+from msarch.memory.memory_profile import MEMORY_KINDS, MemoryProfile
 from msarch.units import format_bytes
 from search.results.conditions import describe_conditions
 from search.show.profile.words import (
@@ -24,11 +23,13 @@ from search.show.profile.words import (
     inference_words,
     scale_words,
 )
+from search.show.terminal.fitted_table import FittedColumn, FittedTable
 
 if TYPE_CHECKING:
     from msarch.memory.inference import InferenceMemory
 
 _BAR = 24
+FIRST_COLUMN = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,28 +73,33 @@ def profile_view(name: str, candidate: Candidate, profile: MemoryProfile, infere
     )
 
 
-def _shares(title: str, parts: dict[str, int], total: int) -> Table:
-    table = _table(title)
-    for heading in ("bytes", "share"):
-        table.add_column(heading, justify="right")
-    table.add_column("")
-    for name, size in parts.items():
-        if size:
-            table.add_row(name, format_bytes(size), f"{size / total:.1%}", "█" * round(_BAR * size / total))
-    return table
+def _shares(title: str, parts: dict[str, int], total: int) -> FittedTable:
+    shown = {name: size for name, size in parts.items() if size}
+    return FittedTable(
+        [
+            FittedColumn(title, list(shown), text=True, at_least=FIRST_COLUMN),
+            FittedColumn("bytes", [format_bytes(size) for size in shown.values()]),
+            FittedColumn("share", [f"{size / total:.1%}" for size in shown.values()], 20),
+            FittedColumn("", ["█" * round(_BAR * size / total) for size in shown.values()], 10, text=True),
+        ]
+    )
 
 
-def _layers(profile: MemoryProfile) -> Table:
-    table = _table("by layer", 0)
-    for heading in (*LAYER_HEADINGS, "bytes", "share"):
-        table.add_column(heading, justify="right")
-    for cells in layer_cells(profile):
-        table.add_row(*cells)
-    return table
+def _layers(profile: MemoryProfile) -> FittedTable:
+    names, *groups, sizes, shares = map(list, zip(*layer_cells(profile), strict=True))
+    parts = zip(LAYER_HEADINGS, groups, (22, 23, 21), strict=True)
+    return FittedTable(
+        [
+            FittedColumn("by layer", names, text=True),
+            *(FittedColumn(heading, cells, importance) for heading, cells, importance in parts),
+            FittedColumn("bytes", sizes),
+            FittedColumn("share", shares, 20),
+        ]
+    )
 
 
 def layer_cells(profile: MemoryProfile) -> list[list[str]]:
-    """A line for each layer, or for equal blocks in a row: name, groups, bytes, share."""
+    """A line for each layer, or for equal layers in a row: name, groups, bytes, share."""
     rows = []
     for row in layer_rows(profile):
         figures = [format_bytes(size) if size else "" for size in row.groups]
@@ -102,14 +108,8 @@ def layer_cells(profile: MemoryProfile) -> list[list[str]]:
     return rows
 
 
-def _table(title: str, width: int = 20) -> Table:
-    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
-    table.add_column(title, min_width=width)
-    return table
-
-
 def layer_rows(profile: MemoryProfile) -> list[LayerRow]:
-    """The layers in the order of computation; equal blocks in a row stand on one line."""
+    """The layers in the order of computation; equal layers in a row stand on one line."""
     return [_merged(names, groups) for names, groups in _runs(_groups(profile))]
 
 
@@ -118,13 +118,13 @@ def _groups(profile: MemoryProfile) -> dict[str, tuple[int, ...]]:
     for layer in profile.by_layer:
         sizes = {part.kind: part.size for part in profile.parts if part.layer == layer}
         groups[layer] = tuple(sum(sizes.get(kind, 0) for kind in group) for group in LAYER_GROUPS)
-    assert {kind for group in LAYER_GROUPS for kind in group} == set(KINDS)
+    assert {kind for group in LAYER_GROUPS for kind in group} == set(MEMORY_KINDS)
     return groups
 
 
 def _runs(groups: dict[str, tuple[int, ...]]) -> Iterator[tuple[list[str], tuple[int, ...]]]:
     def key(layer: str) -> tuple[str, tuple[int, ...]]:
-        return (layer.rpartition("@")[2] if layer.startswith("block ") else layer, groups[layer])
+        return (layer.rpartition("@")[2] if layer.startswith("layer ") else layer, groups[layer])
 
     for _, layers in groupby(groups, key):
         names = list(layers)
@@ -135,4 +135,4 @@ def _merged(names: Sequence[str], groups: tuple[int, ...]) -> LayerRow:
     if len(names) == 1:
         return LayerRow(names[0], groups, 1)
     first, last = (name.split()[1] for name in (names[0], names[-1]))
-    return LayerRow(f"blocks {first}-{last} {names[0].split()[2]}", groups, len(names))
+    return LayerRow(f"layers {first}-{last} {names[0].split()[2]}", groups, len(names))

@@ -12,7 +12,7 @@ import numpy as np
 import plotly.graph_objects as go
 from numpy.typing import NDArray
 
-from msarch.memory.memory_profile import KINDS, MemoryProfile
+from msarch.memory.memory_profile import MEMORY_KINDS, MemoryProfile
 from msarch.units import format_bytes
 from search.show.palette import INK, MUTED, RULE
 from search.show.profile.words import KIND_WORDS, short_operation
@@ -40,7 +40,7 @@ def timeline_figure(timeline: Timeline) -> go.Figure:
     live, totals = timeline.live[shown], timeline.live[shown].sum(axis=1)
     figure = go.Figure()
     for kind, colour in KIND_COLOURS.items():
-        sizes = live[:, KINDS.index(kind)]
+        sizes = live[:, MEMORY_KINDS.index(kind)]
         figure.add_trace(
             go.Scatter(
                 x=shown, y=sizes, name=KIND_WORDS[kind], stackgroup="live", mode="lines", fillcolor=colour,

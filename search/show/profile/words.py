@@ -42,9 +42,10 @@ def inference_words(inference: InferenceMemory) -> tuple[str, str]:
 
 
 def compute_words(candidate: Candidate, profile: MemoryProfile) -> tuple[str, str]:
-    """Operations of a step, and query-key pairs of a sequence, a line each."""
+    """Operations of a training step and of its forward pass, and query-key pairs of a sequence, a line each."""
     tokens = candidate.training.batch_size * candidate.model.context
-    operations = f"{format_flops(profile.flops)} a step, {format_flops(profile.flops / tokens)} a token"
+    step, token, forward = map(format_flops, (profile.flops, profile.flops / tokens, profile.flops_forward / tokens))
+    operations = f"{step} a step, {token} a token, {forward} of it forward"
     return operations, f"{format_count(profile.attended_pairs)} query-key pairs a sequence"
 
 
@@ -63,7 +64,7 @@ def scale_words(scale: str) -> str:
 
 
 def describe_peak(profile: MemoryProfile) -> str:
-    """Where the peak stands: ``in the backward pass, in block 8 @1, at aten.sum``."""
+    """Where the peak stands: ``in the backward pass, in layer 8 @1, at aten.sum``."""
     phase = {"forward": "forward pass", "backward": "backward pass", "optimizer": "update"}.get(profile.peak_phase)
     layer = f", in {profile.peak_layer}" if profile.peak_layer not in (profile.peak_phase, "update") else ""
     return f"in the {phase or profile.peak_phase}{layer}, at {short_operation(profile.peak_operation)}"

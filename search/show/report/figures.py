@@ -11,9 +11,9 @@ from typing import Any
 
 import plotly.graph_objects as go
 
+from search.ledger.measures import latest, measure
 from search.ledger.records import TrialRecord
 from search.results.front import best, knee, pareto_front
-from search.results.measures import latest, measure
 from search.show.palette import INK, MUTED, WARNING, formatter, look
 from search.show.report.layout import hover, log_axis, plot_layout
 from search.space.objectives import OBJECTIVES, label_under

@@ -14,7 +14,7 @@ from typing import Any
 import jinja2
 from markupsafe import Markup
 
-from msarch.atomic_files import written_aside
+from msarch.atomic_files import atomic_write
 from search.ledger.records import TrialRecord
 from search.results.front import best, hypervolume, knee, pareto_front, reference_point, split
 from search.show.palette import formatter
@@ -37,7 +37,7 @@ def write_report(
     results: str,
     conditions: str = "",
 ) -> None:
-    """Writes the page to `path`, aside and then renamed.
+    """Writes the page to `path`, whole or not at all.
 
     `title` names the space; `limits` are in the limits' own units; `environment` holds plain values;
     `results` is the folder as it is typed after `msarch reproduce`; `conditions` are those of the costs where
@@ -63,8 +63,8 @@ def write_report(
         notes=[*([_CONDITIONS.format(conditions)] if conditions else []), *_NOTES],
         environment=_flat(environment),
     )
-    with written_aside(Path(path)) as aside:
-        aside.write_text(text, encoding="utf-8")
+    with atomic_write(Path(path)) as temporary:
+        temporary.write_text(text, encoding="utf-8")
 
 
 def plotly_source() -> str:

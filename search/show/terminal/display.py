@@ -15,18 +15,19 @@ from rich.console import Console, Group, RenderableType
 from rich.text import Text
 
 from msarch.config.candidate import Candidate
+from msarch.training.validation import Validation
 from msarch.units import format_bytes, format_count, format_seconds
-from search.ledger.records import CurvePoint, TrialRecord
+from search.ledger.records import TRAINED, TrialRecord
 from search.results.front import pareto_front
 from search.show.terminal.front_table import format_figure, front_table
+from search.show.terminal.progress import Progress, RunningTrial
 from search.space.objectives import DEFAULT_OBJECTIVES
 
 if TYPE_CHECKING:
     from rich.live import Live
 
 STATUS_SECONDS = 15
-TRAINED = ("complete", "pruned", "failed")
-"""States that spend one of the trials a search was asked for."""
+FIRST_STEPS = "first training steps"
 
 
 class SearchDisplay:
@@ -37,8 +38,8 @@ class SearchDisplay:
         total: trials to be trained; infeasible and duplicate ones are not counted.
         objectives: those of the front shown.
         tokens_per_trial: training tokens of one whole trial, for the time left; 0 where it is not known.
-        records: trials of an earlier run of the same search, already finished.
         console: where to write; standard output by default.
+        records: trials of an earlier run of the same search.
         clock: seconds, rising.
     """
 
@@ -54,12 +55,9 @@ class SearchDisplay:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.console = console or Console(highlight=False)
-        self._title, self._total, self._objectives = title, total, tuple(objectives)
-        self._tokens_per_trial, self._clock = tokens_per_trial, clock
-        self._records = {record.number: record for record in records}
-        self._earlier = {number: _tokens(record) for number, record in self._records.items()}
-        self._running: dict[int, int] = {}  # tokens that each trial has seen
-        self._about: dict[int, str] = {}
+        self._title, self._objectives, self._clock = title, tuple(objectives), clock
+        self._progress = Progress(total, tokens_per_trial, records, clock)
+        self._phase = ""
         self._begun = self._last_status = clock()
         self._live: Live | None = None
 
@@ -72,7 +70,7 @@ class SearchDisplay:
             self._live = Live(
                 get_renderable=self._panel, console=self.console, refresh_per_second=2, transient=True,
                 redirect_stdout=False, redirect_stderr=False,
-            )  # fmt: skip
+            )  # fmt: skip  # one argument a line would hide the two that matter
             self._live.start()
         return self
 
@@ -82,29 +80,45 @@ class SearchDisplay:
         if self._live is not None:
             self._live.stop()
             self._live = None
+        self._phase = ""
         # A search that ended before its first trial has nothing to sum up: its error stands alone.
-        if self._about or self._records:
+        if self._progress.running or self._progress.records:
             self.message(self.status())
 
+    def resume(self, records: Sequence[TrialRecord]) -> None:
+        """Take in the trials of an earlier run of the same search."""
+        self._progress.resume(records)
+
+    def phase(self, text: str) -> None:
+        """What the search does before its first trial trains: on the panel, or a line of its own."""
+        if text and text != self._phase and self._live is None:
+            self.message(text)
+        self._phase = text
+
     def started(self, number: int, candidate: Candidate, profile: Mapping[str, Any]) -> None:
-        """A trial began to train, or went on from its checkpoint."""
-        if number not in self._records or self._records[number].state == "running":
-            self._about[number] = _architecture(candidate)
-            self._running.setdefault(number, self._earlier.get(number, 0))
+        """A trial was handed to a worker, new or to continue from its checkpoint."""
+        self._progress.started(number, candidate)
+        self._end_phase()
         if self._live is None:
             memory = f"  memory {format_bytes(profile['memory_bytes'])}" if "memory_bytes" in profile else ""
             self.message(f"trial {number} started  {_architecture(candidate)}{memory}")
 
-    def validated(self, number: int, point: CurvePoint) -> None:
+    def training(self, number: int) -> None:
+        """A trial's first training step begins."""
+        if self._progress.training_since is None:
+            self.phase(FIRST_STEPS)
+        self._progress.training(number)
+
+    def validated(self, number: int, point: Validation) -> None:
         """A running trial reached a rung."""
-        if number in self._running:
-            self._running[number] = max(point.tokens, self._running[number])
+        self._progress.validated(number, point)
+        self._phase = ""
         self._status_line()
 
     def finished(self, record: TrialRecord) -> None:
         """A trial reached its final state, trained or not."""
-        self._running.pop(record.number, None)
-        self._records[record.number] = record
+        self._progress.finished(record)
+        self._end_phase()
         if self._live is None:
             self.message(trial_line(record))
             self._status_line()
@@ -114,45 +128,28 @@ class SearchDisplay:
         self.console.print(Text(text), soft_wrap=True)
 
     def status(self) -> str:
-        """One line: counts by state, tokens per second over all trials, time spent and left."""
-        counts = Counter[str](record.state for record in self._all() if record.state != "running")
+        """One line: the phase, counts by state, tokens per second over all trials, time spent and left."""
+        progress = self._progress
+        counts = Counter[str](record.state for record in progress.records if record.state != "running")
         trained = sum(counts[state] for state in TRAINED)
-        words = [f"{trained} of {self._total} trials done"]
-        words += [f"{len(self._running)} running"] if self._running else []
+        words = [self._phase] if self._phase else []
+        words += [f"{trained} of {progress.total} trials done"]
+        words += [f"{len(progress.running)} running"] if progress.running else []
         words += [f"{n} {state}" for state, n in counts.items() if state != "complete" and n]
         words += [f"front {len(self._front())}"]
-        speed, left = self.tokens_per_second(), self.seconds_left()
+        speed, left = progress.tokens_per_second(), progress.seconds_left()
         words += [f"{format_count(speed)} tokens/s"] if speed else []
         words += [format_seconds(self._clock() - self._begun)]
-        words += [f"about {format_seconds(left)} left"] if left is not None and trained < self._total else []
+        words += [f"about {format_seconds(left)} left"] if left is not None and trained < progress.total else []
         return ", ".join(words)
 
-    def tokens_per_second(self) -> float:
-        """Training tokens of this run per second, all trials together; 0 before the first validation."""
-        seen = {number: _tokens(record) for number, record in dict(self._records).items()} | self._running
-        tokens = sum(max(0, count - self._earlier.get(number, 0)) for number, count in seen.items())
-        seconds = self._clock() - self._begun
-        return tokens / seconds if seconds > 0 else 0.0
-
-    def seconds_left(self) -> float | None:
-        """Seconds until `total` trials are trained, at the speed so far; None while it is not known.
-
-        A trial to come is taken to cost what trained ones did on average, since many of them will be pruned.
-        """
-        speed = self.tokens_per_second()
-        if not speed or not self._tokens_per_trial:
-            return None
-        spent = [_tokens(record) for record in self._all() if record.state in TRAINED]
-        each = sum(spent) / len(spent) if spent else self._tokens_per_trial
-        to_train = max(0, self._total - len(spent))
-        under_way = sum(min(tokens, each) for tokens in list(self._running.values()))
-        return max(0.0, to_train * each - under_way) / speed
-
-    def _all(self) -> list[TrialRecord]:
-        return list(self._records.values())  # a copy: the live panel is drawn in a thread of its own
+    def _end_phase(self) -> None:
+        """The workers' start lasts until one of them trains; what is encoded later ends with the next event."""
+        if self._progress.training_since is not None and self._phase != FIRST_STEPS:
+            self._phase = ""
 
     def _front(self) -> list[TrialRecord]:
-        return pareto_front(self._all(), self._objectives)
+        return pareto_front(self._progress.records, self._objectives)
 
     def _status_line(self) -> None:
         now = self._clock()
@@ -162,16 +159,18 @@ class SearchDisplay:
 
     def _panel(self) -> Group:
         lines: list[RenderableType] = [Text.assemble((self._title, "bold"), "  ", self.status())]
-        running = [self._progress(number, tokens) for number, tokens in sorted(dict(self._running).items())]
+        running = [self._about(number, trial) for number, trial in self._progress.running.items()]
         if running:
             lines.append(Text(f"running: {', '.join(running)}", style="dim"))
         if self._front():
-            lines.append(front_table(self._all(), self._objectives))
+            lines.append(front_table(self._progress.records, self._objectives))
         return Group(*lines)
 
-    def _progress(self, number: int, tokens: int) -> str:
-        share = f" {tokens / self._tokens_per_trial:.0%}" if self._tokens_per_trial else ""
-        return f"{number} {self._about.get(number, '')}{share}"
+    def _about(self, number: int, trial: RunningTrial) -> str:
+        if trial.candidate is None:
+            return str(number)
+        share = trial.tokens_at(self._clock()) / trial.candidate.training.tokens
+        return f"{number} {_architecture(trial.candidate)} {share:.0%}"
 
 
 def trial_line(record: TrialRecord) -> str:
@@ -191,8 +190,3 @@ def trial_line(record: TrialRecord) -> str:
 
 def _architecture(candidate: Candidate) -> str:
     return f"{candidate.model.variant} {candidate.model.layers} d={candidate.model.d_model}"
-
-
-def _tokens(record: TrialRecord) -> int:
-    """Tokens that this trial was trained on; a duplicate's are its twin's."""
-    return record.curve[-1].tokens if record.curve and record.state != "duplicate" else 0

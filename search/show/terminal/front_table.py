@@ -8,21 +8,23 @@ import json
 import os
 import sys
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import Any
 
 from msarch.errors import UserError, unknown
 from msarch.units import format_bytes, format_count
+from search.ledger.measures import measure
 from search.ledger.records import TrialRecord
+from search.results.columns import COLUMNS
 from search.results.front import best, knee, pareto_front, split
-from search.results.measures import measure
-from search.results.tables import COLUMNS, trial_row
+from search.results.tables import trial_row, varying_options
+from search.show.terminal.fitted_table import ESSENTIAL, IF_UNWRAPPED, FittedColumn, FittedTable, output_width
 from search.space.objectives import DEFAULT_OBJECTIVES, OBJECTIVES
-
-if TYPE_CHECKING:
-    from rich.table import Table
 
 FORMATS = ("table", "csv", "json")
 MISSING = "-"
+_HEADINGS = {"perplexity": "perplexity", "bits_per_byte": "bits/B", "memory_bytes": "memory", "parameters": "params"}
+_SHORT = {"learning_rate": "lr", "n_heads": "heads"}
+_IMPORTANCE = {"perplexity": 20, "bits_per_byte": 10, "memory_bytes": 35, "parameters": 15}
 
 
 def format_front(
@@ -31,16 +33,17 @@ def format_front(
     fmt: str = "table",
     *,
     colour: bool | None = None,
+    width: int | None = None,
 ) -> str:
     """The front as text, the cheapest trial first; `fmt` is table, csv or json.
 
-    csv holds what pareto.csv holds, json a list of the same rows with null where a figure is absent. `colour`
-    None: a table with rules and colours on a terminal that wants them, else plain aligned text. Raises
-    UserError on another format.
+    csv holds what pareto.csv holds, json a list of the same rows with null where a figure is absent. A table has
+    rules and colours, or is plain aligned text; it is at most `width` characters wide. Where these are None, standard
+    output decides. Raises UserError on another format.
     """
     match fmt:
         case "table":
-            return _as_table(records, objectives, wants_colour() if colour is None else colour)
+            return _as_table(records, objectives, wants_colour() if colour is None else colour, width or output_width())
         case "csv":
             return _as_csv(pareto_front(records, objectives))
         case "json":
@@ -53,35 +56,58 @@ def wants_colour() -> bool:
     return sys.stdout.isatty() and not os.environ.get("NO_COLOR")
 
 
-def front_table(records: Sequence[TrialRecord], objectives: Sequence[str] = DEFAULT_OBJECTIVES) -> Table:
-    """The front as a rich table that fits 80 columns, best and knee marked."""
-    from rich import box
-    from rich.table import Table
+def front_table(records: Sequence[TrialRecord], objectives: Sequence[str] = DEFAULT_OBJECTIVES) -> FittedTable:
+    """The front as people read it, best and knee marked; printed by rich it is as wide as there is room.
 
-    rows = front_rows(records, objectives)
-    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
-    for name in rows[0]:
-        text = name in ("variant", "layers", "")
-        table.add_column(name, justify="left" if text else "right", no_wrap=name != "layers", overflow="fold")
-    for row in rows[1:]:
-        table.add_row(*row, style="bold" if row[-1] else None)
-    return table
-
-
-def front_rows(records: Sequence[TrialRecord], objectives: Sequence[str]) -> list[list[str]]:
-    """Header and rows of the front as people read it; the last column marks best and knee."""
+    The options in which trials differ have columns where there is room for them.
+    """
     marks = trial_marks(records, objectives)
-    costs = [name for name in objectives if not OBJECTIVES[name].quality]
-    extra = [name for name in costs if name not in ("memory", "parameters")]
-    header = ["trial", "variant", "layers", "d", "perplexity", "bits/B", "memory", "params"]
-    lines = [[*header, *(OBJECTIVES[name].label for name in extra), ""]]
-    for record in pareto_front(records, objectives):
-        columns = ["perplexity", "bits_per_byte", "memory_bytes", "parameters"]
-        figures = [format_figure(record, column) for column in columns + [OBJECTIVES[name].key for name in extra]]
-        model = record.candidate.model
-        start = [str(record.number), model.variant, model.layers, str(model.d_model)]
-        lines.append([*start, *figures, marks.get(record.number, "")])
-    return lines
+    front = pareto_front(records, objectives)
+    rows = [trial_row(record) for record in front]
+    return FittedTable(
+        [
+            FittedColumn("trial", [str(record.number) for record in front]),
+            FittedColumn("variant", [row["variant"] for row in rows], 40, text=True),
+            FittedColumn("layers", [row["layers"] for row in rows], text=True),
+            FittedColumn("d", [str(row["d_model"]) for row in rows], 30),
+            *(_option_column(name, rows) for name in _searched(records)),
+            *_figure_columns(front, objectives),
+            FittedColumn("mark", [marks.get(record.number, "") for record in front], 50, text=True),
+        ],
+        bold=[index for index, record in enumerate(front) if record.number in marks],
+    )
+
+
+def _option_column(name: str, rows: Sequence[dict[str, Any]]) -> FittedColumn:
+    cells = [format_option(row[name]) for row in rows]
+    return FittedColumn(_SHORT.get(name, name), cells, IF_UNWRAPPED, text=COLUMNS[name].dtype == "string")
+
+
+def _figure_columns(front: Sequence[TrialRecord], objectives: Sequence[str]) -> list[FittedColumn]:
+    """The usual figures and those of other objectives; an objective is never left out."""
+    sought = {OBJECTIVES[name].key: name.replace("_", " ") for name in objectives}
+    return [
+        FittedColumn(
+            _HEADINGS.get(key, sought.get(key, key)),
+            [format_figure(record, key) for record in front],
+            ESSENTIAL if key in sought else _IMPORTANCE[key],
+        )
+        for key in dict.fromkeys((*_HEADINGS, *sought))
+    ]
+
+
+def _searched(records: Sequence[TrialRecord]) -> list[str]:
+    """The options in which trials differ and that have no column yet, but for heads that follow from the width."""
+    heads_follow = len({record.candidate.model.d_head for record in records}) < 2
+    shown = {"variant", "layers", "d_model", *(["n_heads"] if heads_follow else [])}
+    return [name for name in varying_options(records) if name not in shown]
+
+
+def format_option(value: Any) -> str:
+    """An option's value as people read it, `-` where the variant does not read it."""
+    if value is None:
+        return MISSING
+    return f"{value:.3g}" if isinstance(value, float) else str(value)
 
 
 def trial_marks(records: Sequence[TrialRecord], objectives: Sequence[str]) -> dict[int, str]:
@@ -109,30 +135,18 @@ def format_figure(record: TrialRecord, column: str) -> str:
     return format_bytes(value) if column.endswith("_bytes") else format_count(value)
 
 
-def _as_table(records: Sequence[TrialRecord], objectives: Sequence[str], colour: bool) -> str:
+def _as_table(records: Sequence[TrialRecord], objectives: Sequence[str], colour: bool, width: int) -> str:
     if not pareto_front(records, objectives):
         return "no trial is complete: there is no front yet\n"
+    table = front_table(records, objectives)
     if not colour:
-        return _aligned(front_rows(records, objectives))
+        return table.plain(width)
     from rich.console import Console
 
-    console = Console(file=io.StringIO(), force_terminal=True, width=min(Console().width, 100))
+    console = Console(file=io.StringIO(), force_terminal=True, width=width)
     with console.capture() as captured:
-        console.print(front_table(records, objectives))
+        console.print(table)
     return captured.get()
-
-
-def _aligned(rows: list[list[str]]) -> str:
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    text = (1, 2, len(widths) - 1)
-    return "".join(
-        "  ".join(
-            cell.ljust(width) if index in text else cell.rjust(width)
-            for index, (cell, width) in enumerate(zip(row, widths, strict=True))
-        ).rstrip()
-        + "\n"
-        for row in rows
-    )
 
 
 def _as_csv(front: Sequence[TrialRecord]) -> str:

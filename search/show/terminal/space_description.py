@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 from msarch.config.candidate import Candidate
 from msarch.units import format_count
-from search.space.limits import exceeded
+from search.show.terminal.fitted_table import FittedColumn, FittedTable
+from search.space.limits import violations
 from search.space.objectives import LIMITS
 from search.space.space import Space
 
 if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderableType
-    from rich.table import Table
     from rich.text import Text
 
 
@@ -65,8 +65,7 @@ def excesses(space: Space, candidates: Sequence[Candidate], *, seconds: float = 
             if found and time.monotonic() > end:
                 break
             profiles[like] = profile_candidate(candidate)
-        limits = exceeded(space, profiles[like]) if space.limits else {}
-        found.append({**limits, **space.violations(candidate)})
+        found.append(violations(space, candidate, profiles.get(like, {})))
     return found
 
 
@@ -128,20 +127,13 @@ def _settings(space: Space) -> list[RenderableType]:
     ]
 
 
-def _parameters(space: Space) -> Table:
-    from rich.table import Table
-
-    table = Table("parameter", "values", box=None, pad_edge=False)
-    if len(space.branches) > 1:
-        table.add_row("variant", ", ".join(space.branches))
-    for branch in space.branches.values():
-        for allocation in branch.layers:
-            table.add_row(f"{branch.variant}/layers", str(allocation))
-    for named in space.parameters():
-        table.add_row(named.name, str(named.parameter))
-    for point in space.points:
-        table.add_row("tried first", ", ".join(f"{key} {value}" for key, value in point.items()))
-    return table
+def _parameters(space: Space) -> FittedTable:
+    rows = [("variant", ", ".join(space.branches))] if len(space.branches) > 1 else []
+    rows += [(f"{branch.variant}/layers", str(each)) for branch in space.branches.values() for each in branch.layers]
+    rows += [(named.name, str(named.domain)) for named in space.parameters()]
+    rows += [("tried first", ", ".join(f"{key} {value}" for key, value in point.items())) for point in space.points]
+    names, values = zip(*rows, strict=True)
+    return FittedTable([FittedColumn("parameter", names, text=True), FittedColumn("values", values, text=True)])
 
 
 def _combinations(space: Space) -> str:
@@ -155,11 +147,10 @@ def _combinations(space: Space) -> str:
 
 
 def _shares(space: Space, found: Sequence[dict[str, float]]) -> list[RenderableType]:
-    from rich.table import Table
     from rich.text import Text
 
-    table = Table("limit", "admits", box=None, pad_edge=False)
-    for name, share in admitted_shares(found).items():
-        bound = f" {LIMITS[name].format(space.limits[name])}" if name in space.limits else ""
-        table.add_row(f"{name}{bound}", f"{share:.0%}")
+    shares = admitted_shares(found)
+    limits = [f"{n} {LIMITS[n].format(space.limits[n])}" if n in space.limits else n for n in shares]
+    admitted = [f"{share:.0%}" for share in shares.values()]
+    table = FittedTable([FittedColumn("limit", limits, text=True), FittedColumn("admits", admitted)])
     return [Text(f"Of {len(found)} random candidates", style="bold"), table]

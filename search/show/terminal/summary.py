@@ -17,7 +17,7 @@ def summary_lines(results: Results) -> list[str]:
     wrong, controls = false_prunes(results.records, results.objectives)
     if controls:
         lines.append(
-            f"pruner: of {controls} would-be-pruned that ran on as controls it would have wrongly stopped {wrong}"
+            f"pruner: {controls} trials that it would have stopped ran on as controls; {wrong} of them proved it wrong"
         )
     if results.front:
         corner = reference_point(results.records, results.objectives, results.limits)

@@ -9,8 +9,10 @@ from typing import Any
 from msarch.errors import UserError
 from search.space.schema.corpus import CorpusSpec
 from search.space.schema.fields import Spec
-from search.space.schema.model import BRANCHES, VARIANT_OPTIONS, ModelSpec, TrainingSpec, VariantSpec
-from search.space.schema.space import LimitsSpec, SearchSettings, SpaceSpec
+from search.space.schema.limits import LIMITS_SCHEMA
+from search.space.schema.model import BRANCHES, MODEL_SCHEMA, TRAINING_SCHEMA, VARIANT_OPTIONS, VARIANTS_SCHEMA
+from search.space.schema.search import SearchSettings
+from search.space.schema.space import SpaceSpec
 from search.space.values.constraints import NAMES
 
 _INTRODUCTION = """\
@@ -36,7 +38,7 @@ search: {sampler: tpe, pruner: pareto, trials: 24, seed: 0}
 ```
 
 `msarch spaces` lists the spaces that ship, `msarch spaces SPACE` describes one, and
-`msarch search SPACE --set training.tokens=1M` changes a key for one search.
+`msarch search SPACE --set training.tokens=1M` changes a key for one search; `--set corpus.validation=` leaves one out.
 
 ## Values
 | written | means |
@@ -61,10 +63,10 @@ _ANY_KEY = "Any key of `model` may stand here too, and then varies in this branc
 _SECTIONS: tuple[tuple[str, type[Spec]], ...] = (
     ("The file", SpaceSpec),
     ("corpus", CorpusSpec),
-    ("model", ModelSpec),
-    ("model.variant", VariantSpec),
-    ("training", TrainingSpec),
-    ("limits", LimitsSpec),
+    ("model", MODEL_SCHEMA),
+    ("model.variant", VARIANTS_SCHEMA),
+    ("training", TRAINING_SCHEMA),
+    ("limits", LIMITS_SCHEMA),
     ("search", SearchSettings),
 )
 
@@ -74,7 +76,7 @@ def space_docs() -> str:
     parts = [_INTRODUCTION]
     for title, spec in _SECTIONS:
         parts.append(_section(title, spec))
-        if spec is VariantSpec:
+        if spec is VARIANTS_SCHEMA:
             parts.extend(_section(f"model.variant.{name}", branch) for name, branch in BRANCHES.items())
     return "\n".join((*parts, _CLOSING))
 
@@ -87,7 +89,7 @@ def _section(title: str, spec: type[Spec]) -> str:
     if title.startswith("model.variant."):
         keys = {key: info for key, info in keys.items() if key == "layers" or key in VARIANT_OPTIONS}
         summary = f"{summary[:1].upper()}{summary[1:]}. {_ANY_KEY}"
-    elif spec is ModelSpec:
+    elif spec is MODEL_SCHEMA:
         keys = {key: info for key, info in keys.items() if key not in VARIANT_OPTIONS}
     rows += [_row(key, info) for key, info in keys.items()]
     return f"## {name}\n{summary}\n\n" + "\n".join(rows) + "\n"
@@ -95,9 +97,9 @@ def _section(title: str, spec: type[Spec]) -> str:
 
 def _row(key: str, info: Any) -> str:
     extra = info.json_schema_extra
-    default = extra["shown"] or ("required" if info.is_required() else "none")
-    kind = extra["kind"] + (", *varies*" if extra["varies"] else "")
-    cells = (f"`{key}`", kind, default, info.description, f"`{extra['example']}`")
+    default = extra["default_text"] or ("required" if info.is_required() else "none")
+    value = extra["value"] + (", *varies*" if extra["varies"] else "")
+    cells = (f"`{key}`", value, default, info.description, f"`{extra['example']}`")
     return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
 
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from dataclasses import fields
 from functools import partial
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import create_model
+from pydantic import PlainValidator, create_model
 
 from msarch.config import ModelConfig, TrainingConfig
 from msarch.config.variants import VARIANTS
-from search.space.schema.fields import Spec, config_fields, key, leaf, varying
-from search.space.values.allocations import parse_alternatives, with_ranges
+from search.space.schema.fields import ParametersSpec, Spec, ValidatedAs, config_fields, key, varying
+from search.space.values.allocations import AllocationRange, parse_alternatives, with_ranges
 from search.space.values.value_types import WHOLE
 
 DERIVED = ("variant", "layers", "vocab_size")
@@ -30,7 +30,7 @@ _EXAMPLES = {
     "validation_tokens": "validation_tokens: 20k",
 }
 
-_SHOWN = {"n_heads": "required, unless d_head is given", "validation_tokens": "0.8 % of the smallest budget"}
+_DEFAULT_TEXTS = {"n_heads": "required, unless d_head is given", "validation_tokens": "0.8 % of the smallest budget"}
 
 CONSTANT = ("rungs", "validation_tokens")
 """What must be the same for every candidate, or they would not be judged alike."""
@@ -44,14 +44,29 @@ _D_HEAD: dict[str, Any] = {
         varying(WHOLE),
         key(
             "Width of one attention head, instead of `n_heads`: there are d_model / d_head heads.",
-            kind="whole number",
+            value="whole number",
             example="d_head: 32",
             default=None,
-            shown="required, unless n_heads is given",
+            default_text="required, unless n_heads is given",
             varies=True,
         ),
     )
 }
+
+
+class BranchSpec(ParametersSpec):
+    """One variant: its layers, and any parameter of the model that varies in this branch only."""
+
+    layers: tuple[AllocationRange, ...]
+
+
+class VariantsSpec(Spec):
+    """One branch is chosen for each candidate; what stands inside varies in that branch only."""
+
+    def given(self) -> dict[str, BranchSpec]:
+        """The branches that were written down, by variant."""
+        branches = {name: getattr(self, name) for name in type(self).model_fields}
+        return {name: branch for name, branch in branches.items() if branch is not None}
 
 
 def keys_of(variant: str) -> list[str]:
@@ -63,24 +78,27 @@ def _sentence(words: str) -> str:
     return f"{words[:1].upper()}{words[1:]}."
 
 
-def _branch(name: str) -> type[Spec]:
+def _layers_of(name: str) -> Any:
+    return Annotated[tuple[AllocationRange, ...], PlainValidator(partial(parse_alternatives, name=name))]
+
+
+def _branch(name: str) -> type[BranchSpec]:
     layers = key(
         f"The layers of {name}, `LAYERS@FACTOR ...` in the order of computation; LAYERS may be a range; a list holds "
         "alternatives.",
-        kind="allocation or list of them",
+        value="allocation or list of them",
         example=f'layers: "{with_ranges(VARIANTS[name])}"',
         varies=True,
     )
     declared: dict[str, Any] = {
-        "layers": (leaf(partial(parse_alternatives, name=name)), layers),
-        **config_fields(ModelConfig, keys_of(name), examples=_EXAMPLES, shown=_SHOWN),
+        "layers": (_layers_of(name), layers),
+        **config_fields(ModelConfig, keys_of(name), examples=_EXAMPLES, default_texts=_DEFAULT_TEXTS),
         **_D_HEAD,
     }
-    model: type[Spec] = create_model(f"Branch_{name}", __base__=Spec, __doc__=VARIANTS[name].summary, **declared)
-    return model
+    return create_model(f"Branch_{name}", __base__=BranchSpec, __doc__=VARIANTS[name].summary, **declared)
 
 
-BRANCHES: dict[str, type[Spec]] = {name: _branch(name) for name in VARIANTS}
+BRANCHES: dict[str, type[BranchSpec]] = {name: _branch(name) for name in VARIANTS}
 """The schema of each variant's branch: its layers, its options, and any key of the model that varies in it only."""
 
 _VARIANTS: dict[str, Any] = {
@@ -88,42 +106,41 @@ _VARIANTS: dict[str, Any] = {
         branch | None,
         key(
             _sentence(VARIANTS[name].summary),
-            kind="mapping",
+            value="mapping",
             example=f'{name}: {{layers: "{VARIANTS[name].example}"}}',
             default=None,
-            shown="not searched",
+            default_text="not searched",
         ),
     )
     for name, branch in BRANCHES.items()
 }
 
-VariantSpec: type[Spec] = create_model(
-    "VariantSpec",
-    __base__=Spec,
-    __doc__="One branch is chosen for each candidate; what stands inside varies in that branch only.",
-    **_VARIANTS,
-)
+VARIANTS_SCHEMA = create_model("VariantsSchema", __base__=VariantsSpec, __doc__=VariantsSpec.__doc__, **_VARIANTS)
 
-_VARIANT = key(
-    "The architectures, each with its own branch.",
-    kind="mapping of branches",
-    example='variant: {vanilla: {layers: "1..8@1"}}',
-    varies=True,
-)
 
-ModelSpec: type[Spec] = create_model(
-    "ModelSpec",
-    __base__=Spec,
-    __doc__="The models that may be tried. What stands here holds in every branch that does not say otherwise.",
-    **config_fields(ModelConfig, MODEL_KEYS, examples=_EXAMPLES, shown=_SHOWN),
-    **_D_HEAD,
-    variant=(VariantSpec, _VARIANT),
-)
+class ModelSpec(ParametersSpec):
+    """The models that may be tried. What stands here holds in every branch that does not say otherwise."""
 
-TrainingSpec: type[Spec] = create_model(
-    "TrainingSpec",
-    __base__=Spec,
-    __doc__="How each candidate is trained. `batch_size` counts sequences of the largest context; a smaller context "
-    "gets proportionally more of them, so that tokens per step stay the same.",
-    **config_fields(TrainingConfig, TRAINING_KEYS, examples=_EXAMPLES, shown=_SHOWN, constant=CONSTANT),
+    variant: Annotated[VariantsSpec, ValidatedAs(VARIANTS_SCHEMA)] = key(
+        "The architectures, each with its own branch.",
+        value="mapping of branches",
+        example='variant: {vanilla: {layers: "1..8@1"}}',
+        varies=True,
+    )
+
+
+class TrainingSpec(ParametersSpec):
+    """How each candidate is trained. `batch_size` counts sequences of the largest context; a smaller context gets
+    proportionally more of them, so that tokens per step stay the same.
+    """
+
+
+_MODEL_FIELDS = config_fields(ModelConfig, MODEL_KEYS, examples=_EXAMPLES, default_texts=_DEFAULT_TEXTS)
+MODEL_SCHEMA = create_model("ModelSchema", __base__=ModelSpec, __doc__=ModelSpec.__doc__, **_MODEL_FIELDS, **_D_HEAD)
+
+_TRAINING_FIELDS = config_fields(
+    TrainingConfig, TRAINING_KEYS, examples=_EXAMPLES, default_texts=_DEFAULT_TEXTS, constants=CONSTANT
+)
+TRAINING_SCHEMA = create_model(
+    "TrainingSchema", __base__=TrainingSpec, __doc__=TrainingSpec.__doc__, **_TRAINING_FIELDS
 )

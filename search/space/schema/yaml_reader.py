@@ -84,7 +84,7 @@ def read_yaml(text: str, file: str) -> Document:
         mark = error.problem_mark or error.context_mark
         raise UserError(_one_line(error), file=file, line=mark.line + 1 if mark else 0) from None
     except yaml.YAMLError as error:
-        raise UserError(f"is no YAML: {' '.join(str(error).split())}", file=file) from None
+        raise UserError(f"is not YAML: {' '.join(str(error).split())}", file=file) from None
     except RecursionError:
         raise UserError("is nested too deeply", file=file) from None
     return document
@@ -92,7 +92,7 @@ def read_yaml(text: str, file: str) -> Document:
 
 def _one_line(error: yaml.MarkedYAMLError) -> str:
     said = " ".join(part for part in (error.context, error.problem) if part)
-    return f"is no YAML: {' '.join(said.split())}"
+    return f"is not YAML: {' '.join(said.split())}"
 
 
 @dataclass
@@ -123,7 +123,7 @@ class _Reader:
                 raise self.refuse(key, path, "a key is one word")
             below = (*path, key.value)
             if key.value in values:
-                raise self.refuse(key, below, f"stands twice, first on line {self.document.lines[below]}")
+                raise self.refuse(key, below, f"is given twice, first on line {self.document.lines[below]}")
             self.document.lines[below] = key.start_mark.line + 1
             values[key.value] = self.value(value, below, above)
         return values

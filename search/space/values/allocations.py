@@ -9,9 +9,8 @@ from dataclasses import dataclass
 
 from msarch.config.allocation import Stage, check_layers, check_nested, format_layers, one_stack, parse_layers
 from msarch.config.variants import VARIANTS, Variant
-from msarch.errors import UserError
+from msarch.errors import UserError, quoted
 from search.space.values.ranges import Suggests
-from search.space.values.value_types import shown
 
 MOST_LAYERS = 1000
 
@@ -60,10 +59,6 @@ class AllocationRange:
         """The most layers everywhere."""
         return format_layers([Stage(stage.high, stage.factor) for stage in self.stages])
 
-    def cost(self) -> tuple[float, int]:
-        """Layers of the smallest allocation, each by its share of the tokens; then layers as such."""
-        return sum(stage.low / stage.factor for stage in self.stages), sum(stage.low for stage in self.stages)
-
     def names(self, prefix: str) -> list[str]:
         """Optuna's name for each stage: ``top_down/16-4-1/layers@4``; a factor's second stage ends in ``.post``."""
         names: list[str] = []
@@ -98,7 +93,7 @@ def parse_allocation(text: object, name: str) -> AllocationRange:
     """The ranges of ``1..6@16 1..4@4 1..4@1``, checked for the variant `name`. Raises UserError."""
     variant = VARIANTS[name]
     if not isinstance(text, str) or not text.split():
-        raise UserError(f"must be a layer allocation such as '{with_ranges(variant)}', got {shown(text)}")
+        raise UserError(f"must be a layer allocation such as '{with_ranges(variant)}', got {quoted(text)}")
     allocation = AllocationRange(tuple(_parse_stage(word, text) for word in text.split()))
     _check_order(allocation, variant, name)
     for written in (allocation.smallest, allocation.largest):
@@ -124,7 +119,7 @@ def parse_alternatives(raw: object, name: str) -> tuple[AllocationRange, ...]:
         except UserError as error:
             raise error.under(f"[{index}]") from None
         if allocation in alternatives:
-            raise UserError(f"'{allocation}' stands twice", key=f"[{index}]")
+            raise UserError(f"'{allocation}' is given twice", key=f"[{index}]")
         alternatives.append(allocation)
     return tuple(alternatives)
 
@@ -132,7 +127,7 @@ def parse_alternatives(raw: object, name: str) -> tuple[AllocationRange, ...]:
 def _parse_stage(word: str, text: str) -> StageRange:
     match = _STAGE.fullmatch(word)
     if match is None:
-        raise UserError(f"'{word}' is no stage; write LAYERS@FACTOR, such as '4@1' or '1..6@4', in {shown(text)}")
+        raise UserError(f"'{word}' is not a stage; write LAYERS@FACTOR, such as '4@1' or '1..6@4', in {quoted(text)}")
     low, high, factor = int(match[1]), int(match[2] or match[1]), int(match[3])
     if factor < 1:
         raise UserError(f"a shortening factor is at least 1, got '{word}'")

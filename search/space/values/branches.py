@@ -6,14 +6,14 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-from msarch.errors import UserError, unknown
+from msarch.errors import UserError, quoted, unknown
 from search.space.values.allocations import AllocationRange
-from search.space.values.ranges import Parameter, Suggests
-from search.space.values.value_types import kind_of, shown
+from search.space.values.ranges import Domain, Suggests
+from search.space.values.value_types import value_type_of
 
 
 @dataclass(frozen=True, slots=True)
-class Named:
+class Parameter:
     """A parameter, by its key.
 
     Attributes:
@@ -21,23 +21,23 @@ class Named:
         name: what Optuna knows it by: ``d_model``, or ``top_down/d_model`` where it varies in one branch only.
         path: where it stands in the file: ``model.variant.top_down.d_model``.
         annotation: the type of the field.
-        parameter: what it may be.
+        domain: what it may be.
     """
 
     key: str
     name: str
     path: str
     annotation: Any
-    parameter: Parameter
+    domain: Domain
 
     def suggest(self, trial: Suggests) -> Any:
         """A value through Optuna's suggest API."""
-        return self.parameter.suggest(trial, self.name)
+        return self.domain.suggest(trial, self.name)
 
     def accept(self, raw: object) -> dict[str, Any]:
         """Optuna's parameters that lead to the value written as `raw`. Raises UserError."""
         try:
-            return self.parameter.accept(kind_of(self.key, self.annotation).parse(raw), self.name)
+            return self.domain.accept(value_type_of(self.key, self.annotation).parse(raw), self.name)
         except UserError as error:
             raise error.under(self.key) from None
 
@@ -54,7 +54,7 @@ class Branch:
 
     variant: str
     layers: tuple[AllocationRange, ...]
-    parameters: dict[str, Named]
+    parameters: dict[str, Parameter]
 
     @property
     def path(self) -> str:
@@ -63,7 +63,7 @@ class Branch:
 
     def combinations(self) -> int | None:
         """How many models the branch holds, or None where one of its parameters is continuous."""
-        counts = [named.parameter.combinations for named in self.parameters.values()]
+        counts = [parameter.domain.combinations for parameter in self.parameters.values()]
         if any(count is None for count in counts):
             return None
         return sum(allocation.combinations for allocation in self.layers) * math.prod(filter(None, counts))
@@ -80,7 +80,7 @@ class Branch:
 
     def suggest(self, trial: Suggests) -> dict[str, Any]:
         """Arguments of ModelConfig, but for the vocabulary, through Optuna's suggest API."""
-        values = {key: named.suggest(trial) for key, named in self.parameters.items()}
+        values = {key: parameter.suggest(trial) for key, parameter in self.parameters.items()}
         if "d_head" in values:
             values["n_heads"] = values["d_model"] // values.pop("d_head")
         return {"variant": self.variant, "layers": self._suggest_layers(trial), **values}
@@ -109,16 +109,10 @@ class Branch:
         legal = " or ".join(f"'{allocation}'" for allocation in self.layers)
         for allocation, prefix in zip(self.layers, self.prefixes(), strict=True):
             try:
-                params = allocation.accept(raw if isinstance(raw, str) else shown(raw), prefix)
+                params = allocation.accept(raw if isinstance(raw, str) else quoted(raw), prefix)
             except UserError as error:
                 raise error.under("layers") from None
             if params is not None:
                 chosen = {f"{self.variant}/layers": str(allocation)} if len(self.layers) > 1 else {}
                 return {**chosen, **params}
-        raise UserError(f"{shown(raw)} is outside the space, which has {legal}", key="layers")
-
-    def cheapest(self) -> dict[str, Any]:
-        """The choice of the alternative whose smallest allocation costs least, as Optuna's parameters."""
-        if len(self.layers) == 1:
-            return {}
-        return {f"{self.variant}/layers": str(min(self.layers, key=AllocationRange.cost))}
+        raise UserError(f"{quoted(raw)} is outside the space, which has {legal}", key="layers")

@@ -11,8 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from msarch.config.candidate import Candidate
-from msarch.errors import UserError, unknown
-from search.space.values.value_types import shown
+from msarch.errors import UserError, quoted, unknown
 
 NAMES: dict[str, Callable[[Candidate], float]] = {
     "n_layers": lambda candidate: candidate.model.n_layers,
@@ -58,13 +57,13 @@ class Constraint:
 
 
 def parse_constraint(text: object) -> Constraint:
-    """The condition in `text`. Raises UserError where it is none."""
+    """The condition in `text`. Raises UserError."""
     if not isinstance(text, str) or not text.strip() or len(text) > 500:
-        raise UserError(f"must be a condition such as 'n_layers <= 12', got {shown(text)}")
+        raise UserError(f"must be a condition such as 'n_layers <= 12', got {quoted(text)}")
     try:
         tree = ast.parse(_LAYERS.sub(r"layers_at_\1", text.strip()), mode="eval").body
     except (SyntaxError, ValueError, MemoryError, RecursionError):
-        raise UserError(f"'{text}' is no condition; write one such as 'n_layers <= 12'") from None
+        raise UserError(f"'{text}' is not a condition; write one such as 'n_layers <= 12'") from None
     if not isinstance(tree, ast.Compare):
         raise UserError(f"'{text}' compares nothing; write a condition such as 'n_layers <= 12'")
     for operator in tree.ops:

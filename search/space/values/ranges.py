@@ -54,16 +54,19 @@ class Values:
         return len(self.values) > 1
 
     @property
+    def numeric(self) -> bool:
+        """Whether all values are numbers, so that one of them is the least."""
+        return all(isinstance(value, int | float) and not isinstance(value, bool) for value in self.values)
+
+    @property
     def smallest(self) -> Any:
         """The least of numbers, else the first."""
-        numeric = all(isinstance(value, int | float) for value in self.values)
-        return min(self.values) if numeric else self.values[0]
+        return min(self.values) if self.numeric else self.values[0]
 
     @property
     def largest(self) -> Any:
         """The greatest of numbers, else the last."""
-        numeric = all(isinstance(value, int | float) for value in self.values)
-        return max(self.values) if numeric else self.values[-1]
+        return max(self.values) if self.numeric else self.values[-1]
 
     def probes(self) -> Iterator[tuple[str, Any]]:
         """Each value, after the path at which it is written."""
@@ -164,7 +167,7 @@ class Range:
         return f"{self.low:g} to {self.high:g}{by}{', logarithmic' if self.log else ''}"
 
 
-Parameter = Values | Range
+Domain = Values | Range
 
 
 def label(value: Any) -> Any:

@@ -1,6 +1,6 @@
 """What a single value may be: a whole number, a number, one of some words, a list of numbers.
 
-A kind is derived from the annotation of a configuration's field, so that a new option of a model or of
+A value's type is derived from the annotation of a configuration's field, so that a new option of a model or of
 training is understood here without a change.
 """
 
@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal, Union, get_args, get_origin
 
-from msarch.errors import UserError, unknown
+from msarch.errors import UserError, quoted, unknown
 from msarch.units import parse_count
 
 LARGEST = 10**15
@@ -20,8 +20,8 @@ LARGEST = 10**15
 
 
 @dataclass(frozen=True, slots=True)
-class Kind:
-    """One kind of value.
+class ValueType:
+    """One type of value.
 
     Attributes:
         name: as a reader of the documentation sees it, such as "whole number".
@@ -42,83 +42,73 @@ class Kind:
 
 def whole(value: object) -> int:
     """A whole number; units such as 2M are understood. Raises UserError."""
-    if value is None or isinstance(value, bool | list | dict | tuple):
-        raise UserError(f"must be a whole number, got {shown(value)}")
-    try:
-        if float(value) != math.floor(float(value)):  # type: ignore[arg-type]
-            raise UserError(f"must be a whole number, got {shown(value)}")
-    except (ValueError, OverflowError) as error:
-        if isinstance(error, UserError):
-            raise
+    if value is None or isinstance(value, bool | list | dict | tuple) or _is_fraction(value):
+        raise UserError(f"must be a whole number, got {quoted(value)}")
     number = parse_count(value)
     if number > LARGEST:
-        raise UserError(f"{shown(value)} is too large; the largest is 1e15")
+        raise UserError(f"{quoted(value)} is too large; the largest is 1e15")
     return number
+
+
+def _is_fraction(value: object) -> bool:
+    if not isinstance(value, float | str):
+        return False
+    try:
+        parsed = float(value)
+    except ValueError:  # a word, or a number with a unit such as 2.5M
+        return False
+    return math.isfinite(parsed) and not parsed.is_integer()
 
 
 def number(value: object) -> float:
     """A finite number. Raises UserError."""
     if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) <= LARGEST:
-        raise UserError(f"must be a number, such as 0.1 or 1e-3, got {shown(value)}")
+        raise UserError(f"must be a number, such as 0.1 or 1e-3, got {quoted(value)}")
     return float(value)
 
 
 def flag(value: object) -> bool:
     """true or false. Raises UserError."""
     if not isinstance(value, bool):
-        raise UserError(f"must be true or false, got {shown(value)}")
+        raise UserError(f"must be true or false, got {quoted(value)}")
     return value
 
 
 def text(value: object) -> str:
     """A word or a sentence that is not empty. Raises UserError."""
     if not isinstance(value, str) or not value.strip():
-        raise UserError(f"must be a word, got {shown(value)}")
+        raise UserError(f"must be a word, got {quoted(value)}")
     return value
 
 
-def shown(value: object) -> str:
-    """A value as an error shows it: short, and YAML's words for nothing, true and false."""
-    words: dict[Any, str] = {None: "nothing", True: "true", False: "false"}
-    if value is None or isinstance(value, bool):
-        return words[value]
-    if isinstance(value, dict):
-        written = "{" + ", ".join(f"{key}: {shown(item)}" for key, item in value.items()) + "}"
-    elif isinstance(value, list | tuple):
-        written = "[" + ", ".join(map(shown, value)) + "]"
-    else:
-        written = f"'{value}'" if isinstance(value, str) else f"{value}"
-    return " ".join(written.split()) if len(written) <= 80 else " ".join(written[:76].split()) + " ..."
+WHOLE = ValueType("whole number", whole, numeric=True, whole=True)
+NUMBER = ValueType("number", number, numeric=True)
+FLAG = ValueType("true or false", flag)
+TEXT = ValueType("word", text)
 
 
-WHOLE = Kind("whole number", whole, numeric=True, whole=True)
-NUMBER = Kind("number", number, numeric=True)
-FLAG = Kind("true or false", flag)
-TEXT = Kind("word", text)
-
-
-def one_of(what: str, choices: tuple[str, ...]) -> Kind:
+def one_of(what: str, choices: tuple[str, ...]) -> ValueType:
     """One of some words."""
 
     def parse(value: object) -> str:
         if not isinstance(value, str) or value not in choices:
-            raise UserError(unknown(what, value if isinstance(value, str) else shown(value), choices))
+            raise UserError(unknown(what, value if isinstance(value, str) else quoted(value), choices))
         return value
 
-    return Kind(f"one of {', '.join(choices)}", parse, choices=choices)
+    return ValueType(f"one of {', '.join(choices)}", parse, choices=choices)
 
 
-def many(item: Kind, length: int | None) -> Kind:
+def list_of(item: ValueType, length: int | None) -> ValueType:
     """A list of numbers, written ``[1, 4, 16]`` or ``"1 4 16"``."""
 
     def parse(value: object) -> tuple[Any, ...]:
         items = [_number_in(word) for word in value.split()] if isinstance(value, str) else value
         if not isinstance(items, list | tuple) or not items or (length is not None and len(items) != length):
             count = f"{length} " if length else ""
-            raise UserError(f"must be a list of {count}{item.name}s, got {shown(value)}")
+            raise UserError(f"must be a list of {count}{item.name}s, got {quoted(value)}")
         return tuple(item.parse(each) for each in items)
 
-    return Kind(f"list of {length or ''} {item.name}s".replace("  ", " "), parse, listed=True)
+    return ValueType(f"list of {length or ''} {item.name}s".replace("  ", " "), parse, listed=True)
 
 
 def _number_in(word: str) -> object:
@@ -131,8 +121,8 @@ def _number_in(word: str) -> object:
             return word
 
 
-def kind_of(name: str, annotation: Any) -> Kind:
-    """The kind of a configuration's field, from its annotation."""
+def value_type_of(name: str, annotation: Any) -> ValueType:
+    """The type of a configuration's field, from its annotation."""
     simple = {int: WHOLE, float: NUMBER, bool: FLAG, str: TEXT}
     if annotation in simple:
         return simple[annotation]
@@ -141,8 +131,8 @@ def kind_of(name: str, annotation: Any) -> Kind:
         return one_of(name, arguments)
     if get_origin(annotation) is tuple:
         length = None if arguments[-1] is Ellipsis else len(arguments)
-        return many(kind_of(name, arguments[0]), length)
+        return list_of(value_type_of(name, arguments[0]), length)
     if get_origin(annotation) in (types.UnionType, Union) and type(None) in arguments:
-        inner = kind_of(name, next(argument for argument in arguments if argument is not type(None)))
-        return Kind(f"{inner.name}, or null", lambda value: None if value is None else inner.parse(value))
-    raise AssertionError(f"no kind for {name}: {annotation}")
+        inner = value_type_of(name, next(argument for argument in arguments if argument is not type(None)))
+        return ValueType(f"{inner.name}, or null", lambda value: None if value is None else inner.parse(value))
+    raise AssertionError(f"no value type for {name}: {annotation}")

@@ -1,82 +1,54 @@
-"""Records stay true: what an earlier version wrote down is read as what it was."""
+"""A candidate is written down and read again; what a record should not hold is told in one line."""
 
 from __future__ import annotations
 
-from dataclasses import replace
+from typing import Any
 
 import pytest
-import torch
-from support.small_models import small
 
-from msarch import Candidate, ModelConfig, TrainingConfig, build_model
-from msarch.config.candidate import ABSENT_MEANS
+from msarch import Candidate, CorpusConfig, ModelConfig, TokenizerConfig, TrainingConfig, UserError
 
-# As version 0.1 wrote it into a journal, but for what stands at its default.
-RECORDED = {
-    "model": {
-        "variant": "hourglass", "layers": "2@1 4@4 2@1", "d_model": 64, "n_heads": 2, "vocab_size": 256, "context": 256,
-        "positions": "rotary", "upsampling": "linear",
-    },
-    "training": {"batch_size": 8},
-}  # fmt: skip
+CANDIDATE = Candidate(
+    model=ModelConfig(variant="vanilla", layers="2@1", d_model=32, n_heads=2, vocab_size=300, context=64),
+    training=TrainingConfig(batch_size=2),
+    corpus=CorpusConfig(train=("books/*.txt",), tokenizer=TokenizerConfig(vocab_size=300)),
+    seed=3,
+)
 
 
-def test_a_record_without_a_later_field_means_what_models_were_then() -> None:
-    model = Candidate.from_dict(RECORDED).model
-    assert (model.embedding_init, model.rotary_pairs) == ("gpt2", "halves")
-    assert build_model(model).embedding.weight.std().item() == pytest.approx(0.02, rel=0.05)
+def changed(path: str, value: object) -> dict[str, Any]:
+    record = CANDIDATE.to_dict()
+    *above, last = path.split(".")
+    mapping = record
+    for part in above:
+        mapping = mapping[part]
+    mapping[last] = value
+    return record
 
 
-def test_a_record_that_says_it_means_what_it_says() -> None:
-    model = {**RECORDED["model"], "embedding_init": "fan_in", "rotary_pairs": "adjacent"}
-    candidate = Candidate.from_dict({**RECORDED, "model": model})
-    assert (candidate.model.embedding_init, candidate.model.rotary_pairs) == ("fan_in", "adjacent")
-    assert Candidate.from_dict(candidate.to_dict()) == candidate
+def test_what_is_written_is_read_again() -> None:
+    assert Candidate.from_dict(CANDIDATE.to_dict()) == CANDIDATE
 
 
-@pytest.mark.parametrize("positions", ["learned", "alibi"])
-def test_a_field_that_is_not_read_needs_no_meaning(positions: str) -> None:
-    """How pairs are chosen says nothing where no vector is turned, so records of such models stay legal."""
-    recorded = {**RECORDED, "model": {**RECORDED["model"], "positions": positions}}
-    assert Candidate.from_dict(recorded).model.positions == positions
-
-
-def test_digests_are_those_of_version_0_1() -> None:
-    recorded = {**RECORDED, "model": {**RECORDED["model"], "upsampling": "repeat"}}
-    assert Candidate.from_dict(recorded).digest() == "2550649d95f8e67a"
-    learned = {"model": {**recorded["model"], "positions": "learned"}, "training": {"batch_size": 8}}
-    assert Candidate.from_dict(learned).digest() == "06081da366c41a3a"
-
-
-def test_what_differs_has_another_digest() -> None:
-    recorded = Candidate.from_dict(RECORDED)
-    changed = [
-        replace(recorded, model=replace(recorded.model, embedding_init="fan_in")),
-        replace(recorded, model=replace(recorded.model, rotary_pairs="adjacent")),
-    ]
-    assert len({candidate.digest() for candidate in [recorded, *changed]}) == 3
-
-
-def test_every_meaning_is_of_a_field_and_legal() -> None:
-    for name, value in ABSENT_MEANS["model"].items():
-        assert getattr(small("vanilla", "1@1", positions="rotary", **{name: value}), name) == value
-
-
-def start_of_embeddings(d_model: int, **options: object) -> float:
-    config = small("vanilla", "1@1", d_model=d_model, vocab_size=2000, **options)
-    torch.manual_seed(0)
-    return build_model(config).embedding.weight.std().item()
-
-
-def test_embeddings_start_as_large_as_they_should() -> None:
-    assert start_of_embeddings(64, embedding_init="gpt2") == pytest.approx(0.02, rel=0.02)
-    assert start_of_embeddings(64, embedding_init="fan_in") == pytest.approx(1 / 8, rel=0.02)
-    mup = {"parametrization": "mup", "base_width": 16, "embedding_init": "fan_in"}
-    assert start_of_embeddings(64, **mup) == pytest.approx(1 / 4, rel=0.02)
-    assert start_of_embeddings(16, **mup) == pytest.approx(1 / 4, rel=0.02)
-
-
-def test_default_training_is_recorded_whole() -> None:
-    model = ModelConfig(variant="vanilla", layers="1@1", d_model=8, n_heads=1, vocab_size=8, context=8)
-    candidate = Candidate(model=model, training=TrainingConfig(batch_size=1))
-    assert Candidate.from_dict(candidate.to_dict()) == candidate
+@pytest.mark.parametrize(
+    ("path", "value", "message"),
+    [
+        ("sed", 1, "sed: unknown key 'sed', did you mean 'seed'?"),
+        ("model.d_modle", 1, "model.d_modle: unknown key 'd_modle', did you mean 'd_model'?"),
+        ("training.batch", 1, "training.batch: unknown key 'batch', did you mean 'batch_size'?"),
+        ("corpus.tran", [], "corpus.tran: unknown key 'tran', did you mean 'train'?"),
+        ("corpus.tokenizer.size", 1, "corpus.tokenizer.size: unknown key 'size'"),
+        ("corpus.tokenizer", "bpe", "corpus.tokenizer: must be a mapping with file, kind, vocab_size, got 'bpe'"),
+        ("corpus.tokenizer.vocab_size", "1k", "corpus.tokenizer.vocab_size: must be a whole number, got '1k'"),
+        ("corpus", None, "corpus: must be a mapping with"),
+        ("corpus.source", "python-docs", "corpus.train: has no effect on the embedded text"),
+        ("training.betas", "0.9 0.98", "training.betas: must be a list of 2 numbers, got '0.9 0.98'"),
+        ("training", {"tokens": 1000}, "training: batch_size missing"),
+        ("model", {"d_model": 3}, "model: variant, layers, n_heads, vocab_size, context missing"),
+        ("model.variant", 3, "model.variant: must be a string, got 3"),
+    ],
+)
+def test_a_record_that_says_something_else_is_refused(path: str, value: object, message: str) -> None:
+    with pytest.raises(UserError) as raised:
+        Candidate.from_dict(changed(path, value))
+    assert str(raised.value).startswith(message) and "\n" not in str(raised.value)

@@ -128,7 +128,7 @@ def test_two_processes_at_once_get_the_same_whole_cache(tmp_path: Path, cache: P
         builder.stdin.flush()
     outputs = []
     for builder in builders:
-        out, err = builder.communicate(timeout=120)
+        out, err = builder.communicate()
         assert builder.returncode == 0, err
         outputs.append(out.splitlines())
     assert outputs[0][-1] == outputs[1][-1]

@@ -154,7 +154,7 @@ def test_what_is_not_text_is_named(tmp_path: Path, capfd: pytest.CaptureFixture[
     (tmp_path / "a.txt").write_bytes(b"caf\xe9")
     (tmp_path / "b.jsonl").write_text('{"text": "a"}\n{"text: \n')
     (tmp_path / "c.parquet").write_text("no table")
-    for name, reason in (("a.txt", "not UTF-8"), ("b.jsonl", "as json"), ("c.parquet", "as parquet")):
+    for name, reason in (("a.txt", "not UTF-8"), ("b.jsonl", "not JSON"), ("c.parquet", "as parquet")):
         error = failure(files(name), tmp_path)
         assert error.key == "corpus.train" and name in error.message and reason in error.message
     assert capfd.readouterr() == ("", "")  # the library's own log would be a second line

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from hypothesis import given
 from hypothesis import strategies as st
 
-from msarch.memory.cuda_allocator import Block, CachingAllocator, as_blocks
+from msarch.memory.cuda_allocator import CachingAllocator, MemoryBlock, in_blocks
 
 KIB, MIB = 2**10, 2**20
 
@@ -52,14 +52,14 @@ def test_free_neighbours_are_joined() -> None:
 
 def test_events_take_the_sizes_of_their_blocks_and_empty_tensors_take_none() -> None:
     events = [(0, 100), (1, 0), (2, 11 * MIB), (1, 0), (0, -100), (2, -11 * MIB)]
-    blocks, reserved = as_blocks(events)
+    blocks, reserved = in_blocks(events)
     assert blocks == [(0, 512), (1, 0), (2, 12 * MIB), (1, 0), (0, -512), (2, -12 * MIB)] and reserved == 14 * MIB
 
 
 @given(st.lists(st.tuples(st.integers(1, 40 * MIB), st.integers(0, 5)), min_size=1, max_size=60))
 def test_nothing_is_lost_or_given_twice(requests: list[tuple[int, int]]) -> None:
     allocator = CachingAllocator()
-    live: list[Block] = []
+    live: list[MemoryBlock] = []
     for size, place in requests:
         live.append(allocator.allocate(size))
         assert live[-1].size >= size

@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 from support.small_models import CONFIGS, label, small
 
-from msarch import ModelConfig, TrainingConfig
+from msarch import Candidate, ModelConfig, TrainingConfig
 from msarch.config.variants import VARIANTS
 from msarch.memory.inference import inference_memory
-from msarch.memory.module_places import Places
-from msarch.memory.profile import count_training_step, profile_timeline, profile_training_step
+from msarch.memory.part_tracker import PartTracker
+from msarch.memory.profile import count_training_step, profile_candidate, profile_timeline, profile_training_step
 
 CONDITIONS: list[dict[str, Any]] = [
     {},
@@ -33,9 +33,33 @@ def test_kinds_scales_and_layers_each_add_up_to_the_peak(config: ModelConfig, co
     assert len({(part.kind, part.layer) for part in profile.parts}) == len(profile.parts)
     scales = {str(stage.factor) for stage in config.stages if stage.layers}
     assert scales <= set(profile.by_scale) <= scales | {"1", "embedding", "readout", "update"}
-    blocks = [layer for layer in profile.by_layer if layer.startswith("block ")]
+    layers = [layer for layer in profile.by_layer if layer.startswith("layer ")]
     expected = [stage.factor for stage in config.stages for _ in range(stage.layers)]
-    assert blocks == [f"block {number} @{factor}" for number, factor in enumerate(expected, start=1)]
+    assert layers == [f"layer {number} @{factor}" for number, factor in enumerate(expected, start=1)]
+
+
+@several
+def test_flops_are_known_of_the_forward_pass_and_of_the_whole_step(config: ModelConfig) -> None:
+    plain, checkpointed = (
+        profile_training_step(config, TrainingConfig(batch_size=3, checkpointing=checkpointing))
+        for checkpointing in ("none", "block")
+    )
+    assert plain.flops == 3 * plain.flops_forward, "each product has two in the backward pass"
+    assert checkpointed.flops_forward == plain.flops_forward
+    assert plain.flops < checkpointed.flops < 4 * plain.flops_forward, "all but the readout runs a second time"
+
+
+def test_flops_of_a_vanilla_model_are_those_of_the_closed_form() -> None:
+    model, training = small("vanilla", "2@1"), TrainingConfig(batch_size=3)
+    matrices = 2 * 12 * 16**2 + 16 * 61  # two layers, and the readout
+    pairs = 2 * 48 * 49 // 2
+    profile, figures = (
+        profile_training_step(model, training),
+        profile_candidate(Candidate(model=model, training=training)),
+    )
+    assert profile.flops_forward == 3 * (2 * 48 * matrices + 4 * 16 * pairs)
+    assert figures["flops_per_token_forward"] == profile.flops_forward / (3 * 48)
+    assert figures["flops_per_token"] == 3 * figures["flops_per_token_forward"]
 
 
 @several
@@ -47,31 +71,41 @@ def test_the_same_parts_on_real_tensors(config: ModelConfig) -> None:
 
 @several
 @pytest.mark.parametrize("checkpointing", ["none", "block"])
-def test_telling_places_apart_changes_no_byte(
+def test_telling_parts_apart_changes_no_byte(
     config: ModelConfig, checkpointing: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The hooks that follow the places see gradients and outputs; they may not keep one alive."""
+    """The hooks that follow the parts see gradients and outputs; they may not keep one alive."""
     training = TrainingConfig(batch_size=5, checkpointing=checkpointing)
     told = profile_timeline(config, training)
-    monkeypatch.setattr(Places, "_leave", lambda self, path, output: None)
-    monkeypatch.setattr(Places, "_enter", lambda self, path: None)
-    monkeypatch.setattr("msarch.memory.breakdown.Breakdown._place", lambda self, path: self._step.places["loss"])
+    monkeypatch.setattr(PartTracker, "_leave", lambda self, path, output: None)
+    monkeypatch.setattr(PartTracker, "_enter", lambda self, path: None)
+    monkeypatch.setattr("msarch.memory.breakdown.Breakdown._part", lambda self, path: self._log.parts["loss"])
     assert (told.live.sum(axis=1) == profile_timeline(config, training).live.sum(axis=1)).all()
 
 
-def test_the_parameters_of_a_block_stand_with_the_block() -> None:
+@pytest.mark.parametrize("combine", ["concat", "add"])
+def test_the_norms_of_a_top_down_model_stand_where_they_run(combine: Any) -> None:
+    """Its streams are called in two halves, norm and positions: what meets the coarser stream stands between them."""
+    profile = profile_training_step(small("top_down", "1@4 2@1", combine=combine), TrainingConfig(batch_size=8))
+    before = ["tokens", "embedding", "pools @4", "streams @4", "layer 1 @4", "streams @1", "conditions @1"]
+    assert list(profile.by_layer) == [*before, "layer 2 @1", "layer 3 @1", "final_norm", "loss"]
+    kept = {part.layer: part.size for part in profile.parts if part.kind == "activations"}
+    assert kept["streams @1"] > kept["streams @4"] > 0
+
+
+def test_the_parameters_of_a_layer_stand_with_the_layer() -> None:
     config = small("hourglass", "1@1 2@4 1@1")
     profile = profile_training_step(config, TrainingConfig(batch_size=2))
-    of_blocks = [part.size for part in profile.parts if part.kind == "parameters" and "block" in part.layer]
-    assert of_blocks == [4 * (12 * 16**2 + 13 * 16)] * 4
+    of_layers = [part.size for part in profile.parts if part.kind == "parameters" and "layer" in part.layer]
+    assert of_layers == [4 * (12 * 16**2 + 13 * 16)] * 4
     assert sum(part.size for part in profile.parts if part.kind == "parameters") == 4 * profile.parameter_count
 
 
 def test_activations_stand_at_the_scale_that_made_them() -> None:
-    """A block at a quarter of the positions keeps a quarter of the bytes."""
+    """A layer at a quarter of the positions keeps a quarter of the bytes."""
     profile = profile_training_step(small("top_down", "2@4 2@1"), TrainingConfig(batch_size=8))
     kept = {part.layer: part.size for part in profile.parts if part.kind == "activations"}
-    assert kept["block 1 @4"] == pytest.approx(kept["block 3 @1"] / 4, rel=0.01)
+    assert kept["layer 1 @4"] == pytest.approx(kept["layer 3 @1"] / 4, rel=0.01)
 
 
 @several

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from support.small_models import small
 
 from msarch import ModelConfig, TrainingConfig, build_model
-from msarch.config import CHOICES, MODEL_CHOICES, NEEDS
+from msarch.config import MODEL_CHOICES, NEEDS, TRAINING_CHOICES
 from msarch.config.variants import VARIANTS, Variant
 from msarch.memory.profile import count_training_step, profile_training_step
 from msarch.models.causality import influence, randomised_copy
@@ -33,7 +33,7 @@ def configurations(draw: st.DrawFn, variant: str) -> ModelConfig:
         options["base_width"] = draw(st.sampled_from([1, 8, 64]))  # type: ignore[assignment]
     layers, factors = draw(allocations(known))
     if "retina_factors" in known.options:
-        options |= {"retina_factors": factors, "retina_windows": draw(windows(len(factors) - 1))}  # type: ignore[dict-item]
+        options |= {"retina_factors": factors, "retina_windows": draw(windows(len(factors) - draw(st.integers(0, 1))))}  # type: ignore[dict-item]
     vocab_size = 256 if known.reads_bytes else 13
     context = draw(st.integers(max(factors) + 1, 3 * max(factors) + 5))
     return small(
@@ -89,7 +89,7 @@ def holds(config: ModelConfig, training: TrainingConfig) -> None:
 TRAININGS = st.builds(
     TrainingConfig,
     batch_size=st.just(2),
-    **{name: st.sampled_from(CHOICES[name]) for name in ("attention", "loss", "checkpointing")},
+    **{name: st.sampled_from(TRAINING_CHOICES[name]) for name in ("attention", "loss", "checkpointing")},
 )
 
 

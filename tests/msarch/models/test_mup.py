@@ -12,7 +12,7 @@ from support.small_models import small
 from torch import Tensor
 
 from msarch import ModelConfig, TrainingConfig, UserError, build_model
-from msarch.layers.block import Block
+from msarch.layers.transformer_layer import TransformerLayer
 from msarch.models.language_model import LanguageModel
 from msarch.training.step import make_optimizer, set_learning_rate, training_step
 
@@ -26,14 +26,14 @@ MODELS = {
 }
 
 
-def wide(variant: str, width: int, parametrization: str) -> ModelConfig:
+def wide(variant: str, width: int, parametrization: str, **options: object) -> ModelConfig:
     retina = {"retina_factors": (1, 4), "retina_windows": (8,)} if variant == "retina" else {}
     mup = {"parametrization": "mup", "base_width": 64} if parametrization == "mup" else {}
-    return small(variant, MODELS[variant], context=24, d_model=width, n_heads=width // 32, **retina, **mup)
+    return small(variant, MODELS[variant], context=24, d_model=width, n_heads=width // 32, **retina, **mup, **options)
 
 
 def coordinates(config: ModelConfig, steps: int = 4) -> dict[str, float]:
-    """Mean size of a coordinate of each block's output and of the logits after some steps at a large rate."""
+    """Mean size of a coordinate of each layer's output and of the logits after some steps at a large rate."""
     torch.manual_seed(0)
     training = TrainingConfig(batch_size=8, learning_rate=2e-2, weight_decay=0.0)
     model = build_model(config)
@@ -42,7 +42,7 @@ def coordinates(config: ModelConfig, steps: int = 4) -> dict[str, float]:
     for _ in range(steps):
         training_step(model, optimizer, tokens[:, :-1], tokens[:, 1:], training)
     sizes: dict[str, float] = {}
-    handles = [module.register_forward_hook(noting(sizes, name)) for name, module in blocks(model)]
+    handles = [module.register_forward_hook(noting(sizes, name)) for name, module in layers(model)]
     with torch.no_grad():
         sizes["logits"] = model(tokens[:, :-1]).abs().mean().item()
     for handle in handles:
@@ -50,8 +50,8 @@ def coordinates(config: ModelConfig, steps: int = 4) -> dict[str, float]:
     return sizes
 
 
-def blocks(model: LanguageModel) -> Iterator[tuple[str, torch.nn.Module]]:
-    return ((name, module) for name, module in model.named_modules() if isinstance(module, Block))
+def layers(model: LanguageModel) -> Iterator[tuple[str, torch.nn.Module]]:
+    return ((name, module) for name, module in model.named_modules() if isinstance(module, TransformerLayer))
 
 
 def noting(sizes: dict[str, float], name: str):  # type: ignore[no-untyped-def]
@@ -61,9 +61,9 @@ def noting(sizes: dict[str, float], name: str):  # type: ignore[no-untyped-def]
     return note
 
 
-def growth(variant: str, parametrization: str) -> dict[str, float]:
+def growth(variant: str, parametrization: str, **options: object) -> dict[str, float]:
     """The power of the width with which each size grows: the slope of a line through the logarithms."""
-    found = [coordinates(wide(variant, width, parametrization)) for width in WIDTHS]
+    found = [coordinates(wide(variant, width, parametrization, **options)) for width in WIDTHS]
     logs = torch.tensor([math.log(width) for width in WIDTHS])
     slopes = {}
     for name in found[0]:
@@ -78,6 +78,11 @@ def test_no_coordinate_grows_with_the_width(variant: str) -> None:
     slopes = growth(variant, "mup")
     assert max(slopes.values()) < 0.15, slopes
     assert max(growth(variant, "standard").values()) > 0.4
+
+
+def test_none_grows_either_where_embeddings_start_at_the_base_width() -> None:
+    slopes = growth("vanilla", "mup", embedding_init="fan_in")
+    assert max(slopes.values()) < 0.15, slopes
 
 
 def test_at_its_base_width_it_is_the_standard_one_bit_for_bit() -> None:

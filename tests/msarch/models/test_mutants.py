@@ -13,15 +13,16 @@ from torch import Tensor
 
 from msarch import ModelConfig, build_model
 from msarch.layers.aggregation import Aggregation, AlignedAggregation
+from msarch.layers.meeting import Meeting
 from msarch.layers.pooling import QueryOnlyPool
 from msarch.layers.positions import last_tokens
-from msarch.layers.resampling import CausalUpsample, average_pool
+from msarch.layers.resampling import CausalUpsample, LinearUpsample, average_pool
 from msarch.models.bottom_up import BottomUp
 from msarch.models.causality import CausalityError, check_causality, influence, randomised_copy
-from msarch.models.hourglass import Hourglass, Rejoin
+from msarch.models.hourglass import Hourglass
 from msarch.models.language_model import LanguageModel
-from msarch.models.retina import Chunk, Cover, Retina
-from msarch.models.top_down import Condition, TopDown
+from msarch.models.retina import Chunk, Retina, RetinaPattern
+from msarch.models.top_down import TopDown
 
 
 class NaiveRepeat(CausalUpsample):
@@ -39,9 +40,24 @@ class WholeBlockShift(CausalUpsample):
         return null_and_coarse.repeat_interleave(self.factor, dim=1)[:, :length]
 
 
+class NaiveLinear(LinearUpsample):
+    """Each position reads its part of the running block."""
+
+    def forward(self, null_and_coarse: Tensor, length: int) -> Tensor:
+        running = torch.cat([null_and_coarse, null_and_coarse[:, -1:]], dim=1)
+        return super().forward(running[:, 1:], length)
+
+
+class LateLinear(LinearUpsample):
+    """Legal but one block late: each position reads its part of the block before the last completed one."""
+
+    def forward(self, null_and_coarse: Tensor, length: int) -> Tensor:
+        return super().forward(torch.cat([null_and_coarse[:, :1], null_and_coarse[:, :-1]], dim=1), length)
+
+
 def mutate_upsampling(model: LanguageModel, mutant: type[CausalUpsample]) -> LanguageModel:
     assert isinstance(model, TopDown | Hourglass)
-    meetings = [module for module in model.modules() if isinstance(module, Condition | Rejoin)]
+    meetings = [module for module in model.modules() if isinstance(module, Meeting)]
     assert len(meetings) == len(model.config.scales) - 1
     for meeting in meetings:
         meeting.upsample = mutant(meeting.upsample.factor)
@@ -56,8 +72,8 @@ def shifted(at_M: Tensor, tokens: int) -> Tensor:
 class ShiftedAggregation(Aggregation):
     shift = 0
 
-    def places(self, length: int, device: torch.device) -> tuple[Tensor, Tensor]:
-        at_T, at_M = super().places(length, device)
+    def token_positions(self, length: int, device: torch.device) -> tuple[Tensor, Tensor]:
+        at_T, at_M = super().token_positions(length, device)
         return at_T, shifted(at_M, self.shift)
 
 
@@ -89,7 +105,7 @@ class GreedyPool(QueryOnlyPool):
         return read
 
 
-class LeakyCover(Cover):
+class LeakyPattern(RetinaPattern):
     """Reads the running block of the coarsest scale besides its legal keys."""
 
     length = 0
@@ -108,14 +124,14 @@ class LeakyCover(Cover):
         return mask
 
 
-class LateCover(Cover):
+class LatePattern(RetinaPattern):
     """Reads what the query before it should read."""
 
     def bounds(self, tokens: NDArray[np.int64]) -> list[NDArray[np.int64]]:
         return super().bounds(np.maximum(tokens - 1, 0))
 
 
-class ShortCover(Cover):
+class ShortPattern(RetinaPattern):
     """Its chunks leave out the oldest fine key that their first query reads."""
 
     def blocks(self, queries: range) -> list[range]:
@@ -123,10 +139,10 @@ class ShortCover(Cover):
         return [*coarser, finest[1:]]
 
 
-def mutate_retina(model: LanguageModel, mutant: type[Cover], chunk: int) -> LanguageModel:
+def mutate_retina(model: LanguageModel, mutant: type[RetinaPattern], chunk: int) -> LanguageModel:
     assert isinstance(model, Retina)
-    model.cover.chunk = chunk
-    model.cover.__class__ = mutant
+    model.pattern.chunk = chunk
+    model.pattern.__class__ = mutant
     return model
 
 
@@ -137,6 +153,16 @@ LEARNED = [
     small("hourglass", "1@1 1@4 1@1", shortening=shortening, upsampling=upsampling)
     for shortening in ("linear", "attention")
     for upsampling in ("linear", "attention")
+]
+LINEAR = [
+    small("hourglass", "1@1 1@4 1@1", upsampling="linear"),
+    small("top_down", "1@4 1@1", upsampling="linear"),
+    small("top_down", "1@16 1@4 1@1", upsampling="linear", combine="add"),
+]
+READING = [
+    small("hourglass", "1@1 1@4 1@1", upsampling="attention"),
+    small("top_down", "1@4 1@1", upsampling="attention"),
+    small("top_down", "1@16 1@4 1@1", upsampling="attention", combine="add", positions="alibi"),
 ]
 OPTIONS = [
     small("top_down", "1@4 1@1", pool="conv", combine="add"),
@@ -167,19 +193,32 @@ def test_the_good_start_of_a_top_down_model_would_hide_the_naive_repeat() -> Non
     assert influence(randomised_copy(leaky), 12, range(12)).tril(diagonal=-1).any()
 
 
-class ShiftedRejoin(Rejoin):
-    shift = 0
+@pytest.mark.parametrize("config", LINEAR)
+def test_a_part_of_the_running_block_is_caught(config: ModelConfig) -> None:
+    check_causality(build_model(config))
+    with pytest.raises(CausalityError, match="sees ahead"):
+        check_causality(mutate_upsampling(build_model(config), NaiveLinear))
 
-    def places(self, length: int, states: int, device: torch.device) -> tuple[Tensor, Tensor]:
-        at_N, at_M = super().places(length, states, device)
-        return at_N, shifted(at_M, self.shift)
 
-
-def test_attention_back_from_a_running_block_is_caught() -> None:
-    model = build_model(small("hourglass", "1@1 1@4 1@1", upsampling="attention"))
+@pytest.mark.parametrize("config", LINEAR)
+def test_parts_a_block_late_are_caught(config: ModelConfig) -> None:
+    model = mutate_upsampling(build_model(config), LateLinear)
     check_causality(model)
-    rejoin = model.get_submodule("rejoin.1")
-    rejoin.__class__ = type("Mutant", (ShiftedRejoin,), {"shift": 1})
+    assert not coarse_block_is_used(model, sorted(config.scales)[1])
+
+
+class EarlyReading(Meeting):
+    def token_positions(self, length: int, states: int, device: torch.device) -> tuple[Tensor, Tensor]:
+        at_N, at_M = super().token_positions(length, states, device)
+        return at_N, shifted(at_M, 1)
+
+
+@pytest.mark.parametrize("config", READING)
+def test_attention_back_from_a_running_block_is_caught(config: ModelConfig) -> None:
+    model = build_model(config)
+    check_causality(model)
+    for meeting in [module for module in model.modules() if isinstance(module, Meeting)]:
+        meeting.__class__ = type("Mutant", (EarlyReading, type(meeting)), {})
     with pytest.raises(CausalityError, match="sees ahead"):
         check_causality(model)
 
@@ -219,18 +258,18 @@ def test_pooled_queries_that_read_the_block_after_theirs_are_caught(variant: str
 
 @pytest.mark.parametrize("chunk", [16, 256])
 def test_a_retina_that_reads_the_running_block_is_caught(chunk: int) -> None:
-    check_causality(mutate_retina(build_model(RETINA), Cover, chunk))
+    check_causality(mutate_retina(build_model(RETINA), RetinaPattern, chunk))
     with pytest.raises(CausalityError, match="sees ahead"):
-        check_causality(mutate_retina(build_model(RETINA), LeakyCover, chunk))
+        check_causality(mutate_retina(build_model(RETINA), LeakyPattern, chunk))
 
 
-def covers_the_past_exactly(cover: Cover, length: int) -> bool:
+def covers_the_past_exactly(pattern: RetinaPattern, length: int) -> bool:
     """Do the keys of each query, as the chunks have them, stand for the tokens 0..t, each of them once?"""
     covered = torch.zeros(length, length)
-    for chunk in cover.chunks(length, torch.empty(0)):
+    for chunk in pattern.chunks(length, torch.empty(0)):
         tokens_of_key = [
             torch.eye(length // factor)[scale.start : scale.stop].repeat_interleave(factor, dim=1)
-            for factor, scale in zip(reversed(cover.factors), chunk.blocks, strict=True)
+            for factor, scale in zip(reversed(pattern.factors), chunk.blocks, strict=True)
         ]
         covered[chunk.queries.start : chunk.queries.stop] = (chunk.mask == 0).float() @ torch.cat(tokens_of_key)
     return torch.equal(covered, torch.ones(length, length).tril())
@@ -241,12 +280,12 @@ def covers_the_past_exactly(cover: Cover, length: int) -> bool:
 def test_the_keys_of_a_retina_stand_for_every_past_token_once(
     factors: tuple[int, ...], sizes: tuple[int, ...], chunk: int
 ) -> None:
-    assert covers_the_past_exactly(Cover(factors, sizes, chunk), 20 * factors[-1])
+    assert covers_the_past_exactly(RetinaPattern(factors, sizes, chunk), 20 * factors[-1])
 
 
-@pytest.mark.parametrize("mutant", [LeakyCover, LateCover, ShortCover])
+@pytest.mark.parametrize("mutant", [LeakyPattern, LatePattern, ShortPattern])
 @pytest.mark.parametrize("chunk", [16, 256])
-def test_a_retina_with_other_keys_than_its_past_is_caught(mutant: type[Cover], chunk: int) -> None:
+def test_a_retina_with_other_keys_than_its_past_is_caught(mutant: type[RetinaPattern], chunk: int) -> None:
     assert not covers_the_past_exactly(mutant((1, 4, 16), (8, 2), chunk), 320)
 
 
@@ -273,7 +312,7 @@ def coarse_block_is_used(model: LanguageModel, factor: int) -> bool:
     return bool(differs[-1])
 
 
-@pytest.mark.parametrize("config", [*TOP_DOWN, *BOTTOM_UP, *HOURGLASS, *LEARNED, *OPTIONS, *ALIGNED])
+@pytest.mark.parametrize("config", [*TOP_DOWN, *BOTTOM_UP, *HOURGLASS, *LEARNED, *LINEAR, *READING, *OPTIONS, *ALIGNED])
 def test_a_completed_block_reaches_the_output_at_its_last_token(config: ModelConfig) -> None:
     for factor in config.scales:
         if factor > 1:

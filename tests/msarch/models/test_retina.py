@@ -17,7 +17,7 @@ from msarch.layers.attention import attention_kernel
 from msarch.memory.profile import count_training_step, profile_training_step
 from msarch.models.causality import influence, randomised_copy
 from msarch.models.language_model import LanguageModel
-from msarch.models.retina import Cover, Retina, cut
+from msarch.models.retina import Retina, RetinaPattern, cut
 from msarch.training.step import make_optimizer, training_step
 
 SETS = [
@@ -28,6 +28,9 @@ SETS = [
     ((1, 3, 6, 12), (4, 2, 1)),
     ((1, 7), (10,)),
     ((1,), ()),
+    ((1,), (30,)),  # a sliding window
+    ((1, 4), (8, 5)),
+    ((1, 3, 6), (4, 2, 3)),
 ]
 LENGTHS = (1, 2, 7, 15, 16, 17, 31, 32, 33, 47, 48, 49, 64, 100, 129, 160)
 
@@ -36,7 +39,7 @@ def retina(factors: tuple[int, ...], windows: tuple[int, ...], chunk: int, **opt
     """A random model in float64 that runs in chunks of about that many queries."""
     config = small("retina", "2@1", context=160, retina_factors=factors, retina_windows=windows, **options)
     model = cast(Retina, randomised_copy(build_model(config)))
-    model.cover.__init__(factors, windows, chunk, bias_heads=model.cover.bias_heads)  # type: ignore[misc]
+    model.pattern.__init__(factors, windows, chunk, bias_heads=model.pattern.bias_heads)  # type: ignore[misc]
     return model
 
 
@@ -88,11 +91,11 @@ def test_chunks_place_pooled_keys_at_their_last_token(
 
 def test_most_chunks_share_one_bias() -> None:
     like = torch.empty(0)
-    chunks = Cover((1, 4, 16), (64, 16), bias_heads=2).chunks(4096, like)
+    chunks = RetinaPattern((1, 4, 16), (64, 16), bias_heads=2).chunks(4096, like)
     assert len({chunk.mask.untyped_storage().data_ptr() for chunk in chunks}) <= 3
     for chunk in chunks:
-        visible = Cover.visible(Cover((1, 4, 16), (64, 16)), chunk.queries, chunk.blocks)
-        alone = Cover((1, 4, 16), (64, 16), bias_heads=2).mask(chunk.queries, chunk.blocks, visible, like)
+        visible = RetinaPattern.visible(RetinaPattern((1, 4, 16), (64, 16)), chunk.queries, chunk.blocks)
+        alone = RetinaPattern((1, 4, 16), (64, 16), bias_heads=2).mask(chunk.queries, chunk.blocks, visible, like)
         assert torch.equal(chunk.mask, alone)
 
 
@@ -105,14 +108,14 @@ def test_the_reference_is_another_one_with_other_windows() -> None:
 
 @pytest.mark.parametrize(("factors", "windows"), SETS)
 def test_keys_are_counted_as_the_chunks_have_them(factors: tuple[int, ...], windows: tuple[int, ...]) -> None:
-    cover = Cover(factors, windows, 16)
+    pattern = RetinaPattern(factors, windows, 16)
     for length in (1, 17, 331):
-        read = torch.cat([(chunk.mask == 0).sum(dim=1) for chunk in cover.chunks(length, torch.empty(0))])
-        assert read.tolist() == cover.keys(np.arange(length)).tolist()
+        read = torch.cat([(chunk.mask == 0).sum(dim=1) for chunk in pattern.chunks(length, torch.empty(0))])
+        assert read.tolist() == pattern.keys(np.arange(length)).tolist()
 
 
 def test_most_chunks_share_one_mask() -> None:
-    chunks = Cover((1, 4, 16), (64, 16)).chunks(8192, torch.empty(0))
+    chunks = RetinaPattern((1, 4, 16), (64, 16)).chunks(8192, torch.empty(0))
     assert len({chunk.mask.untyped_storage().data_ptr() for chunk in chunks}) <= 3
     assert sum(chunk.mask.shape[1] for chunk in chunks) * 256 < 2.7 * 8192 * 256
 
@@ -134,6 +137,14 @@ def test_masks_first_made_in_inference_mode_can_be_trained_with() -> None:
 def test_no_output_of_a_chunk_sees_ahead_and_all_see_the_whole_past() -> None:
     differs = influence(retina((1, 4, 16), (8, 2), 16), 70, range(70))
     assert torch.equal(differs, torch.ones_like(differs).triu())
+
+
+def test_a_window_alone_reads_that_many_tokens_and_no_others() -> None:
+    """Of one layer, since a second one would read what the first has read."""
+    model = randomised_copy(build_model(small("retina", "1@1", retina_factors=(1,), retina_windows=(10,))))
+    differs = influence(model, 48, range(48))
+    ones = torch.ones_like(differs)
+    assert torch.equal(differs, ones.triu() & ones.tril(diagonal=9))
 
 
 def test_cut_parts_join_to_their_ranges() -> None:

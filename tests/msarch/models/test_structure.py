@@ -10,13 +10,13 @@ from support.small_models import small, windows
 from torch import Tensor
 
 from msarch import ModelConfig
-from msarch.models.structure import TOKENS, Read, Structure, trace_structure
+from msarch.models.structure import TOKENS, StreamInput, Structure, trace_structure
 from msarch.models.top_down import Projection
 
 
 def sources(structure: Structure) -> list[list[int]]:
     """What each run, and at last the logits, are made of."""
-    return [[read.source for read in reads] for reads in (*(run.reads for run in structure.runs), structure.readout)]
+    return [[read.source for read in reads] for reads in (*(run.inputs for run in structure.runs), structure.readout)]
 
 
 def test_runs_are_the_stages_in_the_order_of_computation(config: ModelConfig) -> None:
@@ -38,7 +38,7 @@ def test_every_run_is_of_use(config: ModelConfig) -> None:
 def test_top_down_meets_tokens_and_the_next_coarser_scale() -> None:
     structure = trace_structure(small("top_down", "1@16 2@4 1@1"))
     assert sources(structure) == [[TOKENS], [TOKENS, 0], [TOKENS, 1], [2]]
-    assert structure.runs[1].reads == (Read(TOKENS, ("average", "concat")), Read(0, ("concat",)))
+    assert structure.runs[1].inputs == (StreamInput(TOKENS, ("average", "concat")), StreamInput(0, ("concat",)))
     assert structure.factors == (16, 4, 1)
 
 
@@ -50,8 +50,8 @@ def test_bottom_up_climbs_and_then_meets_all_scales_at_once() -> None:
 def test_an_hourglass_meets_the_stream_that_it_left_at_each_level() -> None:
     structure = trace_structure(small("hourglass", "1@1 1@2 2@4 1@2 1@1", shortening="linear"))
     assert sources(structure) == [[TOKENS], [0], [1], [1, 2], [0, 3], [4]]
-    assert structure.runs[1].reads == (Read(0, ("conv",)),)
-    assert structure.runs[3].reads == (Read(1, ("add",)), Read(2, ("add",)))
+    assert structure.runs[1].inputs == (StreamInput(0, ("conv",)),)
+    assert structure.runs[3].inputs == (StreamInput(1, ("add",)), StreamInput(2, ("add",)))
 
 
 def test_where_a_stack_without_layers_is_a_meeting_it_stays() -> None:
@@ -65,15 +65,17 @@ def test_options_show() -> None:
         trace_structure(small("hourglass", "1@1 2@4 1@1", shortening=way, upsampling=back)).runs
         for way, back in (("average", "repeat"), ("attention", "attention"))
     )
-    assert [run.reads[0].labels for run in plain] == [(), ("average",), ("add",)]
-    assert [run.reads[0].labels for run in attending] == [(), ("attention",), ("add, attend",)]
+    assert [run.inputs[0].labels for run in plain] == [(), ("average",), ("add",)]
+    assert [run.inputs[0].labels for run in attending] == [(), ("attention",), ("add, attend",)]
+    reading = trace_structure(small("top_down", "1@4 1@1", upsampling="attention")).runs
+    assert reading[1].inputs == (StreamInput(TOKENS, ("concat, attend",)), StreamInput(0, ("concat, attend",)))
 
 
 def test_pooled_queries_are_the_first_layer_of_their_scale() -> None:
     """One run where nothing comes between, two where the scale meets the coarser one after it."""
     upward = trace_structure(small("bottom_up", "1@1 3@4 1@1", pool="query_only"))
     assert [(run.layers, run.factor) for run in upward.runs] == [(1, 1), (3, 4), (1, 1)]
-    assert upward.runs[1].reads == (Read(0, ("attend",)),)
+    assert upward.runs[1].inputs == (StreamInput(0, ("attend",)),)
     downward = trace_structure(small("top_down", "1@16 3@4 1@1", pool="query_only"))
     assert [(run.layers, run.factor) for run in downward.runs] == [(1, 16), (1, 4), (2, 4), (1, 1)]
     assert sources(downward)[2] == [0, 1]

@@ -57,16 +57,16 @@ def test_the_table_names_the_peak_its_kinds_scales_and_layers(run: Run) -> None:
     assert (status, errors) == (0, "")
     profile = profile_training_step(CONFIG, TrainingConfig(batch_size=4))
     peak = f"peak {format_bytes(profile.peak_bytes)} {describe_peak(profile)}"
-    for words in (peak, "optimizer state", "scale 4", "embedding", "blocks 3-4 @1", "cache"):
+    for words in (peak, "optimizer state", "scale 4", "embedding", "layers 3-4 @1", "cache"):
         assert words in text
     assert max(map(len, text.splitlines())) <= 100
 
 
-def test_equal_blocks_in_a_row_stand_on_one_line() -> None:
+def test_equal_layers_in_a_row_stand_on_one_line() -> None:
     model = ModelConfig(**{**MODEL, "layers": "4@4 6@1"})  # type: ignore[arg-type]
     profile = profile_training_step(model, TrainingConfig(batch_size=4))
     rows = layer_rows(profile)
-    assert [(row.name, row.count) for row in rows if row.count > 1] == [("blocks 2-3 @4", 2), ("blocks 6-10 @1", 5)]
+    assert [(row.name, row.count) for row in rows if row.count > 1] == [("layers 2-3 @4", 2), ("layers 6-10 @1", 5)]
     assert sum(row.total for row in rows) == profile.peak_bytes
 
 
@@ -112,7 +112,7 @@ def test_the_page_holds_everything_and_fetches_nothing(run: Run, tmp_path: Path)
     status, _, errors = run("profile", "a.yaml", "--html", "a.html", "--against", "b.yaml", "--fit", "8MiB")
     assert (status, errors) == (0, "wrote a.html\n")
     page = (tmp_path / "a.html").read_text()
-    for words in ("Bytes alive through the step", "optimizer state", "block 4 @1", "What fits 8 MiB", "Side by side"):
+    for words in ("Bytes alive through the step", "optimizer state", "layer 4 @1", "What fits 8 MiB", "Side by side"):
         assert words in page
     outside = page.replace(page[page.index("<script>") : page.index("</script>")], "", 1)
     assert "src=" not in outside and 'href="http' not in outside and "default-src 'none'" in page
@@ -129,7 +129,7 @@ def test_the_page_holds_everything_and_fetches_nothing(run: Run, tmp_path: Path)
         (("a.yaml", "--trial", "3"), "--trial: a.yaml is one model"),
         (("a.yaml", "--fit", "much"), "--fit: 'much' is not a size"),
         (("a.yaml", "--format", "csv"), "Legal: json, table"),
-        (("a.yaml", "--html", "a.pdf"), "--html: 'a.pdf' is no page"),
+        (("a.yaml", "--html", "a.pdf"), "--html: 'a.pdf' must end in .html"),
         (("a.yaml", "--html", "b.yaml/a.html"), "--html: cannot write"),
         (("a.yaml", "--against", "gone"), "--against: there is no gone"),
         (("a.yaml", "--batch-size", "0"), "--batch-size"),
@@ -149,7 +149,7 @@ def test_any_trial_of_a_search_can_be_profiled(run: Run, tmp_path: Path, monkeyp
     records = [TrialRecord(number=3, state="infeasible", **shared)]
     records.append(TrialRecord(number=4, state="complete", loss=4.0, profile={"memory_bytes": 9}, **shared))
     results = Results(tmp_path / "empty", records, ("perplexity", "memory"))
-    monkeypatch.setattr("search.results.named_model.load_results", lambda folder: results)
+    monkeypatch.setattr("search.results.named_candidate.load_results", lambda folder: results)
     asked = {("empty", "--trial", "3"): 3, ("empty:3",): 3, ("empty",): 4, ("empty:best", "--against", "empty:3"): 4}
     for arguments, number in asked.items():
         status, text, errors = run("profile", *arguments)

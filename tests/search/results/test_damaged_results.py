@@ -15,6 +15,7 @@ from search.cli.app import main
 PIECES = [
     "space.yaml",
     "study.journal",
+    "study.journal.sums",
     "environment.json",
     "trials.csv",
     "curves.csv",
@@ -115,6 +116,19 @@ def test_without_its_tables_a_folder_shows_the_same_front(
         for path in (tmp_path / "copy").glob("*.csv"):
             path.unlink()
     assert fronts[0] == fronts[1] and len(fronts[0].splitlines()) > 1
+
+
+def test_a_cut_journal_is_refused_and_what_is_whole_can_be_shown(
+    sound: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    journal = shutil.copytree(sound / "results" / "space", tmp_path / "copy") / "study.journal"
+    monkeypatch.chdir(tmp_path)
+    journal.write_bytes(journal.read_bytes()[:-20])
+    for command in (["pareto", "copy"], ["report", "copy"], ["reproduce", "copy", "--dry-run"]):
+        status, err = run(command, monkeypatch, capsys)
+        assert status == 2 and "study.journal: is damaged: the end is missing, 1 of" in err and "--skip-damaged" in err
+        status, err = run([*command, "--skip-damaged"], monkeypatch, capsys)
+        assert status == 0 and err.startswith("note: ") and "lines; only trials" in err
 
 
 @pytest.mark.parametrize("damage", [scramble, become_a_folder], ids=lambda f: f.__name__)

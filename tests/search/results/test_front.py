@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from msarch.errors import UserError
+from search.ledger.measures import measure, objective_values
 from search.ledger.records import TrialRecord
 from search.results.front import best, hypervolume, knee, pareto_front, reference_point, select
-from search.results.measures import measure, objective_values
 
 MIB = 2**20
 Maker = Callable[..., TrialRecord]
@@ -166,12 +166,14 @@ def test_select_says_why_a_trial_cannot_be_chosen(make_record: Maker, which: str
 
 def test_select_names_the_smallest_trial_where_none_fits(make_record: Maker) -> None:
     records = [make_record(0, 100, 20), make_record(1, 62, 40)]
-    with pytest.raises(UserError, match="within 10 MiB: the smallest, trial 0, needs 20 MiB"):
+    with pytest.raises(UserError, match="no complete trial fits 10 MiB: the smallest, trial 0, needs 20 MiB"):
         select(records, "best", max_memory=10 * MIB)
     with pytest.raises(UserError, match="trial 1 needs 40 MiB, more than the 30 MiB allowed"):
         select(records, "1", max_memory=30 * MIB)
     with pytest.raises(UserError, match="no trial is complete: 1 pruned"):
         select([make_record(0, 62, 40, state="pruned")], "knee")
+    with pytest.raises(UserError, match="no complete trial has the figures"):
+        select([make_record(0, 62, 40, profile={})], "best", max_memory=10 * MIB)
     with pytest.raises(UserError, match="no trial exists yet"):
         select([], "3")
 

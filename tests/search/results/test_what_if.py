@@ -13,8 +13,9 @@ from support.small_models import small
 
 from msarch import Candidate, TrainingConfig, UserError
 from msarch.memory.profile import profile_candidate
+from msarch.training.validation import Validation
 from search.cli.app import main
-from search.ledger.records import CurvePoint, TrialRecord, TrialState
+from search.ledger.records import TrialRecord, TrialState
 from search.results.conditions import Conditions
 from search.results.results import Results
 
@@ -25,7 +26,9 @@ def record(number: int, layers: str, loss: float, state: TrialState = "complete"
     candidate = Candidate(
         model=small("top_down" if "4" in layers else "vanilla", layers), training=TrainingConfig(batch_size=2)
     )
-    curve = tuple(CurvePoint(rung=n, tokens=960 * n, loss=loss, bits_per_byte=1.0, seconds=n) for n in (1, 2))
+    curve = tuple(
+        Validation(rung=n, step=15 * n, tokens=960 * n, loss=loss, bits_per_byte=1.0, seconds=n) for n in (1, 2)
+    )
     return TrialRecord(
         number=number, state=state, candidate=candidate, loss=loss, bits_per_byte=1.0, curve=curve,
         profile=profile_candidate(candidate), memory_measured_bytes=77,
@@ -75,14 +78,14 @@ def test_conditions_read_as_people_say_them() -> None:
 def pareto(
     results: Results, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> Callable[..., tuple[str, str]]:
-    monkeypatch.setattr("search.cli.results.load_results", lambda folder: results)
+    monkeypatch.setattr("search.cli.results.load_results", lambda folder, **options: results)
     monkeypatch.chdir(tmp_path)
 
-    def runs(*arguments: object) -> tuple[str, str]:
+    def runs(*arguments: object, status: int = 0) -> tuple[str, str]:
         monkeypatch.setattr(sys, "argv", ["msarch", "pareto", str(results.folder), *map(str, arguments)])
         with pytest.raises(SystemExit) as ended:
             main()
-        assert not ended.value.code
+        assert (ended.value.code or 0) == status
         return capsys.readouterr()
 
     return runs
@@ -98,7 +101,9 @@ def test_every_format_says_under_which_conditions(pareto: Callable[..., tuple[st
     rows = json.loads(text)
     assert [row["trial"] for row in rows] == [1] and rows[0]["batch_size"] == 64
     less = rows[0]["memory_bytes"] - 1
-    assert json.loads(pareto("--batch-size", 64, "--format", "json", "--max-memory", less)[0]) == []
+    told = pareto("--batch-size", 64, "--format", "json", "--max-memory", less, status=2)[1]
+    expected = f"no complete trial fits {less:,} bytes: the smallest, trial 1, needs {less + 1:,} bytes"
+    assert told == f"error: --max-memory: {expected}\n"
     assert list(results.folder.iterdir()) == []
 
 
@@ -112,3 +117,13 @@ def test_pictures_and_the_report_say_so_too(pareto: Callable[..., tuple[str, str
 
 def test_a_context_that_some_trial_cannot_have_is_told(pareto: Callable[..., tuple[str, str]]) -> None:
     assert "trial 1 cannot: no block of 4 tokens" in pareto("--context", 3)[1]
+
+
+def test_conditions_that_no_trial_can_have_are_refused(
+    pareto: Callable[..., tuple[str, str]], results: Results, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    coarse = replace(results, records=[record for record in results.records if "4" in record.candidate.model.layers])
+    monkeypatch.setattr("search.cli.results.load_results", lambda folder: coarse)
+    out, told = pareto("--context", 3, "--html", "front.html", status=2)
+    assert out == "" and not Path("front.html").exists()
+    assert told.startswith("error: no complete trial can run with context 3: trial 1 cannot: no block of 4 tokens")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -14,7 +15,7 @@ from pathlib import Path
 import pytest
 from support.command_line import ROOT, fill
 
-from search.ledger.folder import read_records
+from search.ledger.reading import read_records
 
 
 class Cluster:
@@ -48,6 +49,16 @@ class Cluster:
         self.nodes.append(node)
         return node
 
+    def wait_for_nodes(self, count: int) -> None:
+        """Until so many nodes have joined; a cluster that never forms ends by the test's time limit."""
+        command = [sys.executable, "-m", "ray.scripts.scripts", "status", f"--address={self.address}"]
+        while True:
+            told = subprocess.run(command, env=self.environment, capture_output=True, text=True, check=False).stdout
+            active = told.partition("Active:")[2].partition("Pending:")[0]
+            if len(re.findall(r"^ 1 ", active, re.MULTILINE)) == count:
+                return
+            time.sleep(0.5)
+
     def kill(self, node: subprocess.Popen[bytes]) -> None:
         os.killpg(node.pid, signal.SIGKILL)
         node.wait()
@@ -66,9 +77,9 @@ def cluster(tmp_path: Path) -> Iterator[Cluster]:
 def test_a_node_that_dies_costs_no_trial(cluster: Cluster, tmp_path: Path) -> None:
     port = cluster.address.rpartition(":")[2]
     cluster.start_node("--head", f"--port={port}", "--include-dashboard=false")
-    time.sleep(12)
+    cluster.wait_for_nodes(1)
     second = cluster.start_node(f"--address={cluster.address}")
-    time.sleep(8)
+    cluster.wait_for_nodes(2)
     fill(tmp_path)
     environment = {name: value for name, value in cluster.environment.items() if name != "RAY_AUTH_MODE"}
     search = subprocess.Popen(
@@ -91,13 +102,12 @@ def test_a_node_that_dies_costs_no_trial(cluster: Cluster, tmp_path: Path) -> No
         stderr=subprocess.PIPE,
         text=True,
     )
-    assert search.stdout is not None
-    for line in search.stdout:
-        if line.startswith("trial 1 started"):
-            break
-    time.sleep(8)
+    # Once both have validated, one of them is in the middle of its training on the second node.
+    curves = [tmp_path / "results" / "space" / "trials" / trial / "metrics.csv" for trial in ("0000", "0001")]
+    while search.poll() is None and not all(curve.exists() for curve in curves):
+        time.sleep(0.1)
     cluster.kill(second)
-    out, err = search.communicate(timeout=280)
+    out, err = search.communicate()
     assert (search.returncode, err) == (0, ""), out
     records = read_records(tmp_path / "results" / "space")
     assert [record.state for record in records if record.state != "infeasible"] == ["complete"] * 4

@@ -9,7 +9,8 @@ import pytest
 from support.made_up_search import Journalist, drive, open_in, reports_of, space_in
 
 from msarch.errors import UserError
-from search.ledger.folder import JOURNAL, locked, read_objectives, read_records
+from search.ledger.folder import JOURNAL, locked
+from search.ledger.reading import read_objectives, read_records
 from search.ledger.records import TrialRecord
 from search.propose.false_prunes import false_prunes
 from search.run.coordinator import Job

@@ -1,4 +1,4 @@
-"""A dry run: what it counts, and what it says where nothing is admitted."""
+"""A dry run: what it counts and times, and that it refuses what a search would refuse."""
 
 from __future__ import annotations
 
@@ -8,9 +8,12 @@ import pytest
 
 from msarch.errors import UserError
 from search.run.plan import plan_search
-from search.space.space import Space, load_space
+from search.run.run_search import run_search
+from search.run.timing import time_on_slots
+from search.space.load import load_space
 
 SPACE = """
+corpus: {train: text.txt, tokenizer: bytes}
 model:
   context: 32
   d_model: {values: [16, 32]}
@@ -23,24 +26,61 @@ search: {trials: 20}
 """
 
 
-def _space(tmp_path: Path, *overrides: str) -> Space:
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The current folder, with a text and a space."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("MSARCH_CACHE", str(tmp_path / "cache"))
+    (tmp_path / "text.txt").write_text("a coarse and a fine scale " * 2000)
     (tmp_path / "space.yaml").write_text(SPACE)
-    return load_space(tmp_path / "space.yaml", overrides)
+    return tmp_path
 
 
-def test_a_plan_adds_up(tmp_path: Path) -> None:
-    space = _space(tmp_path)
-    free = plan_search(space, sample=12, concurrent=1)
+def test_a_plan_adds_up() -> None:
+    free = plan_search(load_space("space.yaml"), sample=12, timed=3, concurrent=1)
     assert (free.admitted, free.share, free.excluded) == (12, 1.0, {})
-    assert free.tokens == 2_000_000 and free.tokens_expected == 100_000 * 8 + 60_000 * 12
-    assert free.hours == pytest.approx(2_000_000 * 1.03 / free.tokens_per_second / 3600)
+    assert free.tokens == 2_000_000 and free.timed == 3
     assert free.memory[0] < free.memory[1] < free.memory[2]
-    tight = plan_search(_space(tmp_path, f"limits.memory={free.memory[1]}"), sample=12, concurrent=1)
+    (low, high), (fastest, slowest) = free.time.seconds, free.time.trial
+    assert 0 < fastest < slowest and free.time.startup[1] < high
+    assert free.time.startup[0] + 10 * fastest < low < 20 * slowest + free.time.startup[1] < 2 * high
+    limited = load_space("space.yaml", [f"limits.memory={free.memory[1]}"])
+    tight = plan_search(limited, sample=12, timed=1, concurrent=1)
     assert 0 < tight.admitted < 12 and tight.excluded == {"memory": 12 - tight.admitted}
     assert tight.memory[2] <= free.memory[1]
 
 
-def test_a_limit_that_nothing_of_the_sample_meets_is_told_with_the_smallest(tmp_path: Path) -> None:
-    space = _space(tmp_path, "limits.parameters=20k")
-    with pytest.raises(UserError, match=r"the parameters of 20k; the smallest has"):
-        plan_search(space, sample=4)
+def test_a_limit_that_nothing_of_the_sample_meets_is_told_with_the_smallest() -> None:
+    with pytest.raises(UserError, match=r"the parameters of 8k; the smallest has"):
+        plan_search(load_space("space.yaml", ["limits.parameters=8k"]), sample=4)
+
+
+@pytest.mark.parametrize("name", ["trials", "concurrent"])
+def test_a_number_that_means_nothing_is_refused(name: str) -> None:
+    with pytest.raises(UserError, match=f"^{name}: must be a whole number"):
+        plan_search(load_space("space.yaml"), **{name: 0})
+
+
+@pytest.mark.parametrize(
+    ("content", "told"), [(b"", "empty"), ("na\u00efve ".encode("latin-1") * 999, "UTF-8"), (b"short", "too short")]
+)
+def test_a_text_that_a_search_refuses_is_refused_before_anything_is_timed(
+    content: bytes, told: str, folder: Path
+) -> None:
+    """The same line, whatever is wrong with the text."""
+    (folder / "text.txt").write_bytes(content)
+    space = load_space("space.yaml")
+    with pytest.raises(UserError, match=told) as planned:
+        plan_search(space)
+    with pytest.raises(UserError) as searched:
+        run_search(space)
+    assert str(planned.value) == str(searched.value) and planned.value.key.startswith("corpus.")
+
+
+def test_a_trial_is_timed_as_it_would_be_trained() -> None:
+    candidate = load_space("space.yaml").smallest()
+    ((timing,), (again,)), start = time_on_slots([[candidate], [candidate]], "cpu")
+    assert start > 0 and min(timing.setup, timing.step, timing.validation, timing.save) > 0
+    steps = candidate.training.steps(candidate.model.context)
+    assert timing.trial_seconds(candidate) > steps * timing.step
+    assert again.step > 0

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from support.command_line import ROOT, fill
 
-from search.ledger.folder import read_records
+from search.ledger.reading import read_records
 
 STARTUP = '''
 """Found by every Python process on its path: models of two layers run out of memory at their third step."""
@@ -53,7 +53,6 @@ def test_trials_that_run_out_are_infeasible_and_the_others_complete(tmp_path: Pa
         env={**os.environ, "PYTHONPATH": f"{startup}:{ROOT}", "MSARCH_CACHE": str(tmp_path / ".cache")},
         capture_output=True,
         text=True,
-        timeout=200,
         check=False,
     )
     assert (done.returncode, done.stderr) == (0, ""), done.stderr

@@ -36,7 +36,7 @@ def test_the_same_search_gives_the_same_svg(make_records: Maker, tmp_path: Path)
 
 
 def test_another_suffix_is_refused_before_anything_is_drawn(make_records: Maker, tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r"'front.gif' names no picture"):
+    with pytest.raises(UserError, match=r"cannot draw 'front.gif'"):
         write_plot(tmp_path / "front.gif", make_records(3), OBJECTIVES)
     assert not list(tmp_path.iterdir())
 

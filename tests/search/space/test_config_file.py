@@ -21,9 +21,16 @@ def read(folder: Path, text: str) -> Candidate:
 
 def test_a_recorded_candidate_is_read_as_it_was(tmp_path: Path) -> None:
     model = ModelConfig(
-        variant="retina", layers="2@1", d_model=32, n_heads=2, vocab_size=99, context=64, dropout=0.1,
-        retina_factors=(1, 4), retina_windows=(8,),
-    )  # fmt: skip
+        variant="retina",
+        layers="2@1",
+        d_model=32,
+        n_heads=2,
+        vocab_size=99,
+        context=64,
+        dropout=0.1,
+        retina_factors=(1, 4),
+        retina_windows=(8,),
+    )
     training = TrainingConfig(batch_size=3, learning_rate=1e-3, rungs=(0.5, 1.0), dtype="bfloat16")
     for each in (model, MODEL):
         candidate = Candidate(model=each, training=training, corpus=CorpusConfig(), seed=7)
@@ -33,6 +40,13 @@ def test_a_recorded_candidate_is_read_as_it_was(tmp_path: Path) -> None:
 def test_a_model_alone_gets_the_usual_training(tmp_path: Path) -> None:
     expected = Candidate(model=MODEL, training=TrainingConfig(batch_size=8))
     assert read(tmp_path, BARE) == read(tmp_path, f"model: {BARE}") == expected
+
+
+def test_a_model_that_somebody_writes_has_todays_defaults_and_a_record_those_of_its_time(tmp_path: Path) -> None:
+    rotary = BARE.replace("context", "positions: rotary, context")
+    default = ModelConfig.__dataclass_fields__["rotary_pairs"].default
+    assert read(tmp_path, rotary).model.rotary_pairs == default == "adjacent"
+    assert read(tmp_path, f"model: {rotary}\nseed: 0").model.rotary_pairs == "halves"
 
 
 def test_training_may_leave_the_batch_size_out(tmp_path: Path) -> None:
@@ -50,7 +64,7 @@ TYPO = "{d_model: 96,\n variant: topdown, layers: 1@1, n_heads: 3, vocab_size: 9
 MISTAKES = [
     ("", "c.yaml: must describe a model"),
     ("- 1", "c.yaml: must describe a model"),
-    ("a: [", "c.yaml:1: is no YAML"),
+    ("a: [", "c.yaml:1: is not YAML"),
     ("variant: top_down\nlayers: 2@1 4@4\nd_model: 96\nn_heads: 3\nvocab_size: 9\ncontext: 64", "c.yaml:2: layers: "),
     ("variant: top_down\nlayers: 4@4 2@1\nd_model: 96\nn_heads: 5\nvocab_size: 9\ncontext: 64", "c.yaml:4: n_heads: "),
     ("variant: top_down\nd_model: 96", "layers, n_heads, vocab_size, context missing"),
@@ -61,9 +75,12 @@ MISTAKES = [
     ),
     ("vocab_size: many", "c.yaml:1: vocab_size: 'many'"),
     ("model: 3", "c.yaml:1: model: must be a mapping"),
-    ("model:\n  variant: {top_down: {layers: 1@1}}", "c.yaml:2: model.variant: is that of a search space"),
+    ("model:\n  variant: {top_down: {layers: 1@1}}", "c.yaml:2: model.variant: belongs to a search space"),
     (f"model: {BARE}\ntraining:\n  clip: hard", "c.yaml:3: training.clip: must be a number"),
     (f"model: {BARE}\ntraining: null", "c.yaml:2: training: must be a mapping"),
+    (f"model: {BARE}\nseed: abc", "c.yaml:2: seed: must be a whole number, got 'abc'"),
+    (f"model: {BARE}\ntraining: {{betas: 0.9}}", "c.yaml:2: training.betas: must be a list of 2 numbers, got 0.9"),
+    (f"model: {BARE}\ncorpus: {{train: a.txt}}", "c.yaml:2: corpus.train: must be a list of strings, got 'a.txt'"),
     (f"model: {BARE}\nlimits: {{memory: 3}}", "unknown key 'limits'"),
 ]
 

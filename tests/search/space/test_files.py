@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from msarch import UserError
-from search.space.space import load_space
+from search.space.load import load_space
 
 
 def test_an_unknown_name_is_answered_with_the_nearest() -> None:
@@ -19,7 +19,7 @@ def test_an_unknown_name_is_answered_with_the_nearest() -> None:
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"\xff\xfe\x00", "is no UTF-8 text"),
+        (b"\xff\xfe\x00", "is not UTF-8 text"),
         (b"", "must be a mapping|is missing"),
         (b"# only a comment\n", "is missing"),
         (b"a" * (2**20 + 1), "is too large"),

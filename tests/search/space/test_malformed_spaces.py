@@ -13,11 +13,15 @@ import pytest
 import yaml
 
 from msarch import UserError
+from search.space.load import load_space
 from search.space.schema.corpus import CorpusSpec
 from search.space.schema.fields import Spec
-from search.space.schema.model import BRANCHES, ModelSpec, TrainingSpec, VariantSpec
-from search.space.schema.space import LimitsSpec, SearchSettings, SpaceSpec
-from search.space.space import Space, load_space
+from search.space.schema.limits import LIMITS_SCHEMA
+from search.space.schema.model import BRANCHES, MODEL_SCHEMA, TRAINING_SCHEMA, VARIANTS_SCHEMA
+from search.space.schema.search import SearchSettings
+from search.space.schema.space import SpaceSpec
+from search.space.space import Space
+from search.space.writer import space_identity, space_yaml
 
 SOUND: dict[str, Any] = {
     "corpus": {"train": "books/*.txt", "validation": "dev.txt", "tokenizer": {"bpe": 512}},
@@ -43,10 +47,10 @@ SOUND: dict[str, Any] = {
 SECTIONS: dict[str, type[Spec]] = {
     "": SpaceSpec,
     "corpus": CorpusSpec,
-    "model": ModelSpec,
-    "model.variant": VariantSpec,
-    "training": TrainingSpec,
-    "limits": LimitsSpec,
+    "model": MODEL_SCHEMA,
+    "model.variant": VARIANTS_SCHEMA,
+    "training": TRAINING_SCHEMA,
+    "limits": LIMITS_SCHEMA,
     "search": SearchSettings,
     **{f"model.variant.{name}": branch for name, branch in BRANCHES.items()},
 }
@@ -95,7 +99,7 @@ def walk() -> Iterator[Malformed]:
                 if not legal(path, value):
                     yield f"{path} = {value!r}", path, changed(path, value)
             yield f"{path} misspelt", prefix + key + "x", changed(prefix + key + "x", 1)
-            if info_kind(spec, key) in ("whole number", "number", "count", "size"):
+            if documented_value(spec, key) in ("whole number", "number", "count", "size"):
                 yield f"{path} negative", path, changed(path, -1)
                 yield f"{path} endless", path, changed(path, 1e300)
                 yield f"{path} reversed", path, changed(path, {"min": 9, "max": 3})
@@ -105,16 +109,26 @@ def walk() -> Iterator[Malformed]:
             yield f"{section} is a list", section, changed(section, [1])
 
 
-def info_kind(spec: type[Spec], key: str) -> str:
-    """The kind of value that the schema documents for a key."""
+def documented_value(spec: type[Spec], key: str) -> str:
+    """What the schema documents as the value for a key."""
     extra: Any = spec.model_fields[key].json_schema_extra
-    return str(extra["kind"])
+    return str(extra["value"])
 
 
-MISSING = ["model", "training", "model.variant", "model.context", "model.d_model", "model.d_head",
-           "training.batch_size", "model.variant.vanilla.layers", "model.variant.retina.retina_factors",
-           "model.variant.retina.retina_windows"]  # fmt: skip
+MISSING = [
+    "model",
+    "training",
+    "model.variant",
+    "model.context",
+    "model.d_model",
+    "model.d_head",
+    "training.batch_size",
+    "model.variant.vanilla.layers",
+    "model.variant.retina.retina_factors",
+    "model.variant.retina.retina_windows",
+]
 
+# A table: the formatter would give each of a case's values a line.
 CROSSED: list[tuple[str, Any, str, str]] = [
     ("model.d_head", 24, "model.d_head", "heads of width 24 do not divide d_model 32"),
     ("model.d_model", {"min": 32, "max": 64, "step": 8}, "model.d_head", "heads of width 16 do not divide d_model 40"),
@@ -122,25 +136,25 @@ CROSSED: list[tuple[str, Any, str, str]] = [
     ("model.d_model", {"min": 32, "max": 64, "log": 3}, "model.d_model.log", "true or false"),
     ("model.d_model", {"min": 32, "max": 64, "log": True, "step": 16}, "model.d_model.step", "has no step"),
     ("model.d_model", [32, 64], "model.d_model", "write {values: [32, 64]}"),
-    ("model.d_model", {"values": [32, 32]}, "model.d_model.values[1]", "stands twice"),
+    ("model.d_model", {"values": [32, 32]}, "model.d_model.values[1]", "is given twice"),
     ("model.d_model", {"values": [32, "x"]}, "model.d_model.values[1]", "'x' is not a count"),
     ("model.n_heads", 2, "model.n_heads", "leave one of the two out"),
     ("model.vocab_size", 2, "model.vocab_size", "follows from corpus.tokenizer"),
-    ("model.context", {"values": [48, 64]}, "model.context", "make no whole number of sequences of 48"),
+    ("model.context", {"values": [48, 64]}, "model.context", "do not make a whole number of sequences of 48"),
     ("model.variant.top_down.layers", "1..2@1 1..4@4", "model.variant.top_down.layers", "mean '1..4@4 1..2@1'?"),
     ("model.variant.top_down.layers", ["1@4 1@1", "1@1 1@4 1..3@16"], "model.variant.top_down.layers[1]",
      "did you mean '1..3@16 1@4 1@1'?"),
-    ("model.variant.top_down.layers", "1@6 1@4 1@1", "model.variant.top_down.layers", "1, 4, 6: 6 is no multiple of 4"),
+    ("model.variant.top_down.layers", "1@6 1@4 1@1", "model.variant.top_down.layers", "6 is not a multiple of 4"),
     ("model.variant.top_down.layers", "0..4@4 1@1", "model.variant.top_down.layers", "0@4 runs no layer"),
     ("model.variant.top_down.layers", "4..1@4 1@1", "model.variant.top_down.layers", "did you mean '1..4@4'?"),
-    ("model.variant.top_down.layers", ["1@4 1@1", "1@4 1@1"], "model.variant.top_down.layers[1]", "stands twice"),
+    ("model.variant.top_down.layers", ["1@4 1@1", "1@4 1@1"], "model.variant.top_down.layers[1]", "is given twice"),
     ("model.variant.top_down.layers", "1@64 1@1", "model.variant.top_down.layers", "use a smaller factor"),
     ("model.variant.vanilla.layers", "1..8@4", "model.variant.vanilla.layers", "did you mean '1..8@1'?"),
     ("model.variant.vanilla.layers", "0..8@1", "model.variant.vanilla.layers", "at least one layer"),
-    ("model.variant.vanilla.layers", "1-8@1", "model.variant.vanilla.layers", "'1-8@1' is no stage"),
+    ("model.variant.vanilla.layers", "1-8@1", "model.variant.vanilla.layers", "'1-8@1' is not a stage"),
     ("model.variant.vanilla.retina_windows", "8 2", "model.variant.vanilla.retina_windows", "unknown key"),
     ("model.variant.vanila", {"layers": "1@1"}, "model.variant.vanila", "did you mean 'vanilla'?"),
-    ("model.variant.retina.retina_factors", "1 4 6", "model.variant.retina.retina_factors", "6 is no multiple of 4"),
+    ("model.variant.retina.retina_factors", "1 4 6", "model.variant.retina.retina_factors", "6 is not a multiple of 4"),
     ("model.variant.retina.retina_windows", "16", "model.variant.retina.retina_windows", "one window"),
     ("model.variant.retina.retina_windows", ["16 4", "8"], "model.variant.retina.retina_windows[1]", "one window"),
     ("training.tokens", "2X", "training.tokens", "'2X' is not a count"),
@@ -151,6 +165,10 @@ CROSSED: list[tuple[str, Any, str, str]] = [
     ("training.rungs", {"values": ["0.5 1", "1"]}, "training.rungs", "the same for every candidate"),
     ("training.rungs", [0.5, 0.25], "training.rungs", "end at 1"),
     ("training.betas", [0.9], "training.betas", "list of 2 numbers"),
+    ("training.betas", 0.9, "training.betas", "list of 2 numbers"),
+    ("training.betas", "high", "training.betas", "list of 2 numbers"),
+    ("training.betas", "0.9 high", "training.betas", "must be a number"),
+    ("search.seed", "abc", "search.seed", "'abc' is not a count"),
     ("limits.memory", "1 Gib", "limits.memory", "'1 Gib' is not a size"),
     ("limits.memory", 0, "limits.memory", "must be above 0"),
     ("limits.time", "1h", "limits.time", "unknown key 'time'"),
@@ -158,7 +176,7 @@ CROSSED: list[tuple[str, Any, str, str]] = [
     ("objectives", ["memory", "cache"], "objectives", "add perplexity or bits_per_byte"),
     ("objectives", ["perplexity", "bits_per_byte"], "objectives", "what a model costs"),
     ("objectives", ["perplexity", "memroy"], "objectives[1]", "did you mean 'memory'?"),
-    ("objectives", ["perplexity", "perplexity"], "objectives[1]", "stands twice"),
+    ("objectives", ["perplexity", "perplexity"], "objectives[1]", "is given twice"),
     ("search.sampler", "tpr", "search.sampler", "did you mean 'tpe'?"),
     ("search.sampler", "grid", "search.sampler", "training.learning_rate has none"),
     ("search.time_budget", "10x", "search.time_budget", "'10x' is not a duration"),
@@ -179,6 +197,7 @@ CROSSED: list[tuple[str, Any, str, str]] = [
 ]  # fmt: skip
 
 
+# The formatter would give each value a line.
 JUNK: tuple[Any, ...] = (
     None, True, 0, 1, 3, 16, 64, 1e-3, 1e300, 10**15, "", "x", "1 2", "2M", "4@1", "1..3@4 1@1", "0..0@1", "1@1 1@1",
     [], [1], ["1 4"], {"values": [16, 32]}, {"min": 1, "max": 4}, {"min": 16, "max": 64, "step": 16}, "bytes", "a\nb",
@@ -279,7 +298,7 @@ def test_random_damage_is_either_refused_in_one_line_or_harmless(tmp_path: Path)
         for point in loaded.points:
             study.enqueue_trial(loaded.fixed_params(point))
         for _ in range(3):
-            loaded.violations(loaded.suggest(study.ask()))
-        (tmp_path / "again.yaml").write_text(loaded.to_yaml())
-        assert load_space(tmp_path / "again.yaml").identity() == loaded.identity()
+            loaded.constraint_violations(loaded.suggest(study.ask()))
+        (tmp_path / "again.yaml").write_text(space_yaml(loaded))
+        assert space_identity(load_space(tmp_path / "again.yaml")) == space_identity(loaded)
     assert harmless > 10

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from msarch import UserError
-from search.space.space import load_space
+from search.space.load import load_space
 
 
 def test_values_are_read_as_yaml_at_any_depth() -> None:
@@ -15,7 +15,7 @@ def test_values_are_read_as_yaml_at_any_depth() -> None:
         "quickstart",
         ["training.learning_rate=1e-3", "search.trials=8", "model.variant.top_down.layers[1]=1@16 1@4 1..2@1"],
     )
-    assert space.training["learning_rate"].parameter.smallest == 1e-3
+    assert space.training["learning_rate"].domain.smallest == 1e-3
     assert space.search.trials == 8
     assert [str(allocation) for allocation in space.branches["top_down"].layers][1] == "1@16 1@4 1..2@1"
 
@@ -27,6 +27,13 @@ def test_ones_own_text_takes_the_place_of_the_corpus() -> None:
     assert (corpus.source, corpus.train, corpus.validation) == ("python-docs", (), ())
     corpus = load_space("quickstart", ["corpus.tokenizer=bytes"]).corpus
     assert corpus.tokenizer.kind == "bytes" and corpus.source == "python-docs"
+
+
+def test_an_empty_value_leaves_a_key_out() -> None:
+    assert load_space("novels").corpus.validation
+    assert load_space("novels", ["corpus.validation= "]).corpus.validation == ()
+    again = load_space("novels", ["corpus.validation=", "corpus.validation=v.txt"])
+    assert again.corpus.validation == ("v.txt",)
 
 
 def test_a_word_gives_way_to_a_mapping() -> None:
@@ -43,9 +50,11 @@ def test_a_word_gives_way_to_a_mapping() -> None:
         ("training.tokens", "--set: must be KEY=VALUE"),
         ("=3", "--set: must be KEY=VALUE"),
         ("a..b=3", "--set: must be KEY=VALUE"),
-        ("training.tokens=[1", "--set training.tokens: is no YAML"),
+        ("training.tokens=[1", "--set training.tokens: is not YAML"),
         ("model.variant.top_down.layers[7]=1@1", "--set model.variant.top_down.layers[7]: there is 2 items"),
-        ("training=", "--set training: must be a mapping"),
+        ("training=null", "--set training: must be a mapping"),
+        ("corpus.validaton=", "--set corpus.validaton: the space does not set this key"),
+        ("model.variant.top_down.layers[0]=", "--set model.variant.top_down.layers[0]: the space does not set"),
     ],
 )
 def test_a_mistake_names_the_override_and_not_the_file(override: str, message: str) -> None:

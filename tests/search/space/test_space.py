@@ -12,7 +12,9 @@ import optuna
 import pytest
 
 from msarch import Candidate, UserError
-from search.space.space import Space, load_space
+from search.space.load import load_space
+from search.space.space import Space
+from search.space.writer import space_identity, space_yaml
 
 DESIGN = """
 corpus: {tokenizer: {bpe: 2048}}
@@ -163,34 +165,26 @@ def test_a_known_design_outside_the_space_is_refused(space: Space, point: dict[s
 
 def test_violations_measure_each_constraint(space: Space) -> None:
     for _, candidate in drawn(space, 20):
-        assert space.violations(candidate) == {"n_layers <= 6": candidate.model.n_layers - 6}
-
-
-def test_the_smallest_candidate_has_every_minimum(space: Space) -> None:
-    smallest = space.smallest("bottom_up")
-    assert smallest.model.layers == "0@1 1@4 1@1" and smallest.model.d_model == 64
-    assert space.smallest("retina").model.retina_windows == (32, 8)
-    assert space.smallest("top_down").model.layers == "1@4 1@1"
-    assert space.smallest().model.variant in space.branches
+        assert space.constraint_violations(candidate) == {"n_layers <= 6": candidate.model.n_layers - 6}
 
 
 def test_what_is_recorded_loads_as_the_same_space(tmp_path: Path, space: Space) -> None:
     recorded = tmp_path / "space.yaml"
-    recorded.write_text(space.to_yaml())
-    assert load_space(recorded).identity() == space.identity()
+    recorded.write_text(space_yaml(space))
+    assert space_identity(load_space(recorded)) == space_identity(space)
 
 
 def test_the_identity_leaves_out_how_long_and_how_wide(tmp_path: Path, space: Space) -> None:
     same = written(tmp_path, DESIGN, "search.trials=8", "search.concurrent=2", "search.time_budget=10m")
-    assert same.identity() == space.identity()
+    assert space_identity(same) == space_identity(space)
     for change in ("search.seed=4", "training.tokens=1M", "limits.memory=1GiB", "model.variant.vanilla.layers=1..9@1"):
-        assert written(tmp_path, DESIGN, change).identity() != space.identity()
+        assert space_identity(written(tmp_path, DESIGN, change)) != space_identity(space)
 
 
 def test_a_recorded_space_has_no_absolute_paths_and_keeps_its_content(tmp_path: Path) -> None:
     own = written(tmp_path, DESIGN, f"corpus.train={tmp_path}/books/a.txt").with_content("abc")
     assert own.corpus.train == (f"{tmp_path}/books/a.txt",)
-    recorded = own.to_yaml()
+    recorded = space_yaml(own)
     assert str(tmp_path) not in recorded and "books/a.txt" in recorded and "content: abc" in recorded
     assert written(tmp_path, recorded).corpus.content == "abc"
 
@@ -203,14 +197,14 @@ def test_a_tokenizer_file_tells_its_vocabulary_and_is_found_beside_a_recorded_sp
     train_bpe(iter(["some words and more words " * 20]), 270).save(elsewhere)
     space = written(tmp_path, DESIGN, "corpus.tokenizer={file: " + str(elsewhere) + "}")
     assert drawn(space, 1)[0][1].model.vocab_size == 270
-    (tmp_path / "space.yaml").write_text(space.to_yaml())
+    (tmp_path / "space.yaml").write_text(space_yaml(space))
     elsewhere.rename(tmp_path / "tokenizer.json")
-    assert load_space(tmp_path / "space.yaml").smallest().model.vocab_size == 270
+    assert drawn(load_space(tmp_path / "space.yaml"), 1)[0][1].model.vocab_size == 270
 
 
 def test_reading_a_space_imports_nothing_heavy() -> None:
     code = (
-        "import sys; from search.space.space import load_space; load_space('quickstart');"
+        "import sys; from search.space.load import load_space; load_space('quickstart');"
         "print(*{'torch', 'optuna', 'ray', 'pandas', 'numpy', 'datasets'} & set(sys.modules))"
     )
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
@@ -223,3 +217,18 @@ def test_mup_wants_heads_of_one_width_where_the_width_varies(tmp_path: Path) -> 
     text = DESIGN.replace("d_head: 32", "n_heads: 2")
     with pytest.raises(UserError, match=r"model\.n_heads: muP compares widths at one width of a head; write d_head"):
         written(tmp_path, text, mup)
+
+
+def test_a_variant_that_reads_bytes_asks_for_them(tmp_path: Path) -> None:
+    text = """corpus: {source: python-docs}
+model:
+  context: 64
+  d_model: 32
+  d_head: 16
+  variant: {spacebyte: {layers: "1@1 2@4 1@1"}}
+training: {tokens: 8k, batch_size: 8, learning_rate: 1e-3}
+"""
+    (tmp_path / "space.yaml").write_text(text)
+    with pytest.raises(UserError, match=r"space.yaml:6: model.variant.spacebyte: spacebyte reads bytes"):
+        load_space(tmp_path / "space.yaml")
+    assert load_space(tmp_path / "space.yaml", ["corpus.tokenizer=bytes"]).branches["spacebyte"]

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 from support.made_up_search import Journalist, drive, open_in, reports_of, space_in
 
-from search.ledger.folder import JOURNAL, read_records
+from search.ledger.folder import JOURNAL
+from search.ledger.reading import read_records
 from search.run.coordinator import LEAST_EXCESS, RAN_OUT, Coordinator, Job
 from search.show.terminal.display import trial_line
 from search.space.space import Space
@@ -42,7 +43,7 @@ def test_it_is_infeasible_by_what_was_measured(space: Space, tmp_path: Path) -> 
     assert record.state == "infeasible" and record.ran_out and record.memory_measured_bytes == 130 * MIB
     assert record.violation == "memory: ran out at 130 MiB or more, 100 MiB allowed"
     assert record.violation in trial_line(watcher.finals[-1])
-    trial = coordinator._study.get_trials()[job.number]
+    trial = coordinator._ledger.study.get_trials()[job.number]
     assert trial.state.name == "PRUNED" and trial.constraints[RAN_OUT] == pytest.approx(0.3)
 
 
@@ -50,7 +51,7 @@ def test_fragments_count_as_a_little_too_much(space: Space, tmp_path: Path) -> N
     coordinator = open_in(space, tmp_path / "out")
     job = _first_job(coordinator)
     coordinator.report(job.number, _ran_out(job, 90 * MIB))
-    assert coordinator._study.get_trials()[job.number].constraints[RAN_OUT] == LEAST_EXCESS
+    assert coordinator._ledger.study.get_trials()[job.number].constraints[RAN_OUT] == LEAST_EXCESS
 
 
 @pytest.mark.parametrize("after_rungs", [0, 2])
@@ -75,5 +76,5 @@ def test_the_same_candidate_is_not_tried_again(tmp_path: Path) -> None:
     drive(open_in(space, tmp_path / "out", trials=30))
     twins = [record for record in read_records(tmp_path / "out") if record.twin == first.number]
     assert twins and all(record.state == "duplicate" and record.loss is None for record in twins)
-    trials = coordinator._study.get_trials()
+    trials = coordinator._ledger.study.get_trials()
     assert all(trials[record.number].constraints[RAN_OUT] > 0 for record in twins)

@@ -37,7 +37,7 @@ def test_only_our_own_lines_reach_the_terminal(tmp_path: Path) -> None:
     environment = {"PYTHONPATH": str(Path(__file__).parents[4]), "PATH": "/usr/bin:/bin", "HOME": str(tmp_path)}
     done = subprocess.run(
         [sys.executable, "-c", NOISY],
-        cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=120, check=False,
+        cwd=tmp_path, env=environment, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert (done.returncode, done.stdout, done.stderr) == (0, "ours\nafter\n", "our errors\n")
     log = (tmp_path / "out" / "ray.log").read_text()
@@ -48,16 +48,5 @@ def test_only_our_own_lines_reach_the_terminal(tmp_path: Path) -> None:
 def test_a_cluster_that_is_not_there_is_told_in_a_line() -> None:
     with pytest.raises(UserError, match=r"no Ray cluster at '127\.0\.0\.1:1'"):
         check_address("127.0.0.1:1")
-    with pytest.raises(UserError, match="is no address"):
+    with pytest.raises(UserError, match="is not an address"):
         check_address("nowhere")
-
-
-def test_what_a_killed_search_left_is_removed(tmp_path: Path) -> None:
-    from search.run.ray.session import _scratch
-
-    left = tmp_path / "left"
-    left.mkdir()
-    (tmp_path / ".scratch").write_text(str(left))
-    with _scratch(tmp_path) as scratch:
-        assert not left.exists() and scratch.is_dir()
-    assert not scratch.exists()

@@ -1,4 +1,4 @@
-"""One trial's process: what it writes, how it goes on, and that it reports its failures instead of raising them."""
+"""One trial's process: what it writes, how it continues, and that it reports its failures instead of raising them."""
 
 from __future__ import annotations
 
@@ -40,9 +40,10 @@ def _worker(candidate: Candidate, tmp_path: Path, name: str = "0007") -> TrialWo
 
 def test_it_trains_to_the_end_and_leaves_its_files(candidate: Candidate, tmp_path: Path) -> None:
     worker = _worker(candidate, tmp_path)
-    reports = [worker.step() for _ in range(3)]
-    assert [report["state"] for report in reports] == ["running", "running", "complete"]
-    assert [len(report["curve"]) for report in reports] == [1, 2, 3]
+    reports = [worker.step() for _ in range(4)]
+    assert [report["state"] for report in reports] == ["running", "running", "running", "complete"]
+    assert [len(report["curve"]) for report in reports] == [0, 1, 2, 3]
+    assert [report["ready"] for report in reports] == [True, False, False, False]
     rows = list(csv.DictReader((tmp_path / "0007" / "metrics.csv").open()))
     assert [float(row["loss"]) for row in rows] == [point["loss"] for point in reports[-1]["curve"]]
     assert (tmp_path / "0007" / "model.safetensors").exists()
@@ -50,12 +51,12 @@ def test_it_trains_to_the_end_and_leaves_its_files(candidate: Candidate, tmp_pat
 
 def test_another_process_repeats_the_last_report_and_goes_on_alike(candidate: Candidate, tmp_path: Path) -> None:
     whole = _worker(candidate, tmp_path, "whole")
-    meant = [whole.step() for _ in range(3)]
+    meant = [whole.step() for _ in range(4)]
     first = _worker(candidate, tmp_path)
-    told = [first.step(), first.step()]
+    told = [first.step() for _ in range(3)]
     first.release()
     again = _worker(candidate, tmp_path)
-    assert again.step() == told[-1]
+    assert again.step() == {**told[-1], "ready": True}
     last = again.step()
     assert [point["loss"] for point in last["curve"]] == [point["loss"] for point in meant[-1]["curve"]]
     assert _worker(candidate, tmp_path).step()["state"] == "complete"
@@ -63,7 +64,9 @@ def test_another_process_repeats_the_last_report_and_goes_on_alike(candidate: Ca
 
 def test_a_loss_that_explodes_is_reported_with_its_step(candidate: Candidate, tmp_path: Path) -> None:
     wild = replace(candidate, training=replace(candidate.training, learning_rate=1e30, clip=0.0))
-    report = _worker(wild, tmp_path).step()
+    worker = _worker(wild, tmp_path)
+    worker.step()
+    report = worker.step()
     assert report["state"] == "failed" and "not finite at step" in report["error"]
     assert "not finite" in (tmp_path / "0007" / "log.txt").read_text()
 
@@ -82,7 +85,35 @@ def test_a_file_that_cannot_be_written_halts_and_is_no_failure_of_the_trial(
     worker.step()
     shutil.rmtree(tmp_path / "0007" / "checkpoint")
     (tmp_path / "0007" / "checkpoint").write_text("in the way")
-    assert worker.step()["state"] == "halted"
+    report = worker.step()
+    assert report["state"] == "halted" and "could not be read or written" in report["error"]
+
+
+def test_a_failure_whose_log_line_cannot_be_written_halts_instead_of_raising(
+    candidate: Candidate, tmp_path: Path
+) -> None:
+    """The log can be opened, and takes no line: /dev/full is a disk without room."""
+    wild = replace(candidate, training=replace(candidate.training, learning_rate=1e30, clip=0.0))
+    worker = _worker(wild, tmp_path)
+    worker.step()
+    log = tmp_path / "0007" / "log.txt"
+    log.unlink()
+    log.symlink_to("/dev/full")
+    report = worker.step()
+    assert report["state"] == "halted" and "No space left" in report["error"]
+
+
+def test_a_trial_that_another_process_trains_is_said_to_be_so(candidate: Candidate, tmp_path: Path) -> None:
+    worker = _worker(candidate, tmp_path)
+    worker.step()
+    late = TrialWorker(
+        number=7, candidate=candidate, folder=tmp_path / "0007", base=tmp_path, device="cpu", lock_patience=0.1
+    )
+    report = late.step()
+    assert report["state"] == "halted"
+    assert "another process is still training it" in report["error"] and "written" not in report["error"]
+    worker.release()
+    assert late.step()["ready"]
 
 
 def test_two_processes_never_train_one_trial(candidate: Candidate, tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import json
 import re
 import shutil
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -94,6 +95,22 @@ def test_report_survives_any_search(
     costs = len(objectives) - 1
     assert len(re.findall(r'id="front-\d"', page)) == costs
     assert ("No front yet" in page) == (case not in ("one", "many"))
+
+
+def test_options_in_which_trials_differ_have_columns(make_records: Maker, tmp_path: Path) -> None:
+    records = make_records(6, state="complete")
+    assert ">positions</button>" not in write(tmp_path / "report.html", records)
+    searched = []
+    for record, positions, checkpointing in zip(
+        records, ("none", "rotary") * 3, ("block", "none", "none") * 2, strict=True
+    ):
+        model = replace(record.candidate.model, positions=positions)
+        training = replace(record.candidate.training, checkpointing=checkpointing)
+        searched.append(replace(record, candidate=replace(record.candidate, model=model, training=training)))
+    page = write(tmp_path / "report.html", searched)
+    assert 'title="how attention learns of order: learned, rotary, alibi or none"' in page
+    assert ">checkpointing</button>" in page and ">schedule</button>" not in page
+    assert page.count('data-sort="rotary">rotary</td>') == 3 and page.count('data-sort="block">block</td>') == 2
 
 
 def traces(figure: Any) -> dict[str, Any]:

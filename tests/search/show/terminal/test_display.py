@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
 from rich.console import Console
 
-from search.ledger.records import CurvePoint, TrialRecord
+from msarch.training.validation import Validation
+from search.ledger.records import TrialRecord
+from search.results.front import pareto_front
 from search.show.terminal.display import SearchDisplay, trial_line
+from search.show.terminal.front_table import format_figure
 
 Maker = Callable[..., list[TrialRecord]]
 SingleMaker = Callable[..., TrialRecord]
@@ -33,8 +37,8 @@ def plain(total: int = 4, **options: object) -> tuple[SearchDisplay, io.StringIO
     return display, out, clock
 
 
-def point(tokens: int) -> CurvePoint:
-    return CurvePoint(rung=0, tokens=tokens, loss=4.0, bits_per_byte=2.0, seconds=1.0)
+def point(tokens: int) -> Validation:
+    return Validation(rung=0, step=1, tokens=tokens, loss=4.0, bits_per_byte=2.0, seconds=1.0)
 
 
 def test_a_log_gets_one_line_for_each_finished_trial(make_records: Maker) -> None:
@@ -69,6 +73,37 @@ def test_lines_say_what_became_of_a_trial(make_record: SingleMaker) -> None:
     assert trial_line(make_record(6, 90, 50, state="failed", error="lost its process")).endswith("lost its process")
 
 
+def test_a_log_says_what_happens_before_the_first_trial_trains(make_record: SingleMaker) -> None:
+    display, out, clock = plain()
+    record = make_record(0, 80, 40)
+    with display:
+        for text in ("reading the text", "encoding the text", "starting Ray", "starting 2 workers"):
+            display.phase(text)
+            clock.now += 10
+        display.started(0, record.candidate, record.profile)
+        assert display.status() == "starting 2 workers, 0 of 4 trials done, 1 running, front 0, 40s"
+        display.training(0)
+        assert display.status() == "first training steps, 0 of 4 trials done, 1 running, front 0, 40s"
+        display.validated(0, point(10_000))
+        clock.now += 1
+        assert display.status() == "0 of 4 trials done, 1 running, front 0, 10k tokens/s, 41s"
+        display.phase("encoding the text")  # of another vocabulary
+        display.started(1, record.candidate, record.profile)
+        assert display.status().startswith("0 of 4")
+    lines = out.getvalue().splitlines()
+    assert lines[:4] == ["reading the text", "encoding the text", "starting Ray", "starting 2 workers"]
+    assert lines[4].startswith("trial 0 started") and lines[5] == "first training steps"
+
+
+def test_a_terminal_shows_what_happens_before_the_first_trial() -> None:
+    out = io.StringIO()
+    console = Console(file=out, force_terminal=True, force_interactive=True, width=60, no_color=False)
+    with SearchDisplay("quickstart", 20, console=console) as display:
+        display.phase("reading the text")
+        console.print("")  # what is printed redraws the panel
+    assert "quickstart  reading the text, 0 of 20 trials done" in re.sub(r"\x1b\[[0-9;]*m", "", out.getvalue())
+
+
 def test_status_comes_at_most_every_15_seconds(make_record: SingleMaker) -> None:
     display, out, clock = plain()
     record = make_record(0, 80, 40)
@@ -80,29 +115,12 @@ def test_status_comes_at_most_every_15_seconds(make_record: SingleMaker) -> None
         assert out.getvalue().count("of 4 trials done") == 100 // 15
 
 
-def test_speed_and_time_left_follow_from_tokens(make_record: SingleMaker) -> None:
-    display, _, clock = plain(4, tokens_per_trial=1_000_000)
-    record = make_record(0, 80, 40)
-    with display:
-        assert display.seconds_left() is None
-        display.started(1, record.candidate, record.profile)
-        display.validated(1, point(500_000))
-        clock.now += 50
-        assert display.tokens_per_second() == pytest.approx(10_000)
-        assert display.seconds_left() == pytest.approx(350)  # 3.5 M tokens at 10,000 a second
-        display.finished(record)  # a trial that was never seen to start
-        clock.now += 50
-        assert display.tokens_per_second() == pytest.approx(15_000)
-        assert display.seconds_left() == pytest.approx(2_500_000 / 15_000)
-        assert "1 of 4 trials done, 1 running, front 1, 15k tokens/s, 1m40s, about 2m47s left" in display.status()
-
-
 def test_trials_of_an_earlier_run_count_as_done_but_not_as_speed(make_records: Maker) -> None:
     records = make_records(12, state="complete")
     display, _, clock = plain(12, records=records, tokens_per_trial=1_000_000)
     with display:
         clock.now += 10
-        assert display.tokens_per_second() == 0
+        assert "tokens/s" not in display.status()
         assert display.status().startswith("12 of 12 trials done")
 
 
@@ -172,3 +190,17 @@ def interrupt(display: SearchDisplay, record: TrialRecord) -> None:
     with display:
         display.finished(record)
         raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("width", [60, 40])
+def test_a_narrow_terminal_shows_every_number_whole(make_records: Maker, width: int) -> None:
+    out = io.StringIO()
+    console = Console(file=out, force_terminal=True, force_interactive=True, width=width, height=60, no_color=False)
+    records = make_records(12, state="complete")
+    with SearchDisplay("quickstart", 20, records=records, console=console):
+        console.print("")  # what is printed redraws the panel
+    text = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", out.getvalue())
+    for record in pareto_front(records):
+        figures = (re.escape(format_figure(record, column)) for column in ("perplexity", "memory_bytes"))
+        assert re.search(f" {' .*'.join(figures)}", text)  # in one row of the table
+    assert "12 of 20 trials done" in text

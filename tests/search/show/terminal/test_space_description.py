@@ -10,7 +10,7 @@ from rich.console import Console
 from msarch import UserError
 from search.show.terminal.space_description import admitted_shares, describe_space, excesses, sample_candidates
 from search.space.limits import check_limits
-from search.space.space import load_space
+from search.space.load import load_space
 
 
 def rendered(name: str, *overrides: str, sample: int) -> str:

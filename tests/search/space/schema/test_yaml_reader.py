@@ -10,6 +10,7 @@ from msarch import UserError
 from search.space.schema.yaml_reader import format_path, parse_path, read_yaml
 
 
+# The formatter would give each pair a line.
 @pytest.mark.parametrize(
     ("written", "value"),
     [
@@ -34,24 +35,24 @@ def test_every_key_and_item_has_its_line() -> None:
 
 
 def test_a_key_stands_once() -> None:
-    with pytest.raises(UserError, match=r"f\.yaml:3: a\.b: stands twice, first on line 2"):
+    with pytest.raises(UserError, match=r"f\.yaml:3: a\.b: is given twice, first on line 2"):
         read_yaml("a:\n  b: 1\n  b: 2\n", "f.yaml")
 
 
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("a: [1", "f.yaml:.*is no YAML"),
-        ("a: b: c", "f.yaml:1: is no YAML"),
-        ("a:\n\t- 1", "f.yaml:2: is no YAML"),
+        ("a: [1", "f.yaml:.*is not YAML"),
+        ("a: b: c", "f.yaml:1: is not YAML"),
+        ("a:\n\t- 1", "f.yaml:2: is not YAML"),
         ("a: !!python/object:os.system x", "the tag '!!python/object:os.system' has no meaning"),
         ("a: &x [*x]", "a\\[0\\]: repeats itself"),
-        ("a: *x", "is no YAML"),
+        ("a: *x", "is not YAML"),
         ("? [1]\n: 2", "a key is one word"),
         ("a: " + "9" * 5000, "too many digits"),
         ("a: " + "[" * 5000, "is nested too deeply"),
-        ("a: \x00", "is no YAML"),
-        ("a: 1\n---\nb: 2", "is no YAML"),
+        ("a: \x00", "is not YAML"),
+        ("a: 1\n---\nb: 2", "is not YAML"),
     ],
 )
 def test_what_is_no_yaml_is_one_line(text: str, message: str) -> None:

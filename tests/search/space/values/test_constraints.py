@@ -39,7 +39,7 @@ def test_a_condition_measures_by_how_much_it_is_broken(text: str, violation: flo
     [
         ("n_layers < 12", "<=, >= or =="),
         ("n_layers", "compares nothing"),
-        ("n_layers <=", "is no condition"),
+        ("n_layers <=", "is not a condition"),
         ("depth <= 3", "unknown name 'depth'"),
         ("__import__('os').system('x') <= 1", "only names, numbers"),
         ("n_layers ** 99 <= 1", "only names, numbers"),

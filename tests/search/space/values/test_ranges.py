@@ -9,12 +9,12 @@ import optuna
 import pytest
 
 from msarch import UserError
-from search.space.values.range_parser import parse_parameter
+from search.space.values.range_parser import parse_domain
 from search.space.values.ranges import Range, Values
-from search.space.values.value_types import NUMBER, WHOLE, Kind, kind_of
+from search.space.values.value_types import NUMBER, WHOLE, ValueType, value_type_of
 
-WINDOWS = kind_of("windows", tuple[int, ...])
-ATTENTION = kind_of("attention", Literal["fused", "unfused"])
+WINDOWS = value_type_of("windows", tuple[int, ...])
+ATTENTION = value_type_of("attention", Literal["fused", "unfused"])
 
 
 @pytest.mark.parametrize(
@@ -32,12 +32,12 @@ ATTENTION = kind_of("attention", Literal["fused", "unfused"])
         (["64 16", "32 8"], WINDOWS, {(64, 16), (32, 8)}, 2),
         ({"values": [[64, 16], "32"]}, WINDOWS, {(64, 16), (32,)}, 2),
         ({"values": ["fused", "unfused"]}, ATTENTION, {"fused", "unfused"}, 2),
-        ({"values": [True, False]}, kind_of("x", bool), {True, False}, 2),
-        ({"values": [None, 3]}, kind_of("x", int | None), {None, 3}, 2),
+        ({"values": [True, False]}, value_type_of("x", bool), {True, False}, 2),
+        ({"values": [None, 3]}, value_type_of("x", int | None), {None, 3}, 2),
     ],
 )
-def test_what_is_drawn_is_what_was_written(raw: Any, kind: Kind, drawn: set[Any], combinations: int) -> None:
-    parameter = parse_parameter(raw, kind)
+def test_what_is_drawn_is_what_was_written(raw: Any, kind: ValueType, drawn: set[Any], combinations: int) -> None:
+    parameter = parse_domain(raw, kind)
     study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
     with warnings.catch_warnings():
         warnings.simplefilter("error")
@@ -45,13 +45,13 @@ def test_what_is_drawn_is_what_was_written(raw: Any, kind: Kind, drawn: set[Any]
     assert {round(value, 9) if isinstance(value, float) else value for _, value in trials} == drawn
     assert parameter.combinations == combinations
     assert all(("x" in trial.params) == (combinations > 1) for trial, _ in trials)
-    assert parse_parameter(parameter.plain(), kind).plain() == parameter.plain()
+    assert parse_domain(parameter.plain(), kind).plain() == parameter.plain()
     for trial, value in trials:
         assert parameter.accept(value, "x") == trial.params
 
 
 def test_a_continuous_range_has_no_combinations() -> None:
-    parameter = parse_parameter({"min": 1e-4, "max": 1e-2, "log": True}, NUMBER)
+    parameter = parse_domain({"min": 1e-4, "max": 1e-2, "log": True}, NUMBER)
     assert parameter == Range(1e-4, 1e-2, None, True) and parameter.combinations is None
 
 
@@ -89,7 +89,7 @@ def test_the_first_value_that_is_not_divisible(parameter: Any, divisor: int, ref
         ("64 x", WINDOWS, "", "'x' is not a count"),
     ],
 )
-def test_an_impossible_parameter_is_refused(raw: Any, kind: Kind, key: str, message: str) -> None:
+def test_an_impossible_parameter_is_refused(raw: Any, kind: ValueType, key: str, message: str) -> None:
     with pytest.raises(UserError) as raised:
-        parse_parameter(raw, kind)
+        parse_domain(raw, kind)
     assert raised.value.key == key and message in str(raised.value)

@@ -9,10 +9,10 @@ from torch import Tensor, nn
 
 from msarch.config import ModelConfig
 from msarch.layers.attention import CrossAttention
-from msarch.layers.block import FeedForward, Recomputable, residual_dropout
+from msarch.layers.transformer_layer import FeedForward, Recomputable, residual_dropout
 
 
-class Reading(Recomputable):
+class CrossScaleLayer(Recomputable):
     """``s + Attention(Q = LN s, K = V = LN m)``, then ``s + FFN(LN s)``: states that read other ones."""
 
     def __init__(self, config: ModelConfig) -> None:

@@ -1,4 +1,4 @@
-"""The pre-norm transformer block that every variant is made of, and a stack of them at one scale.
+"""The pre-norm transformer layer that every variant is made of, and a stack of them at one scale.
 
 Shapes: B batch, N positions at this scale, D d_model.
 """
@@ -35,7 +35,7 @@ def residual_dropout(share: float) -> nn.Module:
     return nn.Dropout(share) if share else nn.Identity()
 
 
-class Block(nn.Module):
+class TransformerLayer(nn.Module):
     """``h + Attention(LN h)``, then ``h + FFN(LN h)`` (pre-norm, trainable at 30 layers without tricks).
 
     With `dropout`, that share of what each branch adds is dropped in training.
@@ -77,11 +77,11 @@ class Recomputable(nn.Module):
 
 
 class Stack(Recomputable):
-    """Blocks one after another at one scale, each recomputed on its own where that is asked."""
+    """Layers one after another at one scale, each recomputed on its own where that is asked."""
 
-    def __init__(self, blocks: list[Block]) -> None:
+    def __init__(self, layers: list[TransformerLayer]) -> None:
         super().__init__()
-        self.blocks = nn.ModuleList(blocks)
+        self.blocks = nn.ModuleList(layers)  # named so in every saved model: stacks.4.blocks.0...
 
     def __len__(self) -> int:
         return len(self.blocks)
@@ -90,13 +90,14 @@ class Stack(Recomputable):
         """(B, N, D) -> (B, N, D); a sequence too short for a single state of this scale passes as it is."""
         if x_BND.shape[1] == 0:
             return x_BND
-        for block in self.blocks:
-            x_BND = self.run(block, x_BND)
+        for layer in self.blocks:
+            x_BND = self.run(layer, x_BND)
         return x_BND
 
 
 def causal_stack(
     layers: int, d_model: int, n_heads: int, d_ff: int, positions: Positions, dropout: float = 0.0
 ) -> Stack:
-    """`layers` blocks of causal self-attention."""
-    return Stack([Block(d_model, d_ff, SelfAttention(d_model, n_heads, positions), dropout) for _ in range(layers)])
+    """A stack of `layers` layers of causal self-attention."""
+    attentions = (SelfAttention(d_model, n_heads, positions) for _ in range(layers))
+    return Stack([TransformerLayer(d_model, d_ff, attention, dropout) for attention in attentions])

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import optuna
 
 from search.ledger.records import TrialRecord
-from search.ledger.studies import MIRROR, Mirror
+from search.propose.mirror import MIRROR, Mirror
 from search.propose.pareto_pruner import ParetoPruner
 
 OBJECTIVES = ("perplexity", "memory")

@@ -13,17 +13,17 @@ from search.space.config_file import read_config
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Subject:
+class NamedCandidate:
     """A candidate and what people call it."""
 
     name: str
     candidate: Candidate
 
 
-def subject_of(source: str, trial: str | None = None) -> Subject:
+def find_candidate(source: str, trial: str | None = None) -> NamedCandidate:
     """What CONFIG.yaml, RESULTS or RESULTS:TRIAL names; `trial` is best (the default), knee or a number.
 
-    Any trial will do, a complete one or not: what it needs is known of each. Raises UserError.
+    The trial need not be complete: the memory of any one can be profiled. Raises UserError.
     """
     path = Path(source)
     folder, separator, inside = source.rpartition(":")
@@ -37,12 +37,12 @@ def subject_of(source: str, trial: str | None = None) -> Subject:
         raise UserError(f"there is no {path}: give the YAML file of one model, or a results folder")
     if trial is not None:
         raise UserError(f"{path} is one model, not a results folder; leave it out", key="--trial")
-    return Subject(name=path.name, candidate=read_config(path))
+    return NamedCandidate(name=path.name, candidate=read_config(path))
 
 
-def _trial(folder: Path, which: str) -> Subject:
+def _trial(folder: Path, which: str) -> NamedCandidate:
     results = load_results(folder)
     text = which.strip().lstrip("#")
     numbered = {str(record.number): record for record in results.records}
     record: TrialRecord = numbered[text] if text in numbered else results.trial(which)
-    return Subject(name=f"{folder} trial {record.number}", candidate=record.candidate)
+    return NamedCandidate(name=f"{folder} trial {record.number}", candidate=record.candidate)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+from msarch.perplexity import perplexity
 from search.ledger.records import TrialRecord
 from search.space.objectives import OBJECTIVES
 
@@ -35,11 +36,6 @@ def latest(record: TrialRecord, quality: str) -> float | None:
         return final
     last = record.curve[-1]
     return perplexity(last.loss) if quality == "perplexity" else last.bits_per_byte
-
-
-def perplexity(loss: float) -> float:
-    """exp of a loss in nats per token; infinite where that exceeds a float."""
-    return math.exp(loss) if loss < 700 else math.inf
 
 
 def _step_seconds(record: TrialRecord) -> float | None:

@@ -1,0 +1,63 @@
+"""The device that a model trains on: made deterministic, and asked how much memory it took."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+from torch.nn.functional import linear
+
+
+def make_deterministic(device: str, threads: int) -> None:
+    """The same bits from the same seed: threads fixed, deterministic algorithms where they exist.
+
+    A CUDA kernel without a deterministic form warns and runs; on CPUs every kernel used here has one.
+    """
+    torch.set_num_threads(threads)
+    torch.use_deterministic_algorithms(True, warn_only=device != "cpu")
+    # Otherwise each new tensor would first be filled, which costs time and hides nothing here.
+    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]  # set by a property
+
+
+def allocated_without_model() -> int:
+    """Bytes that this process has on the GPU before its model: cuBLAS's workspaces are made first, then all is counted.
+
+    What is allocated later belongs to the model that is built then.
+    """
+    # cuBLAS takes a workspace for each thread that calls it: the forward pass runs in this one, backward in another.
+    for dtype in (torch.float32, torch.bfloat16):
+        weight = torch.ones(64, 64, device="cuda", dtype=dtype, requires_grad=True)
+        bias = torch.ones(64, device="cuda", dtype=dtype, requires_grad=True)
+        linear(linear(weight, weight, bias), weight).sum().backward()  # type: ignore[no-untyped-call]  # torch annotates it in part
+    torch.cuda.synchronize()
+    del weight, bias
+    return torch.cuda.memory_allocated()
+
+
+class DeviceMemory:
+    """What a GPU's allocator measures of a model's training steps; on a CPU nothing is measured.
+
+    Made before the model is built: what the process holds by then is not counted.
+
+    Attributes:
+        largest: the largest peak of all measured steps so far, in bytes; None before the first and on a CPU.
+    """
+
+    def __init__(self, device: str) -> None:
+        self._is_measured = device == "cuda"
+        self._held_before = allocated_without_model() if self._is_measured else 0
+        self.largest: int | None = None
+
+    @contextmanager
+    def measure(self) -> Iterator[None]:
+        """Measures the peak of what runs inside; neither the self-check nor a validation may."""
+        if self._is_measured:
+            torch.cuda.reset_peak_memory_stats()
+        yield
+        if self._is_measured:
+            self.largest = max(self.largest or 0, self.peak())
+
+    def peak(self) -> int:
+        """On a GPU, the peak since measuring last began, in bytes above what was held before the model."""
+        return torch.cuda.max_memory_allocated() - self._held_before

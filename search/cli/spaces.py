@@ -1,0 +1,43 @@
+"""`msarch spaces`: the spaces that ship, one of them described, one model drawn."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.console import Console
+
+from search.show.terminal.fitted_table import FittedColumn, FittedTable
+from search.space.files import shipped_spaces, space_summary
+
+
+def list_spaces() -> None:
+    """The spaces that ship, one a line; only a terminal too narrow for that wraps what they are for."""
+    spaces = shipped_spaces()
+    purposes = [space_summary(text) for text in spaces.values()]
+    table = FittedTable(
+        [FittedColumn("name", list(spaces), text=True), FittedColumn("what it is for", purposes, text=True)]
+    )
+    if sys.stdout.isatty():
+        Console(highlight=False).print(table)
+    else:
+        print(table.plain(sys.maxsize), end="")
+
+
+def draw_model(file: Path) -> None:
+    """The model that a file describes, drawn in characters."""
+    from search.show.drawing.text import WIDTH, draw_text
+    from search.space.config_file import read_config
+
+    model = read_config(file).model
+    print(draw_text(model, min(WIDTH, shutil.get_terminal_size((WIDTH, 24)).columns)))
+
+
+def show_space(source: str, overrides: Sequence[str], sample: int) -> None:
+    """One space: its parameters, size, an example drawn in characters, what its limits admit."""
+    from search.show.terminal.space_description import describe_space
+    from search.space.load import load_space
+
+    Console(highlight=False).print(describe_space(load_space(source, overrides), sample))

@@ -1,0 +1,192 @@
+"""Every write to a search study, and what is known of each trial by number.
+
+What is decided about a trial is written before it is acted on, in the order that `search.ledger.attributes` gives. All
+values go through Optuna's journal, one line each, so that a crash loses what was being written and nothing else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from msarch.config.candidate import Candidate
+from msarch.training.validation import Validation
+from search.ledger.attributes import (
+    CANDIDATE,
+    OUTCOME,
+    PROFILE,
+    TWIN,
+    VIOLATION,
+    record_of,
+    rung_attribute,
+    with_twin,
+)
+from search.ledger.checks import CHECK, make_check
+from search.ledger.folder import JOURNAL
+from search.ledger.identity import check_identity, record_identity
+from search.ledger.journal import repair
+from search.ledger.line_sums import SummedJournal, sums_path
+from search.ledger.measures import objective_values
+from search.ledger.reading import REMEDY, damage_told, read_ledger
+from search.ledger.records import TrialRecord
+from search.ledger.studies import SEARCH, StudyTrials, open_search_study, quiet_optuna
+
+if TYPE_CHECKING:
+    import optuna
+    from optuna.storages import BaseStorage
+
+EXHAUSTED = "exhausted"
+"""Attribute of the search study: its grid has been proposed whole."""
+
+
+def open_ledger(folder: Path, objectives: tuple[str, ...], identity: Mapping[str, Any]) -> Ledger:
+    """The ledger of a results folder for writing, new or continued; only with the folder's lock held.
+
+    What is there is checked first, and whether it is the same search. Only then is mended what a crash left.
+
+    Raises:
+        UserError: the folder holds the search of another space, or its journal is damaged.
+    """
+    from optuna.storages import JournalStorage
+
+    from msarch.errors import UserError
+
+    journal = folder.resolve() / JOURNAL
+    if journal.exists():
+        check_identity(read_ledger(folder).study_attributes, identity, folder)
+    elif sums_path(journal).exists():
+        raise UserError(f"is missing, though a search was recorded; {REMEDY}", file=str(journal))
+    with damage_told(journal):
+        repair(journal, study=SEARCH, last_attr=CANDIDATE)
+        storage = JournalStorage(SummedJournal(_touched(journal)))
+        study = open_search_study(storage, objectives)
+        record_identity(study, identity)
+        return Ledger(study, storage)
+
+
+def _touched(journal: Path) -> Path:
+    journal.touch()
+    return journal
+
+
+class Ledger:
+    """The search study, written.
+
+    Attributes:
+        study: for whoever asks it; all that is written about its trials goes through this object.
+        storage: holds the study, and others beside it.
+        objectives: names of what the search minimises.
+    """
+
+    def __init__(self, study: optuna.Study, storage: BaseStorage) -> None:
+        self.study, self.storage = study, storage
+        self.objectives: tuple[str, ...] = tuple(study.metric_names or ())
+        self._trials = StudyTrials(study)
+        self._ended: dict[int, TrialRecord] = {}  # what has ended stays as it is
+
+    def records(self) -> list[TrialRecord]:
+        """Every trial that has been proposed, by number."""
+        return [self.record(trial.number) for trial in self._trials.all() if CANDIDATE in trial.user_attrs]
+
+    def record(self, number: int) -> TrialRecord:
+        """One trial; a duplicate with the figures of its twin."""
+        if number in self._ended:
+            return self._ended[number]
+        trial = self._trials.get(number)
+        record = record_of(trial)
+        if record.state == "duplicate" and record.twin is not None:
+            record = with_twin(record, self.record(record.twin))
+        if trial.state.is_finished():
+            self._ended[number] = record
+        return record
+
+    def constraints(self, number: int) -> dict[str, float]:
+        """By how much a trial exceeds each limit and constraint."""
+        return dict(self._trials.get(number).constraints)
+
+    def verdict(self, number: int, rung: int) -> str | None:
+        """What was decided at a rung; None where the trial has not reached it."""
+        known = self._trials.get(number).user_attrs.get(f"rung/{rung}")
+        return None if known is None else str(known["verdict"])
+
+    def next_number(self) -> int:
+        """The number of the trial that `study.ask` gives next: the first that waits, else a new one."""
+        trials = self._trials.all()
+        return next((trial.number for trial in trials if trial.state.name == "WAITING"), len(trials))
+
+    def record_candidate(self, number: int, candidate: Candidate) -> None:
+        """What is proposed, in its portable form; this closes the proposal."""
+        self._trials.set_attribute(number, CANDIDATE, candidate.portable().to_dict())
+
+    def record_profile(self, number: int, profile: dict[str, Any]) -> None:
+        """The figures known before training."""
+        self._trials.set_attribute(number, PROFILE, profile)
+
+    def record_constraints(self, number: int, values: Mapping[str, float]) -> None:
+        """By how much a trial exceeds each limit and constraint: the sampler learns from it."""
+        for name, value in values.items():
+            self._trials.set_constraint(number, name, value)
+
+    def record_violation(self, number: int, violation: str) -> None:
+        """The limit that a trial exceeds, in words."""
+        self._trials.set_attribute(number, VIOLATION, violation)
+
+    def record_twin(self, number: int, twin: int) -> None:
+        """The trial that a duplicate repeats."""
+        self._trials.set_attribute(number, TWIN, twin)
+
+    def record_rung(self, number: int, point: Validation, verdict: str) -> None:
+        """A validation, and what was decided there."""
+        self._trials.set_attribute(number, *rung_attribute(point, verdict))
+
+    def end(self, number: int, outcome: dict[str, Any]) -> TrialRecord:
+        """How a trial ended: `state`, and perhaps `error` and `memory_measured_bytes`. Its record."""
+        self._trials.set_attribute(number, OUTCOME, outcome)
+        return self._close(number)
+
+    def close_unfinished(self) -> list[int]:
+        """Close what was as good as closed when the last process ended; the numbers of trials to be continued."""
+        to_continue = []
+        for trial in self._trials.all():
+            if trial.state.name != "RUNNING":
+                continue
+            if CANDIDATE not in trial.user_attrs:  # without complete parameters no sampler could learn from it
+                self._tell(trial.number, "FAIL", None)
+            elif OUTCOME in trial.user_attrs:
+                self._close(trial.number)
+            else:
+                to_continue.append(trial.number)
+        return to_continue
+
+    @property
+    def exhausted(self) -> bool:
+        """Whether a grid was recorded to be at its end."""
+        return EXHAUSTED in self.study.user_attrs
+
+    def record_exhausted(self) -> None:
+        """Record that a grid is at its end, so that the next start knows."""
+        if not self.exhausted:
+            self.study.set_user_attr(EXHAUSTED, True)
+
+    def _close(self, number: int) -> TrialRecord:
+        """Write the checksum of a trial whose outcome is known, and tell the study.
+
+        Optuna's states: an infeasible trial is told PRUNED, not FAIL, since samplers learn nothing from a failure.
+        """
+        record = self.record(number)
+        twin = self.record(record.twin) if record.twin is not None else record
+        values = objective_values(twin, self.objectives) if twin.state == "complete" else None
+        state = "COMPLETE" if values else "PRUNED" if twin.state in ("pruned", "infeasible") else "FAIL"
+        named = dict(zip(self.objectives, values, strict=True)) if values else None
+        trial = self._trials.get(number)
+        if CHECK not in trial.user_attrs:
+            self._trials.set_attribute(number, CHECK, make_check(trial, state, named, self.objectives))
+        self._tell(number, state, values)
+        return self.record(number)
+
+    def _tell(self, number: int, state: str, values: tuple[float, ...] | None) -> None:
+        from optuna.trial import TrialState
+
+        with quiet_optuna():
+            self.study.tell(number, values, TrialState[state])

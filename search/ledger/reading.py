@@ -1,0 +1,236 @@
+"""A results folder's ledger, read: its records are right, or it is refused in one line that names what is damaged.
+
+Reading takes no lock and writes nothing, so that a copied or read-only folder is as good as the original.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from msarch.errors import UserError
+from search.ledger.attributes import CANDIDATE, with_twins
+from search.ledger.checks import CHECK, DamagedTrial, checked_record
+from search.ledger.folder import JOURNAL
+from search.ledger.journal import JournalLines, read_lines
+from search.ledger.records import TrialRecord
+from search.ledger.salvage import Salvage
+from search.ledger.studies import SEARCH, quiet_optuna
+
+if TYPE_CHECKING:
+    import optuna
+    from optuna.trial import FrozenTrial
+
+REMEDY = "restore the folder from a copy; 'msarch pareto --skip-damaged' shows the trials that are whole"
+TRIES, PAUSE = 3, 0.1
+"""How often, and after how many seconds, a journal that seems damaged is read again: a search may be writing it."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LedgerContents:
+    """What a ledger holds.
+
+    Attributes:
+        records: every trial that has been proposed, by number; of a damaged ledger, those that are whole.
+        objectives: names of what the search minimises.
+        study_attributes: of the search study, such as its space's identity.
+        notes: what a user should know of how far this can be relied on, a line each.
+    """
+
+    records: list[TrialRecord] = field(default_factory=list)
+    objectives: tuple[str, ...] = ()
+    study_attributes: Mapping[str, Any] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+
+def read_ledger(folder: Path, *, skip_damaged: bool = False) -> LedgerContents:
+    """Everything that a results folder's journal holds; a search that runs meanwhile is left alone.
+
+    Args:
+        skip_damaged: leave damaged trials out, and say so in `notes`, instead of raising.
+
+    Raises:
+        UserError: the folder holds no search, or its journal is damaged.
+    """
+    path = folder.resolve() / JOURNAL
+    if not path.is_file():
+        raise UserError(f"{folder} holds no search: there is no {JOURNAL} in it")
+    with damage_told(path):
+        lines, notes = _read_patiently(path, skip_damaged)
+        try:
+            found = _read_whole(path, lines, skip_damaged)
+        except Exception:  # whatever Optuna makes of lines that no search wrote
+            if not skip_damaged:
+                raise
+            found = _read_salvaged(path, lines)
+    return replace(found, notes=notes + found.notes)
+
+
+def _read_whole(path: Path, lines: JournalLines, skip_damaged: bool) -> LedgerContents:
+    """What Optuna makes of a journal whose lines are those that were written, as far as their sums say."""
+    if lines.damaged:
+        raise _damage(path, lines)
+    study = replay(lines)
+    if study is None:
+        return LedgerContents()
+    trials = study.get_trials(deepcopy=False)
+    objectives = tuple(study.metric_names or ())
+    records, damaged = check_trials(trials, objectives)
+    if damaged and not skip_damaged:
+        number, what = next(iter(damaged.items()))
+        raise UserError(f"trial {number} is damaged: {what}; {REMEDY}", file=str(path))
+    return LedgerContents(
+        records=records,
+        objectives=objectives,
+        study_attributes=study.user_attrs,
+        notes=(*_left_out(damaged), *_uncheckable(lines, trials)),
+    )
+
+
+def _read_salvaged(path: Path, lines: JournalLines) -> LedgerContents:
+    """What the whole lines of a damaged journal say of trials that have ended; of others, the end may be lost."""
+    salvage = Salvage(lines)
+    records, damaged = check_trials(salvage.trials, salvage.objectives)
+    open_ended = {record.number: "its end, if it had one, is lost" for record in records if record.state == "running"}
+    return LedgerContents(
+        records=[record for record in records if record.number not in open_ended],
+        objectives=salvage.objectives,
+        notes=(_describe_lines(path, lines), *_left_out(damaged | open_ended)),
+    )
+
+
+def read_records(folder: Path) -> list[TrialRecord]:
+    """Every trial of a results folder, by number. Raises UserError as `read_ledger` does."""
+    return read_ledger(folder).records
+
+
+def read_objectives(folder: Path) -> tuple[str, ...]:
+    """The names of what the search of a results folder minimises. Raises UserError as `read_ledger` does."""
+    return read_ledger(folder).objectives
+
+
+@contextmanager
+def damage_told(path: Path) -> Iterator[None]:
+    """Tell whatever goes wrong while a journal is read or opened in one line, with the file's name.
+
+    A damaged file can make Optuna and our own reading fail in any way: KeyError, TypeError, AssertionError ...
+    """
+    try:
+        yield
+    except UserError as error:
+        raise error.at(str(path)) from None
+    except OSError:
+        raise  # the disk's, not the journal's: told by whoever knows what was to be written
+    except Exception as error:
+        text = " ".join(str(error).split())[:200]
+        raise UserError(
+            f"is no journal of a search, or damaged ({type(error).__name__}: {text}); {REMEDY}", file=str(path)
+        ) from None
+
+
+def replay(lines: JournalLines) -> optuna.Study | None:
+    """The search study of a journal, read only; None where a search was killed before it had begun."""
+    import optuna
+    from optuna.storages import JournalStorage
+    from optuna.storages.journal import BaseJournalBackend
+
+    operations = lines.operations()
+
+    class ReadLines(BaseJournalBackend):
+        """The lines that were checked, so that nothing else is read."""
+
+        def read_logs(self, log_number_from: int) -> Iterable[dict[str, Any]]:
+            return operations[log_number_from:]
+
+        def append_logs(self, logs: list[dict[str, Any]]) -> None:
+            raise AssertionError("a journal that is read is not written")
+
+    with quiet_optuna():
+        storage = JournalStorage(ReadLines())
+        known = {study.study_name for study in storage.get_all_studies()}
+        return optuna.load_study(study_name=SEARCH, storage=storage) if SEARCH in known else None
+
+
+def _read_patiently(path: Path, skip_damaged: bool) -> tuple[JournalLines, tuple[str, ...]]:
+    """The lines of a journal; what seems damage is looked at again, since a search may be at work there."""
+    for attempt in range(TRIES):
+        time.sleep(PAUSE if attempt else 0)
+        try:
+            lines = read_lines(path)
+        except UserError as error:  # of the file of sums
+            if not skip_damaged:
+                raise
+            return read_lines(path, use_sums=False), (str(error),)
+        if not lines.damaged:
+            break
+    return lines, ()
+
+
+def check_trials(
+    trials: Iterable[FrozenTrial], objectives: tuple[str, ...]
+) -> tuple[list[TrialRecord], dict[int, str]]:
+    """The records of trials that have been proposed, and what is wrong with those that are damaged."""
+    records: dict[int, TrialRecord] = {}
+    damaged: dict[int, str] = {}
+    for trial in trials:
+        if CANDIDATE not in trial.user_attrs:
+            if trial.user_attrs:
+                damaged[trial.number] = "its candidate is missing"
+            continue
+        try:
+            record = checked_record(trial, objectives)
+            if record.state == "duplicate" and record.twin not in records:
+                raise DamagedTrial(f"it is a duplicate of trial {record.twin}, which is damaged or missing")
+        except DamagedTrial as error:
+            damaged[trial.number] = str(error)
+        else:
+            records[trial.number] = record
+    return with_twins(records.values()), damaged
+
+
+def _damage(path: Path, lines: JournalLines) -> UserError:
+    return UserError(f"{_describe(lines)}; {REMEDY}", file=str(path), line=lines.altered[0] + 1 if lines.altered else 0)
+
+
+def _describe(lines: JournalLines) -> str:
+    """What is wrong with a journal's lines."""
+    if not lines.altered:
+        return f"is damaged: the end is missing, {lines.missing} of {len(lines.lines) + lines.missing} lines"
+    number = _number_at(lines, lines.altered[0])
+    return "is damaged" if number is None else f"is damaged, in what it holds of trial {number}"
+
+
+def _number_at(lines: JournalLines, index: int) -> int | None:
+    """The trial that a damaged line belongs to, as far as the line still says so and others confirm it."""
+    try:
+        operation = json.loads(lines.lines[index])
+        return Salvage(lines).numbers.get(operation["trial_id"])
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return None
+
+
+def _describe_lines(path: Path, lines: JournalLines) -> str:
+    what = _describe(lines) if lines.damaged else "cannot be replayed"
+    more = f" (line {lines.altered[0] + 1} and {len(lines.altered) - 1} more)" if lines.altered else ""
+    return f"{path}: {what}{more}; only trials whose records are whole are shown"
+
+
+def _left_out(damaged: Mapping[int, str]) -> Iterator[str]:
+    for number, what in damaged.items():
+        yield f"left out trial {number}, which is damaged: {what}"
+
+
+def _uncheckable(lines: JournalLines, trials: Iterable[FrozenTrial]) -> Iterator[str]:
+    """What a user should know who opens a folder that cannot be checked, or not to its end."""
+    ended = [trial for trial in trials if trial.state.is_finished() and CANDIDATE in trial.user_attrs]
+    if not lines.summed and any(CHECK not in trial.user_attrs for trial in ended):
+        yield "recorded by an earlier version, without checksums: damage to its journal would not be noticed"
+    elif not lines.summed and ended:
+        yield f"{JOURNAL}.sums is missing: trials are whole, but some may be missing at the end"
+    elif lines.unsummed > 1:
+        yield f"the last {lines.unsummed} lines of {JOURNAL} are not in {JOURNAL}.sums: its end cannot be checked"

@@ -1,0 +1,109 @@
+"""What a user asked for: a space, where its results go, how much and how fast; and the command that asks again."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+from dataclasses import dataclass
+from numbers import Integral, Real
+from pathlib import Path
+
+from msarch.errors import UserError
+from search.space.load import load_space
+from search.space.space import Space
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SearchRequest:
+    """One call of `run_search`, checked.
+
+    Attributes:
+        space: with all overrides applied.
+        source: how to name the space on the command line: a file, or the name of one that ships.
+        folder: of the results.
+        trials: trained trials in all, where asked for; else the space's.
+        concurrent: trials at a time; None for one a GPU, or one a core.
+        time_budget: seconds from the first training step to the stop; None without end.
+        ray_address: of a Ray cluster; None for this machine alone.
+        options: what was asked for beside the space, by option of the command line.
+    """
+
+    space: Space
+    source: str
+    folder: Path
+    trials: int | None
+    concurrent: int | None
+    time_budget: int | None
+    ray_address: str | None
+    options: tuple[tuple[str, str], ...]
+
+    @classmethod
+    def of(
+        cls,
+        space: Space | str | Path,
+        out: Path | str | None = None,
+        overrides: Sequence[str] = (),
+        *,
+        trials: int | None = None,
+        concurrent: int | None = None,
+        time_budget: int | None = None,
+        ray_address: str | None = None,
+    ) -> SearchRequest:
+        """Load the space and check the numbers. Raises UserError."""
+        numbers = {"trials": trials, "concurrent": concurrent, "time_budget": time_budget}
+        for name, value in numbers.items():
+            check_number(name, value)
+        loaded = load(space, overrides)
+        for name in numbers:
+            check_number(name, getattr(loaded.search, name), key=f"search.{name}")
+        asked = {**numbers, "ray_address": ray_address}
+        return cls(
+            space=loaded,
+            source=_source_of(loaded) if isinstance(space, Space) else str(space),
+            folder=Path(out) if out is not None else Path("results") / loaded.name,
+            trials=trials,
+            concurrent=concurrent or loaded.search.concurrent,
+            time_budget=time_budget or loaded.search.time_budget,
+            ray_address=ray_address,
+            options=tuple((_option(name), str(value)) for name, value in asked.items() if value is not None),
+        )
+
+    def command(self) -> str:
+        """What a user types to continue the search."""
+        words = ["msarch", "search", self.source, "--out", str(self.folder)]
+        for name, value in (*self.options, *(("--set", override) for override in self.space.overrides)):
+            words += [name, value]
+        return shlex.join(words)
+
+
+def check_number(name: str, value: object, *, key: str = "") -> None:
+    """Raises UserError unless `value` is None, for the default, or a number of trials or seconds above 0."""
+    if value is None:
+        return
+    seconds = name == "time_budget"
+    kind, meant = (Real, "a number of seconds") if seconds else (Integral, f"a whole number of {_COUNTED[name]}")
+    if isinstance(value, bool) or not isinstance(value, kind) or not float(value) > 0:
+        raise UserError(f"must be {meant} above 0, got {value!r}; leave it out for the default", key=key or name)
+
+
+_COUNTED = {"trials": "trials", "concurrent": "trials at a time"}
+
+
+def load(space: Space | str | Path, overrides: Sequence[str]) -> Space:
+    """The space, loaded where only its file or name is given. Raises UserError."""
+    if not isinstance(space, Space):
+        return load_space(space, overrides)
+    if overrides:
+        raise UserError(
+            f"change a space as it is loaded, and {space.file} is loaded already: give them to load_space instead",
+            key="overrides",
+        )
+    return space
+
+
+def _source_of(space: Space) -> str:
+    return space.file if Path(space.file).is_file() else space.name
+
+
+def _option(name: str) -> str:
+    return "--" + name.replace("_", "-")

@@ -1,0 +1,96 @@
+"""The keys of ``search:``: who proposes, who prunes, how many trials; and the names of samplers and pruners."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Annotated, Literal, get_args
+
+from pydantic import PlainValidator
+
+from msarch.errors import UserError, quoted
+from msarch.units import parse_seconds
+from search.space.schema.fields import Spec, constant, key
+from search.space.values.value_types import WHOLE, one_of
+
+Sampler = Literal["tpe", "nsga2", "random", "grid"]
+Pruner = Literal["pareto", "median", "successive-halving", "hyperband", "none"]
+SAMPLERS: tuple[str, ...] = get_args(Sampler)
+PRUNERS: tuple[str, ...] = get_args(Pruner)
+
+_SAMPLER, _PRUNER = one_of("sampler", SAMPLERS), one_of("pruner", PRUNERS)
+
+
+def parse_at_least(raw: object, low: int) -> int:
+    """A whole number of at least `low`. Raises UserError."""
+    value: int = WHOLE.parse(raw)
+    if value < low:
+        raise UserError(f"must be a whole number of at least {low}, got {quoted(raw)}")
+    return value
+
+
+def parse_time(raw: object) -> int:
+    """A duration in seconds, at least one. Raises UserError."""
+    seconds = parse_seconds(constant(raw))
+    if seconds < 1:
+        raise UserError(f"must be above 0, got {quoted(raw)}")
+    return seconds
+
+
+AtLeastZero = Annotated[int, PlainValidator(partial(parse_at_least, low=0))]
+AtLeastOne = Annotated[int, PlainValidator(partial(parse_at_least, low=1))]
+Seconds = Annotated[int, PlainValidator(parse_time)]
+
+
+class SearchSettings(Spec):
+    """How the space is searched."""
+
+    sampler: Annotated[Sampler, PlainValidator(_SAMPLER.parse)] = key(
+        "Who proposes candidates: a model of what worked (tpe), evolution (nsga2), chance (random), all (grid).",
+        value=_SAMPLER.name,
+        example="sampler: tpe",
+        default="tpe",
+        default_text="tpe",
+    )
+    pruner: Annotated[Pruner, PlainValidator(_PRUNER.parse)] = key(
+        "Who stops a trial early. `pareto` stops one only where trials that cost no more were clearly better; the "
+        "others look at the loss alone, and so delete the small-memory end of a front.",
+        value=_PRUNER.name,
+        example="pruner: pareto",
+        default="pareto",
+        default_text="pareto",
+    )
+    trials: AtLeastOne = key(
+        "How many candidates are trained in all; infeasible ones and duplicates do not count.",
+        value="whole number",
+        example="trials: 40",
+        default=40,
+        default_text="40",
+    )
+    seed: AtLeastZero = key(
+        "Seeds the sampler, the weights and the order of the data.",
+        value="whole number",
+        example="seed: 0",
+        default=0,
+        default_text="0",
+    )
+    startup: AtLeastOne = key(
+        "How many candidates are drawn at random before tpe learns from them.",
+        value="whole number",
+        example="startup: 10",
+        default=10,
+        default_text="10",
+    )
+    concurrent: AtLeastOne | None = key(
+        "How many trials run at a time.",
+        value="whole number",
+        example="concurrent: 2",
+        default=None,
+        default_text="one a core, or one a GPU",
+    )
+    time_budget: Seconds | None = key(
+        "When to stop, counted from the first training step, whatever is left of `trials`.",
+        value="duration",
+        example="time_budget: 2h",
+        default=None,
+        default_text="none",
+    )

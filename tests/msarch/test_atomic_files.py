@@ -1,0 +1,62 @@
+"""A file appears whole or not at all, whatever happens while it is written."""
+
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path
+
+import pytest
+
+from msarch.atomic_files import atomic_write
+
+
+def test_a_file_appears_when_it_is_whole(tmp_path: Path) -> None:
+    path = tmp_path / "new" / "table.csv"
+    with atomic_write(path) as temporary:
+        temporary.write_text("a,b\n")
+        assert not path.exists()
+        assert temporary.parent == path.parent and temporary.suffix == ".csv"
+        assert temporary.name.startswith(".") and str(os.getpid()) in temporary.name
+    assert path.read_text() == "a,b\n" and list(path.parent.iterdir()) == [path]
+
+
+def test_what_stood_there_stays_where_writing_fails(tmp_path: Path) -> None:
+    path = tmp_path / "table.csv"
+    path.write_text("old")
+
+    def write() -> None:
+        with atomic_write(path) as temporary:
+            temporary.write_text("ne")
+            raise RuntimeError("cut short")
+
+    with pytest.raises(RuntimeError, match="cut short"):
+        write()
+    assert path.read_text() == "old" and list(tmp_path.iterdir()) == [path]
+
+
+def test_two_writers_of_one_file_do_not_meet(tmp_path: Path) -> None:
+    path = tmp_path / "table.csv"
+    with atomic_write(path) as one, atomic_write(path) as other:
+        assert one != other
+        one.write_text("one")
+        other.write_text("other")
+    assert path.read_text() == "one" and list(tmp_path.iterdir()) == [path]
+
+
+def test_a_file_has_the_permissions_of_any_new_file(tmp_path: Path) -> None:
+    (tmp_path / "plain").write_text("")
+    with atomic_write(tmp_path / "whole") as temporary:
+        temporary.write_text("")
+    plain, whole = (stat.S_IMODE((tmp_path / name).stat().st_mode) for name in ("plain", "whole"))
+    assert whole == plain
+
+
+def test_the_content_is_on_disk_before_it_has_the_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    done: list[str] = []
+    flush, rename = os.fsync, Path.replace
+    monkeypatch.setattr(os, "fsync", lambda handle: (done.append("flushed"), flush(handle))[1])
+    monkeypatch.setattr(Path, "replace", lambda self, target: (done.append("renamed"), rename(self, target))[1])
+    with atomic_write(tmp_path / "table.csv") as temporary:
+        temporary.write_text("whole")
+    assert done == ["flushed", "renamed"]
