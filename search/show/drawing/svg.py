@@ -31,7 +31,7 @@ ABOVE, INSIDE, BELOW = 26.0, 34.0, 16.0
 def draw_svg(model: ModelConfig) -> str:
     """The model that `model` describes, as a picture that stands alone."""
     layout = lay_out(trace_structure(model))
-    options = _lines(options_of(model), LEAST - 2 * PAD)
+    options = _lines(options_of(model), MIN_WIDTH - 2 * PAD)
     sketch = _Sketch(layout, look(model.variant).colour, top=PAD + 30 + 18 * len(options))
     marks = [title(PAD, PAD + 14, model.variant, model.layers), *sketch.marks()]
     marks += [text(PAD, PAD + 34 + 18 * row, words, "small") for row, words in enumerate(options)]
