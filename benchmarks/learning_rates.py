@@ -23,7 +23,7 @@ from rich.table import Table
 
 from msarch import Candidate, CorpusConfig, ModelConfig, TrainingConfig
 from msarch.data.token_set import TokenSet, prepare_tokens
-from msarch.training.trainer import NonFiniteLoss, Trainer
+from msarch.training.trainer import NonFiniteLossError, Trainer
 
 WIDTHS = (64, 128, 256)
 RATES = tuple(0.001 * 2**power for power in range(6))
@@ -92,7 +92,7 @@ def train(one: Candidate, tokens: TokenSet) -> float:
     trainer = Trainer(one, tokens)
     try:
         trainer.advance()
-    except NonFiniteLoss:
+    except NonFiniteLossError:
         return float("inf")
     return trainer.evaluate("validation", TARGETS).loss
 

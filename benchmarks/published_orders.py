@@ -30,6 +30,7 @@ from rich.console import Console
 from rich.table import Table
 
 from msarch import Candidate, CorpusConfig, ModelConfig, TokenizerConfig, TrainingConfig, profile_training_step
+from msarch.config import MODEL_CHOICES
 from msarch.data.token_set import TokenSet, prepare_tokens
 from msarch.training.trainer import Trainer
 from msarch.units import format_bytes
@@ -58,7 +59,7 @@ class Run:
 
     variant: str
     layers: str
-    positions: str
+    positions: Literal["learned", "rotary", "alibi", "none"]
     learning_rate: float
     seed: int
 
@@ -71,7 +72,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--tokens", type=int, default=6_000_000, help="training tokens of each run (default 6 million)")
     parser.add_argument("--learning-rate", type=float, nargs="+", default=[2e-3])
-    parser.add_argument("--positions", default="learned", help="learned (default), rotary, alibi or none")
+    parser.add_argument("--positions", default="learned", choices=MODEL_CHOICES["positions"])
     parser.add_argument("--tokenizer", choices=("bpe", "bytes"), default="bpe", help="BPE of 2,048 (default) or bytes")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--runs", type=Path, help="CSV of finished runs (default results/ORDER-TOKENIZER-TOKENS.csv)")
@@ -122,7 +123,7 @@ def candidate(run: Run, vocab_size: int, budget: int) -> Candidate:
         model=ModelConfig(
             variant=run.variant,
             layers=run.layers,
-            positions=run.positions,  # type: ignore[arg-type]
+            positions=run.positions,
             d_model=96,
             n_heads=3,
             vocab_size=vocab_size,

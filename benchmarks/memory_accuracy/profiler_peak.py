@@ -53,7 +53,7 @@ class _Names(TorchDispatchMode):
     """Notes which operations a count of tensors sees: those that pass a dispatch mode."""
 
     def __init__(self) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
+        super().__init__()
         self.seen: set[str] = set()
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:

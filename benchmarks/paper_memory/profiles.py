@@ -11,7 +11,7 @@ import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeAlias, get_args
 
 from msarch import ModelConfig, TrainingConfig, profile_training_step
 from search.space.load import load_space
@@ -20,6 +20,11 @@ from search.space.space import Space
 SPACE = "paper-bookcorpus"
 BASELINE = ("vanilla", "14@1")
 BATCHES = (16, 64)
+
+# In the order of the table: the paper's day first.
+Attention: TypeAlias = Literal["unfused", "fused"]
+Loss: TypeAlias = Literal["full", "chunked"]
+Checkpointing: TypeAlias = Literal["none", "block"]
 
 
 @dataclass(frozen=True, order=True)
@@ -34,9 +39,9 @@ class Condition:
     """
 
     batch_size: int
-    attention: Literal["fused", "unfused"]
-    loss: Literal["full", "chunked"]
-    checkpointing: Literal["none", "block"]
+    attention: Attention
+    loss: Loss
+    checkpointing: Checkpointing
 
     def training(self) -> TrainingConfig:
         """How a step is trained, all else as by default: AdamW, float32."""
@@ -93,9 +98,8 @@ class Profiles:
 
 def conditions() -> list[Condition]:
     """All of them, those of the paper's day first."""
-    ways = itertools.product(BATCHES, ("unfused", "fused"), ("full", "chunked"), ("none", "block"))
-    # `product` forgets that these words are literals.
-    return [Condition(batch, *way) for batch, *way in ways]  # type: ignore[arg-type]
+    words = (get_args(Attention), get_args(Loss), get_args(Checkpointing))
+    return list(itertools.starmap(Condition, itertools.product(BATCHES, *words)))
 
 
 def configs(space: Space | None = None) -> list[ModelConfig]:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
-from benchmarks.paper_memory.profiles import BASELINE, BATCHES, Condition, Profiles
+from benchmarks.paper_memory.profiles import BASELINE, BATCHES, Attention, Checkpointing, Condition, Loss, Profiles
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -57,10 +58,10 @@ def sheets(profiles: Profiles) -> list[Sheet]:
     ]
 
 
-def ways(checkpointing: str) -> list[Condition]:
+def ways(checkpointing: Checkpointing) -> list[Condition]:
     """Kernels and losses, at the smaller and the larger batch."""
-    kernels = (("unfused", "full"), ("unfused", "chunked"), ("fused", "full"), ("fused", "chunked"))
-    return [Condition(batch, *kernel, checkpointing) for batch in BATCHES for kernel in kernels]  # type: ignore[arg-type]
+    kernels = itertools.product(BATCHES, get_args(Attention), get_args(Loss))
+    return [Condition(*kernel, checkpointing) for kernel in kernels]
 
 
 def relative(profiles: Profiles, title: str, conditions: Sequence[Condition]) -> Sheet:

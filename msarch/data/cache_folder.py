@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from msarch.atomic_files import atomic_write
+from msarch.data.find_files import expand_home
 from msarch.errors import UserError
 
 fcntl: Any = None
@@ -28,7 +29,7 @@ def cache_base() -> Path:
     """$MSARCH_CACHE, else $XDG_CACHE_HOME/msarch, else ~/.cache/msarch; made where it is missing. Raises UserError."""
     named = os.environ.get("MSARCH_CACHE", "")
     caches = os.environ.get("XDG_CACHE_HOME", "")
-    base = Path(os.path.expanduser(named or Path(caches or "~/.cache", "msarch")))  # noqa: PTH111  (never raises)
+    base = expand_home(named or str(Path(caches or "~/.cache", "msarch")))
     try:
         base.mkdir(parents=True, exist_ok=True)
     except OSError as error:

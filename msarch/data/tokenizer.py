@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from msarch.config.corpus import TokenizerConfig
+from msarch.data.find_files import expand_home
 from msarch.data.long_documents import split_document
 from msarch.errors import UserError
 
@@ -180,7 +180,7 @@ _FILE_KEY = "corpus.tokenizer.file"
 
 
 def _path_of(config: TokenizerConfig, base: Path) -> Path:
-    return base / os.path.expanduser(config.file)  # noqa: PTH111  (Path.expanduser raises on an unknown user)
+    return base / expand_home(config.file)
 
 
 def _read(path: Path, key: str) -> bytes:

@@ -66,15 +66,15 @@ class CudaStorages(LiveStorages):
         self._functions = CudaFunctions()
 
     def __enter__(self) -> Self:
-        super().__enter__()  # type: ignore[no-untyped-call]
-        self._functions.__enter__()  # type: ignore[no-untyped-call]
+        super().__enter__()
+        self._functions.__enter__()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._functions.__exit__(kind, error, trace)  # type: ignore[no-untyped-call]
-        super().__exit__(kind, error, trace)  # type: ignore[no-untyped-call]
+        self._functions.__exit__(kind, error, trace)
+        super().__exit__(kind, error, trace)
         self.events, self.reserved = in_blocks(self.events)
 
     def after(self, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any], out: Any) -> None:
@@ -147,7 +147,7 @@ def _attention(
     query: Tensor, key: Tensor, value: Tensor, attn_mask: Tensor | None = None, *args: Any, **kwargs: Any
 ) -> Tensor:
     # Not what this machine has: which kernels the context manager around the step allows.
-    fused = torch.backends.cuda.mem_efficient_sdp_enabled()  # type: ignore[no-untyped-call]
+    fused = torch.backends.cuda.mem_efficient_sdp_enabled()
     if attn_mask is not None and fused:
         autocast = torch.is_autocast_enabled(query.device.type)
         dtype = torch.get_autocast_dtype(query.device.type) if autocast else query.dtype

@@ -85,7 +85,7 @@ class PartTracker:
         self._live.part = self._enclosing.pop()
         # Not in the backward phase: there a layer runs only to be recomputed, and no gradient reaches its output.
         if self._live.phase == "forward" and isinstance(output, Tensor) and output.requires_grad:
-            output.register_hook(lambda gradient: self._begin_backward(path))  # type: ignore[no-untyped-call]
+            output.register_hook(lambda gradient: self._begin_backward(path))
 
     def _begin_backward(self, path: str) -> None:
         """The gradient of this part's output is known: its backward pass begins."""

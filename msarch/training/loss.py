@@ -33,7 +33,7 @@ def full_loss(features_BTD: Tensor, weight_VD: Tensor, targets_BT: Tensor) -> Te
 def chunked_loss(features_BTD: Tensor, weight_VD: Tensor, targets_BT: Tensor) -> Tensor:
     """The same value and gradients as `full_loss`, one chunk of logits at a time."""
     rows = chunk_rows(weight_VD.shape[0])
-    loss: Tensor = _ChunkedCrossEntropy.apply(features_BTD.flatten(0, 1), weight_VD, targets_BT.flatten(), rows)  # type: ignore[no-untyped-call]
+    loss: Tensor = _ChunkedCrossEntropy.apply(features_BTD.flatten(0, 1), weight_VD, targets_BT.flatten(), rows)
     return loss
 
 

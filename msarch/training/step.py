@@ -81,7 +81,7 @@ def training_step(
     with attention_kernel(training.attention):
         loss = batch_loss(model, inputs_BT, targets_BT, training, watch)
         watch("backward")
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
     watch("optimizer")
     if training.clip:
         torch.nn.utils.clip_grad_norm_(model.parameters(), training.clip)

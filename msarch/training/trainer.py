@@ -32,7 +32,7 @@ from msarch.training.validation import Validation
 _CHECK_EVERY = 16
 
 
-class NonFiniteLoss(RuntimeError):  # noqa: N818 - an outcome of training, like optuna.TrialPruned
+class NonFiniteLossError(RuntimeError):
     """The loss became infinite or not a number.
 
     Attributes:
@@ -79,7 +79,7 @@ class Trainer:
         return self.candidate.training.batch_size * self.candidate.model.context
 
     def advance(self) -> Validation:
-        """Train to the next rung and validate there. Raises NonFiniteLoss with the step."""
+        """Train to the next rung and validate there. Raises NonFiniteLossError with the step."""
         assert not self.finished
         began = time.perf_counter()
         rung = len(self.curve)
@@ -87,7 +87,7 @@ class Trainer:
         self._train_to(goal)
         found = self.evaluate("validation")
         if not math.isfinite(found.loss):
-            raise NonFiniteLoss(self.step, "validation")
+            raise NonFiniteLossError(self.step, "validation")
         self._seconds += time.perf_counter() - began
         self.curve.append(
             Validation(
@@ -142,7 +142,7 @@ class Trainer:
             finite = torch.stack(self._losses).isfinite()
             if not finite.all():
                 first = int((~finite).nonzero()[0])
-                raise NonFiniteLoss(self.step - len(self._losses) + first + 1)
+                raise NonFiniteLossError(self.step - len(self._losses) + first + 1)
             self._losses.clear()
 
     def save(self, folder: Path) -> None:

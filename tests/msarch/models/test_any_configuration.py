@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 import torch
@@ -22,16 +23,16 @@ def configurations(draw: st.DrawFn, variant: str) -> ModelConfig:
     """Any legal model of the variant, small enough to try: its layers and all of its options."""
     known = VARIANTS[variant]
     heads, d_head = draw(st.sampled_from([1, 2, 3])), draw(st.sampled_from([2, 4, 8]))
-    options = {
+    options: dict[str, Any] = {
         name: draw(st.sampled_from(choices))
         for name, choices in MODEL_CHOICES.items()
         if name in known.options or not any(name in other.options for other in VARIANTS.values())
     }
     if options["parametrization"] == "mup":
-        options["base_width"] = draw(st.sampled_from([1, 8, 64]))  # type: ignore[assignment]
+        options["base_width"] = draw(st.sampled_from([1, 8, 64]))
     layers, factors = draw(allocations(known))
     if "retina_factors" in known.options:
-        options |= {"retina_factors": factors, "retina_windows": draw(windows(len(factors) - 1))}  # type: ignore[dict-item]
+        options |= {"retina_factors": factors, "retina_windows": draw(windows(len(factors) - 1))}
     context = draw(st.integers(max(factors) + 1, 3 * max(factors) + 5))
     return small(variant, layers, context=context, d_model=heads * d_head, n_heads=heads, vocab_size=13, **options)
 
