@@ -59,8 +59,8 @@ def test_a_limit_that_nothing_of_the_sample_meets_is_told_with_the_smallest() ->
 
 @pytest.mark.parametrize("name", ["trials", "concurrent"])
 def test_a_number_that_means_nothing_is_refused(name: str) -> None:
+    zero: dict[str, Any] = {name: 0}
     with pytest.raises(UserError, match=f"^{name}: must be a whole number"):
-        zero: dict[str, Any] = {name: 0}
         plan_search(load_space("space.yaml"), **zero)
 
 
