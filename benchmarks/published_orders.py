@@ -1,12 +1,12 @@
-"""Do multi-scale models beat vanilla ones of no less memory, as the papers report, at a scale that a laptop trains?
+"""Do multi-scale models beat vanilla ones with as much memory, as the papers report, at a size that a laptop trains?
 
     python -m benchmarks.published_orders NOVELS --order top_down
     python -m benchmarks.published_orders NOVELS --order hourglass --positions rotary --tokenizer bytes
 
 `NOVELS` holds train/*.txt and validation/*.txt: long English prose of some 27 MB. Every model reads the same tokens in
 the same order and is judged on the same validation tokens; a seed changes its initialisation and the order. A run
-takes about ten minutes on one core. Finished ones are kept in `--runs` and not made again, so that the command goes
-on where it was stopped. Several learning rates may be given: each model is then shown at its own best.
+takes about ten minutes on one core. Finished runs are kept in `--runs` and not repeated, so the command continues
+where it was stopped. Several learning rates may be given: each model is then shown at its own best.
 
 top_down    `4@16 4@4 2@1` against vanilla `4@1` (Subramanian et al. 2020, arXiv 2005.00581: better
             perplexity at less memory)

@@ -1,8 +1,8 @@
 """The cache folder, and how it stays whole when several processes build the same thing at once.
 
-What is built has a temporary name until it is complete and is then renamed as a whole, so that it is there
-completely or not at all. A kernel lock makes the second builder wait instead of working twice; where the file system
-knows no locks both build and the loser's copy is dropped.
+A folder is built under a temporary name and renamed when it is complete, so a reader never finds half of one.
+A kernel lock makes the second builder wait instead of working twice. On a file system without locks both build, and the
+copy of the slower one is dropped.
 """
 
 from __future__ import annotations

@@ -38,7 +38,7 @@ def is_folder(path: Path | str) -> bool:
 
 
 def _nearest(pattern: str, base: Path) -> str:
-    """What stands where the pattern was still right: the nearest name, or a few of those that are there."""
+    """What the last folder that exists holds: the name nearest to the pattern, or the first few."""
     folder = base
     for part in expand_home(pattern).parts:
         if not is_folder(folder / part):

@@ -66,7 +66,7 @@ def read_tables(tables: list[Any], *, column: str, key: str) -> Iterator[str]:
 
 @contextlib.contextmanager
 def _offline_unless_hub_answers(name: str) -> Iterator[None]:
-    """Does what HF_HUB_OFFLINE=1 would do where the hub does not answer: cached data sets load, others fail at once."""
+    """Acts as HF_HUB_OFFLINE=1 while the hub does not answer: cached data sets load, others fail at once."""
     import datasets
     import huggingface_hub
 

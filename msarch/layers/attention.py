@@ -31,13 +31,13 @@ def attention_kernel(name: str) -> Iterator[None]:
 def attend(q_BHNK: Tensor, k_BHMK: Tensor, v_BHMK: Tensor, mask: Tensor | None = None) -> Tensor:
     """Scaled dot-product attention, (B, H, N, K).
 
-    `mask`, (N, M) or (H, N, M), is true where query n may read key m, or what is added to the score there and -inf
-    elsewhere, in the type of the queries; without it queries and keys are the same positions and the mask is
-    causal. Torch makes the second form of the first at each call and keeps it for the backward pass. It is passed
-    with four dimensions: with fewer the CPU falls back to unfused.
+    `mask`, (N, M) or (H, N, M), is boolean (true where query n may read key m) or additive: a bias where it may, -inf
+    elsewhere, in the type of the queries. Without a mask, queries and keys are the same positions and attention is
+    causal. A boolean mask costs memory: torch turns it into an additive one at each call and keeps that for backward.
     """
     if mask is None:
         return scaled_dot_product_attention(q_BHNK, k_BHMK, v_BHMK, is_causal=True)
+    # The CPU falls back to the unfused kernel for a mask with fewer than four dimensions.
     four = mask[None] if mask.ndim == 3 else mask[None, None]
     return scaled_dot_product_attention(q_BHNK, k_BHMK, v_BHMK, attn_mask=four)
 
@@ -55,10 +55,11 @@ def merge_heads(x_BHNK: Tensor) -> Tensor:
 def split_qkv(qkv_BND: Tensor, positions: Positions) -> tuple[Tensor, Tensor, Tensor]:
     """Queries, keys and values of one projection, (B, N, 3 D) -> three of (B, N, D).
 
-    Turned queries and keys are copies, which attention keeps: so that these do not come on top of the whole
-    projection, its last third becomes a copy too, and the projection goes.
+    With rotary positions the values are a copy, not a view.
     """
     q, k, v = qkv_BND.chunk(3, dim=-1)
+    # Attention keeps its inputs. Turned queries and keys are copies, so a view of the values alone would keep the whole
+    # projection alive beside them; with a copy of the values the projection can be freed.
     return q, k, v.clone() if positions.scheme == "rotary" else v
 
 
@@ -96,7 +97,7 @@ class CrossProjections(nn.Module):
 
 
 class CrossAttention(CrossProjections):
-    """Attention of one sequence to another: each query reads the keys whose last token is not after its own."""
+    """Attention from one sequence to another: each query reads the keys that end at or before its own token."""
 
     def forward(self, x_BND: Tensor, memory_BMD: Tensor, at_N: Tensor, at_M: Tensor) -> Tensor:
         """Queries (B, N, D) standing at tokens `at_N`, keys and values (B, M, D) at `at_M` -> (B, N, D).

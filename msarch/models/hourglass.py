@@ -9,8 +9,8 @@ k = f_(l+1) / f_l:
     x       = x + Up_k( W_l LN(x') )
     out     = Post_l( x );                 logits = LN( out of level 0 ) E^T
 
-The paper's: the order, the ways to shorten and to up-sample, the residual, pre and post layers of any number. Ours:
-positions at each scale, a norm and W where streams meet (there the repeated state is added as it is), and where
+From the paper: the order, the ways to shorten and to up-sample, the residual, any number of pre and post layers. Ours:
+positions at each scale, a norm and W where streams meet (the paper adds the repeated state unchanged), and where
 blocks begin.
 
 The shift. The paper moves the stream right by k - 1, then pools: its block j is positions (j-1)k + 1 .. jk, read
@@ -41,12 +41,12 @@ from msarch.models.language_model import LanguageModel
 class Rejoin(nn.Module):
     """``x + Up(W LN(x'))``: the coarse stream returns to the fine one that it was made from.
 
-    A norm and a projection act on each state alone, so they run on M coarse states before these are repeated.
-    W is drawn as large as the stream it meets: scaled down as a residual branch, or the identity, it learns slower.
+    A norm and a projection act on each state alone, so they run on the M coarse states before these are repeated.
+    W starts at full size: scaled down like a residual branch, or as the identity, it learns more slowly.
 
     With ``upsampling: linear`` W is k D wide and each position reads its own part. With ``attention`` that is U, and
-    each position then reads all coarse states complete by then: U + Attention(Q = U, K = V = x'), and feed-forward
-    (the paper's best). The mask is ours, the loosest that is causal.
+    each position then attends to all coarse states that are complete: U + Attention(Q = U, K = V = x'), then
+    feed-forward (the paper's best). The mask is ours, the loosest that is causal.
     """
 
     def __init__(self, config: ModelConfig, finer: int, coarser: int) -> None:
@@ -66,7 +66,7 @@ class Rejoin(nn.Module):
         nn.init.normal_(self.null, std=0.02)
 
     def token_positions(self, length: int, states: int, device: torch.device) -> tuple[Tensor, Tensor]:
-        """(N,) and (1 + M,): where the fine states stand, and from which token on each coarse one may be read."""
+        """(N,) and (1 + M,): the token of each fine state, and the first token that may read each coarse one."""
         return last_tokens(length, self.finer, device), null_first(last_tokens(states, self.coarser, device))
 
     def forward(self, fine_BND: Tensor, coarse_BMD: Tensor) -> Tensor:
@@ -74,7 +74,7 @@ class Rejoin(nn.Module):
         length = fine_BND.shape[1]
         coarse = prepend(self.null, coarse_BMD)
         out: Tensor = fine_BND + self.upsample(self.project(self.norm(coarse)), length)
-        # A stream too short for a single state has nobody to read.
+        # Attention needs at least one query.
         if self.reading is not None and length:
             out = self.reading(out, coarse, *self.token_positions(length, coarse_BMD.shape[1], fine_BND.device))
         return out

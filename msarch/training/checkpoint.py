@@ -1,6 +1,6 @@
 """A training run on disk: one safetensors file, its progress as JSON in the file's own metadata.
 
-A file that is there is whole, and nothing in it needs unpickling.
+A file with its final name is complete, and nothing in it is unpickled.
 """
 
 from __future__ import annotations
