@@ -93,7 +93,7 @@ UTF_16 = "text\n".encode("utf-16")
 DAMAGED = [
     # Not UTF-8: the byte, its place, and what to do.
     ("a.txt", b"one\ntwo " + LATIN, "FILE is not UTF-8 text: byte 0xe9 at 11, in line 2. Convert it; if it is Latin-1"),
-    ("a.txt.gz", gzip.compress(LATIN), "FILE is not UTF-8 text: byte 0xe9 at 3, in line 1"),
+    ("a.txt.gz", gzip.compress(LATIN, mtime=0), "FILE is not UTF-8 text: byte 0xe9 at 3, in line 1"),
     ("a.csv", b"text\n" + LATIN + b"\n", "FILE is not UTF-8 text: byte 0xe9 at 8, in line 2"),
     ("a.jsonl", b'{"text": "a"}\n{"text": "' + LATIN + b'"}\n', "FILE is not UTF-8 text: byte 0xe9 at 27, in line 2"),
     (
@@ -107,16 +107,28 @@ DAMAGED = [
     ("a.txt", "text".encode("utf-16-be"), "there is a NUL character in FILE (character 1)"),
     # Not text at all.
     ("a.docx", b"PK\x03\x04\x14\x00\xff\xfe", "FILE is not text (byte 0xff at 6). Files that are read: text, .csv"),
-    ("a.txt", gzip.compress(b"text"), "FILE is not text (byte 0x8b at 1). Files that are read: text, .csv"),
+    ("a.txt", gzip.compress(b"text", mtime=0), "FILE is not text (byte 0x8b at 1). Files that are read: text, .csv"),
     ("a.jsonl.zst", b"\x28\xb5\x2f\xfd\x04\x58", "FILE is not text (byte 0xb5 at 1). Files that are read"),
     ("a.parquet", b"not a table", "FILE cannot be read as parquet: Parquet magic bytes not found"),
     # Compressed, but not whole.
     ("a.txt.gz", b"plain", "FILE cannot be decompressed: Not a gzipped file"),
     ("a.csv.gz", b"plain", "FILE cannot be decompressed: Not a gzipped file"),
     ("a.jsonl.gz", b'{"text": "a"}', "FILE cannot be decompressed: Not a gzipped file"),
-    ("a.txt.gz", gzip.compress(b"text " * 999)[:-9], "FILE cannot be decompressed: Compressed file ended before"),
-    ("a.csv.gz", gzip.compress(b"text\na\n" * 999)[:-9], "FILE cannot be decompressed: Compressed file ended before"),
-    ("a.jsonl.gz", gzip.compress(b'{"text": "a"}\n' * 999)[:-9], "FILE cannot be decompressed: Compressed file ended"),
+    (
+        "a.txt.gz",
+        gzip.compress(b"text " * 999, mtime=0)[:-9],
+        "FILE cannot be decompressed: Compressed file ended before",
+    ),
+    (
+        "a.csv.gz",
+        gzip.compress(b"text\na\n" * 999, mtime=0)[:-9],
+        "FILE cannot be decompressed: Compressed file ended before",
+    ),
+    (
+        "a.jsonl.gz",
+        gzip.compress(b'{"text": "a"}\n' * 999, mtime=0)[:-9],
+        "FILE cannot be decompressed: Compressed file ended",
+    ),
     ("a.txt.xz", b"plain", "FILE cannot be decompressed: Input format not supported"),
     ("a.txt.bz2", b"plain", "FILE cannot be decompressed: Invalid data stream"),
     # Rows that are not what they should be, by their true line.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Literal, get_args
 
 import pytest
@@ -22,9 +23,16 @@ def needs(candidate: Candidate, dimension: Dimension, size: int, checkpointing: 
     return profile_training_step(at.model, training).peak_bytes
 
 
-@pytest.mark.parametrize("dimension", get_args(Dimension))
-@pytest.mark.parametrize("checkpointing", get_args(Way))
-@pytest.mark.parametrize("config", MULTISCALE, ids=label)
+# Each model meets each dimension once, and each way of checkpointing.
+WAYS = list(itertools.product(get_args(Way), get_args(Dimension)))
+CASES = [
+    pytest.param(config, *WAYS[at], id=f"{label(config)} / {' '.join(WAYS[at])}")
+    for number, config in enumerate(MULTISCALE)
+    for at in (number % 2, 3 - number % 2)
+]
+
+
+@pytest.mark.parametrize(("config", "checkpointing", "dimension"), CASES)
 def test_what_fits_fits_and_the_next_size_does_not(
     config: ModelConfig, checkpointing: Way, dimension: Dimension
 ) -> None:

@@ -14,28 +14,8 @@ from msarch.memory.inference import inference_memory
 from msarch.memory.part_tracker import PartTracker
 from msarch.memory.profile import count_training_step, profile_candidate, profile_timeline, profile_training_step
 
-CONDITIONS: list[dict[str, Any]] = [
-    {},
-    {"attention": "unfused", "loss": "full"},
-    {"checkpointing": "block", "dtype": "bfloat16"},
-]
-
 SEVERAL = [max((c for c in CONFIGS if c.variant == name), key=lambda c: len(c.layers)) for name in VARIANTS]
 several = pytest.mark.parametrize("config", SEVERAL, ids=label)
-
-
-@pytest.mark.parametrize("conditions", CONDITIONS, ids=lambda each: " ".join(each.values()) or "default")
-def test_kinds_scales_and_layers_each_add_up_to_the_peak(config: ModelConfig, conditions: dict[str, Any]) -> None:
-    profile = profile_training_step(config, TrainingConfig(batch_size=3, **conditions))
-    for parts in (profile.by_kind, profile.by_scale, profile.by_layer):
-        assert sum(parts.values()) == profile.peak_bytes
-        assert all(size >= 0 for size in parts.values())
-    assert len({(part.kind, part.layer) for part in profile.parts}) == len(profile.parts)
-    scales = {str(stage.factor) for stage in config.stages if stage.layers}
-    assert scales <= set(profile.by_scale) <= scales | {"1", "embedding", "readout", "update"}
-    layers = [layer for layer in profile.by_layer if layer.startswith("layer ")]
-    expected = [stage.factor for stage in config.stages for _ in range(stage.layers)]
-    assert layers == [f"layer {number} @{factor}" for number, factor in enumerate(expected, start=1)]
 
 
 @several

@@ -129,7 +129,7 @@ def test_conditions_that_no_trial_can_have_are_refused(
     pareto: Callable[..., tuple[str, str]], results: Results, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     coarse = replace(results, records=[record for record in results.records if "4" in record.candidate.model.layers])
-    monkeypatch.setattr("search.cli.results.load_results", lambda folder: coarse)
+    monkeypatch.setattr("search.cli.results.load_results", lambda folder, **options: coarse)
     out, told = pareto("--context", 3, "--html", "front.html", status=2)
     assert out == "" and not Path("front.html").exists()
     assert told.startswith("error: no complete trial can run with context 3: trial 1 cannot: no block of 4 tokens")
