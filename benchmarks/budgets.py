@@ -79,8 +79,12 @@ def budgets(largest: int) -> list[int]:
 def compared(comparison: str, tokenizer: Tokenizer, context: int) -> dict[str, ModelConfig]:
     """The multi-scale model first, then its rivals, by what tables call them."""
     common: dict[str, Any] = {
-        "d_model": 64, "n_heads": 2, "positions": "rotary", "vocab_size": vocabulary(tokenizer), "context": context,
-    }  # fmt: skip
+        "d_model": 64,
+        "n_heads": 2,
+        "positions": "rotary",
+        "vocab_size": vocabulary(tokenizer),
+        "context": context,
+    }
     training = training_of(SMALLEST, context)
     if comparison == "retina":
         common |= {"variant": "retina", "layers": "4@1"}

@@ -53,7 +53,7 @@ def run(seed: int, tokenizer: Tokenizer, model: tuple[str, str], start: str, bud
             layers=layers,
             positions="rotary",
             rotary_pairs="halves",  # as when these runs were made
-            embedding_init=start,  # type: ignore[arg-type]
+            embedding_init=start,  # type: ignore[arg-type]  # one of its words, from a table
             d_model=64,
             n_heads=2,
             vocab_size=vocabulary(tokenizer),

@@ -91,8 +91,12 @@ def main() -> None:
 def choices(tokenizer: Tokenizer, training: TrainingConfig) -> list[Choice]:
     """Each variant at its defaults, and with each option changed alone; the first of a group is its default."""
     common: dict[str, Any] = {
-        "d_model": 64, "n_heads": 2, "positions": "rotary", "vocab_size": vocabulary(tokenizer), "context": 256,
-    }  # fmt: skip
+        "d_model": 64,
+        "n_heads": 2,
+        "positions": "rotary",
+        "vocab_size": vocabulary(tokenizer),
+        "context": 256,
+    }
     hourglass = ModelConfig(variant="hourglass", layers="2@1 4@4 2@1", **common)
     top_down = ModelConfig(variant="top_down", layers="4@16 4@4 2@1", **common)
     bottom_up = ModelConfig(variant="bottom_up", layers="2@1 4@4 2@1", **common)
@@ -123,7 +127,7 @@ def choices(tokenizer: Tokenizer, training: TrainingConfig) -> list[Choice]:
         out.append(Choice(default.variant, "default", default))
         for option, values in options.items():
             out += [
-                Choice(default.variant, f"{option} {value}", replace(default, **{option: value}))  # type: ignore[arg-type]
+                Choice(default.variant, f"{option} {value}", replace(default, **{option: value}))  # type: ignore[arg-type]  # values of several types, by name
                 for value in values
             ]
     for factors, windows in WINDOWS:

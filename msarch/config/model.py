@@ -19,14 +19,14 @@ class ModelConfig:
         variant: a registered architecture: vanilla, top_down, bottom_up, retina, hourglass,
             spacebyte.
         layers: the layer allocation, ``LAYERS@FACTOR ...`` in the order of computation.
-        d_model: width of every state, at all scales alike. The feed-forward width is 4 times that.
+        d_model: width of every state, the same at all scales. The feed-forward width is 4 times that.
         n_heads: attention heads; divides `d_model`.
         vocab_size: tokens in the vocabulary.
         context: the longest sequence, in tokens.
         dropout: share of each residual branch's output that is dropped in training. Attention weights are never
             dropped: that would force the kernel that keeps all scores.
-        positions: how attention learns of order: "learned" (a vector for each state of a scale), "rotary", "alibi" or
-            "none". A coarse state stands at its block's last token.
+        positions: how order enters attention: "learned" (a vector for each state of a scale), "rotary", "alibi" or
+            "none". A coarse state has the position of its block's last token.
         parametrization: "standard", or "mup" (arXiv 2203.03466), in which the best learning rate is the same for
             every width: matrices learn at learning_rate * base_width / d_model, and logits are scaled by that ratio.
             Keep d_head fixed, so that heads grow with the width.

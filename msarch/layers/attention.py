@@ -55,10 +55,11 @@ def merge_heads(x_BHNK: Tensor) -> Tensor:
 def split_qkv(qkv_BND: Tensor, positions: Positions) -> tuple[Tensor, Tensor, Tensor]:
     """Queries, keys and values of one projection, (B, N, 3 D) -> three of (B, N, D).
 
-    Turned queries and keys are copies, which attention keeps: so that these do not come on top of the whole
-    projection, its last third becomes a copy too, and the projection goes.
+    With rotary positions the values are a copy, not a view.
     """
     q, k, v = qkv_BND.chunk(3, dim=-1)
+    # Attention keeps its inputs. Turned queries and keys are copies, so a view of the values alone would keep the whole
+    # projection alive beside them; with a copy of the values the projection can be freed.
     return q, k, v.clone() if positions.scheme == "rotary" else v
 
 
@@ -96,7 +97,7 @@ class CrossProjections(nn.Module):
 
 
 class CrossAttention(CrossProjections):
-    """Attention of one sequence to another: each query reads the keys whose last token is not after its own."""
+    """Attention from one sequence to another: each query reads the keys that end at or before its own token."""
 
     def forward(self, x_BND: Tensor, memory_BMD: Tensor, at_N: Tensor, at_M: Tensor) -> Tensor:
         """Queries (B, N, D) standing at tokens `at_N`, keys and values (B, M, D) at `at_M` -> (B, N, D).

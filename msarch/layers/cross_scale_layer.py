@@ -1,6 +1,6 @@
 """A layer with which one sequence reads another: cross-attention, then feed-forward.
 
-Shapes: B batch, N and M positions of readers and of what is read, D d_model.
+Shapes: B batch, N positions that read, M positions that are read, D d_model.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from msarch.layers.transformer_layer import FeedForward, Recomputable, residual_
 
 
 class CrossScaleLayer(Recomputable):
-    """``s + Attention(Q = LN s, K = V = LN m)``, then ``s + FFN(LN s)``: states that read other ones."""
+    """``s + Attention(Q = LN s, K = V = LN m)``, then ``s + FFN(LN s)``: s reads m."""
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()

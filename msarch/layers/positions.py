@@ -1,9 +1,9 @@
-"""Where states stand in the text, and how attention learns of it.
+"""Positions of states in the text, and how attention takes them into account.
 
-A state that stands for a block stands at the block's last token: state j of a scale of factor f at (j+1) f - 1, a
-learned null state, which comes before the text, at -1. It has read everything up to there, so it may be read from there
-on: one rule for masks and for distances, at any pair of scales. Fixed distances then agree across scales
-(our proposal: the papers of the schemes below know one scale alone).
+The state of a block has the position of the block's last token: state j of a scale of factor f is at (j+1) f - 1. A
+learned null state comes before the text, at -1. A state has read everything up to its position, so it may be read from
+there on. This one rule gives masks and distances between any two scales, and distances agree across scales. (Our
+proposal: the papers of the schemes below have a single scale.)
 
     learned   one vector for each state of a scale, added where the scale begins (`Stream`); attention knows nothing
     rotary    queries and keys turned by angles proportional to their position (Su et al. 2021, arXiv 2104.09864),
@@ -23,7 +23,7 @@ import torch
 from torch import Tensor
 
 BASE = 10_000.0
-"""Of rotary angles, as in its paper: the slowest pair turns once in 2 pi times that many tokens."""
+"""Base of the rotary angles, as in the paper: the slowest pair turns once in about 2 pi * BASE tokens."""
 
 
 def last_tokens(states: int, factor: int, device: torch.device) -> Tensor:
@@ -48,11 +48,8 @@ def slopes(n_heads: int, like: Tensor) -> Tensor:
 
 
 def distance_bias(at_N: Tensor, at_M: Tensor, seen_NM: Tensor, n_heads: int, like: Tensor) -> Tensor:
-    """(H, N, M) -m_h times the distance in tokens where a query reads a key, -inf elsewhere.
-
-    As distances and not as a term for each key, which would do for softmax: in half precision small distances
-    are exact, large absolute positions are not.
-    """
+    """(H, N, M) -m_h times the distance in tokens where a query reads a key, -inf elsewhere."""
+    # Softmax would also accept a term for each key alone, but in half precision only small distances are exact.
     distance_NM = (at_N[:, None] - at_M).to(like.dtype)
     bias_HNM = -slopes(n_heads, like)[:, None, None] * distance_NM
     return bias_HNM.masked_fill_(~seen_NM, float("-inf"))
@@ -121,7 +118,7 @@ ROTATIONS = {"halves": Rotation(cosines, turn_halves), "adjacent": Rotation(phas
 class Positions:
     """Positions within one scale, shared by all its layers, so that tables and biases exist once.
 
-    The last answers are kept: they depend on the length, the type and the device alone.
+    The last tables are kept, since they depend only on length, type and device.
     """
 
     def __init__(self, scheme: str, n_heads: int, factor: int, pairs: str = "halves") -> None:
@@ -130,14 +127,14 @@ class Positions:
         self._kept: dict[str, tuple[object, tuple[Tensor, ...]]] = {}
 
     def turned(self, x_BHNK: Tensor) -> Tensor:
-        """Queries or keys as attention is to see them: turned where the scheme is rotary."""
+        """Queries or keys ready for attention: rotated where the scheme is rotary."""
         if self.scheme != "rotary":
             return x_BHNK
         tables = self._keep("tables", x_BHNK, lambda at_N: self.rotation.tables(at_N, x_BHNK.shape[3], x_BHNK))
         return self.rotation.turn(x_BHNK, *tables)
 
     def causal_bias(self, like_BHNK: Tensor) -> Tensor | None:
-        """(H, N, N) for self-attention where the scheme is ALiBi; None where the plain causal mask says it all."""
+        """(H, N, N) for self-attention where the scheme is ALiBi; None where the causal mask is enough."""
         if self.scheme != "alibi":
             return None
         (bias_HNN,) = self._keep(
@@ -148,10 +145,10 @@ class Positions:
         return bias_HNN
 
     def _keep(self, name: str, like_BHNK: Tensor, make: Callable[[Tensor], tuple[Tensor, ...]]) -> tuple[Tensor, ...]:
-        """What `make` gives for the positions of as many states; made again when length, type or device change."""
+        """The tables that `make` returns for this sequence; made again when length, type or device change."""
         key = (like_BHNK.shape[2], like_BHNK.dtype, like_BHNK.device)
         if name not in self._kept or self._kept[name][0] != key:
-            # Validation may run in inference mode, whose tensors no training step could keep.
+            # A first call may come from validation in inference mode, whose tensors autograd cannot save later.
             with torch.inference_mode(False):
                 self._kept[name] = (key, make(last_tokens(like_BHNK.shape[2], self.factor, like_BHNK.device)))
         return self._kept[name][1]

@@ -36,8 +36,8 @@ class Selection:
         slot_BT: (B, T) int64, the number of the state chosen at a position; G where none is.
     """
 
-    at_BG: Tensor  # noqa: N815 - shapes are part of tensors' names
-    slot_BT: Tensor  # noqa: N815
+    at_BG: Tensor
+    slot_BT: Tensor
 
     def gather(self, x_BTD: Tensor) -> Tensor:
         """The chosen states: (B, T, D) -> (B, G, D)."""

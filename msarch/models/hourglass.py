@@ -9,8 +9,8 @@ k = f_(l+1) / f_l:
     x       = x + Up_k( W_l LN(x') )
     out     = Post_l( x );                 logits = LN( out of level 0 ) E^T
 
-The paper's: the order, the ways to shorten and to up-sample, the residual, pre and post layers of any number. Ours:
-positions at each scale, a norm and W where streams meet (there the repeated state is added as it is), and where
+From the paper: the order, the ways to shorten and to up-sample, the residual, any number of pre and post layers. Ours:
+positions at each scale, a norm and W where streams meet (the paper adds the repeated state unchanged), and where
 blocks begin.
 
 The shift. The paper moves the stream right by k - 1, then pools: its block j is positions (j-1)k + 1 .. jk, read

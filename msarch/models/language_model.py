@@ -20,18 +20,18 @@ from msarch.layers.transformer_layer import Stack, causal_stack
 
 @runtime_checkable
 class InitialisesItself(Protocol):
-    """A module whose start differs from the common rule."""
+    """A module whose initialisation differs from the common rule."""
 
     def initialise(self) -> None:
-        """Draw or set this module's own parameters, after the common rule has."""
+        """Draw or set this module's own parameters, after the common rule was applied."""
 
 
 class Stream(nn.Module):
     """The entrance of a scale: a layer norm and, where positions are learned, a vector for each state.
 
-    Every stream is normalised before it meets another, in every variant alike: token embeddings start two
-    orders of magnitude below what leaves a stack of layers, which would drown them for the whole of a
-    small budget. This is our own addition to the papers.
+    Every stream is normalised before it meets another, in every variant. Token embeddings start two orders of
+    magnitude smaller than the output of a stack of layers, and would be drowned by it for the whole of a small budget.
+    This is our own addition to the papers.
     """
 
     def __init__(self, d_model: int, positions: int | None) -> None:
@@ -42,7 +42,7 @@ class Stream(nn.Module):
     def place(self, x_BND: Tensor) -> Tensor:
         """Add position n to state n, where positions are learned: (B, N, D) -> (B, N, D).
 
-        What leaves has the parameters' type: a residual stream is not kept in the half precision of autocast.
+        The result has the type of the parameters: the residual stream stays in full precision under autocast.
         """
         x_BND = x_BND.to(self.norm.weight.dtype)
         return x_BND if self.positions is None else x_BND + self.positions.weight[: x_BND.shape[1]]
@@ -86,11 +86,11 @@ class LanguageModel(nn.Module, ABC):
 
     @abstractmethod
     def attended_pairs(self, length: int) -> int:
-        """Query-key pairs that all layers together compute for one sequence of that many tokens."""
+        """Query-key pairs that all layers together compute for one sequence of `length` tokens."""
 
     @abstractmethod
     def cached_states(self, length: int) -> int:
-        """Key-value pairs, each of 2 D numbers, that generation keeps after that many tokens of one sequence."""
+        """Key-value pairs, each of 2 D numbers, that generation keeps after `length` tokens of one sequence."""
 
     def forward(self, tokens_BT: Tensor) -> Tensor:
         """Logits, (B, T) int64 -> (B, T, V). Raises ValueError beyond the configured context."""
@@ -109,7 +109,7 @@ class LanguageModel(nn.Module, ABC):
         return embedded
 
     def positions_at(self, factor: int) -> Positions:
-        """Where the states of the scale of that factor stand, for all attention within it."""
+        """The positions of one scale's states, shared by all attention within it."""
         if factor not in self._positions:
             config = self.config
             self._positions[factor] = Positions(config.positions, config.n_heads, factor, config.rotary_pairs)

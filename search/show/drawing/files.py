@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import Any
 
 from msarch.config import ModelConfig
 from msarch.config.variants import VARIANTS
@@ -29,8 +30,8 @@ def drawings() -> dict[str, str]:
 def _model(variant: str) -> ModelConfig:
     shown = _SHOWN.get(variant, {"layers": VARIANTS[variant].example})
     vocab_size = 256 if VARIANTS[variant].reads_bytes else 2048
-    values = {"d_model": 64, "n_heads": 4, "vocab_size": vocab_size, "context": 256, **shown}
-    return ModelConfig(variant=variant, **values)  # type: ignore[arg-type]
+    values: dict[str, Any] = {"d_model": 64, "n_heads": 4, "vocab_size": vocab_size, "context": 256, **shown}
+    return ModelConfig(variant=variant, **values)
 
 
 def main(arguments: list[str]) -> int:

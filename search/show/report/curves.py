@@ -63,6 +63,13 @@ def _curves_trace(
         about = texts[record.number]
         text += [f"loss {point.loss:.3f} at {format_count(point.tokens)} tokens<br>{about}" for point in points] + [""]
     return go.Scatter(
-        x=x, y=y, hovertext=text, hoverinfo="text", mode="lines+markers", name=name, line=line,
-        marker={"size": size}, connectgaps=False,
-    )  # fmt: skip
+        x=x,
+        y=y,
+        hovertext=text,
+        hoverinfo="text",
+        mode="lines+markers",
+        name=name,
+        line=line,
+        marker={"size": size},
+        connectgaps=False,
+    )

@@ -8,7 +8,7 @@ from support.masked_retina import turned
 from support.small_models import small
 from torch import Tensor
 
-from msarch import ModelConfig, TrainingConfig, UserError, build_model
+from msarch import TrainingConfig, UserError, build_model
 from msarch.layers.attention import CrossAttention, SelfAttention, attention_kernel
 from msarch.layers.positions import ROTATIONS, Positions, distance_bias, last_tokens, null_first, slopes, visible
 from msarch.memory.profile import profile_training_step
@@ -116,9 +116,8 @@ def test_only_learned_positions_have_parameters() -> None:
 
 
 def activations(scheme: str, **options: object) -> int:
-    config = ModelConfig(
-        variant="vanilla", layers="4@1", d_model=64, n_heads=2, vocab_size=64, context=256, positions=scheme, **options  # type: ignore[arg-type]
-    )  # fmt: skip
+    sizes = {"d_model": 64, "n_heads": 2, "vocab_size": 64}
+    config = small("vanilla", "4@1", context=256, positions=scheme, **sizes, **options)
     return profile_training_step(config, TrainingConfig(batch_size=4)).activations
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 import torch
@@ -22,7 +23,7 @@ def configurations(draw: st.DrawFn, variant: str) -> ModelConfig:
     """Any legal model of the variant, small enough to try: its layers and all of its options."""
     known = VARIANTS[variant]
     heads, d_head = draw(st.sampled_from([1, 2, 3])), draw(st.sampled_from([2, 4, 8]))
-    options = {
+    options: dict[str, Any] = {
         name: draw(st.sampled_from(choices))
         for name, choices in MODEL_CHOICES.items()
         if name in known.options or not any(name in other.options for other in VARIANTS.values())
@@ -30,10 +31,10 @@ def configurations(draw: st.DrawFn, variant: str) -> ModelConfig:
     if options["positions"] != "rotary":
         del options["rotary_pairs"]
     if options["parametrization"] == "mup":
-        options["base_width"] = draw(st.sampled_from([1, 8, 64]))  # type: ignore[assignment]
+        options["base_width"] = draw(st.sampled_from([1, 8, 64]))
     layers, factors = draw(allocations(known))
     if "retina_factors" in known.options:
-        options |= {"retina_factors": factors, "retina_windows": draw(windows(len(factors) - draw(st.integers(0, 1))))}  # type: ignore[dict-item]
+        options |= {"retina_factors": factors, "retina_windows": draw(windows(len(factors) - draw(st.integers(0, 1))))}
     vocab_size = 256 if known.reads_bytes else 13
     context = draw(st.integers(max(factors) + 1, 3 * max(factors) + 5))
     return small(

@@ -5,11 +5,12 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 from support.profiles import assert_parts_add_up
-from support.small_models import CONFIGS, label
+from support.small_models import CONFIGS, label, training_of
 from torch.func import functional_call
 
 from msarch import ModelConfig, TrainingConfig, build_model
@@ -126,7 +127,7 @@ CONDITIONS = [
 def test_memory_without_hardware_equals_memory_on_real_tensors(
     config: ModelConfig, attention: str, loss: str, dtype: str, checkpointing: str
 ) -> None:
-    training = TrainingConfig(batch_size=3, attention=attention, loss=loss, dtype=dtype, checkpointing=checkpointing)  # type: ignore[arg-type]
+    training = training_of(3, attention=attention, loss=loss, dtype=dtype, checkpointing=checkpointing)
     predicted, counted = profile_training_step(config, training), count_training_step(config, training)
     assert predicted.peak_bytes == pytest.approx(counted.peak_bytes, rel=1e-3)
     assert predicted.flops == counted.flops
@@ -138,7 +139,7 @@ def test_checkpointing_changes_no_bit_of_the_training(config: ModelConfig) -> No
     finals = []
     for checkpointing in ("none", "block"):
         torch.manual_seed(0)
-        training = TrainingConfig(batch_size=4, checkpointing=checkpointing)  # type: ignore[arg-type]
+        training = training_of(4, checkpointing=checkpointing)
         model = build_model(config)
         optimizer = make_optimizer(model, training)
         for _ in range(3):
@@ -167,10 +168,10 @@ def test_attended_pairs_are_those_that_attention_really_computes(
             pairs += q.shape[0] * int((one_head if seen.dtype == torch.bool else one_head.isfinite()).sum())
         return real(q, k, v, seen)
 
-    def counting_aligned(q: torch.Tensor, keys: list[torch.Tensor], *rest: object) -> torch.Tensor:
+    def counting_aligned(q: torch.Tensor, keys: list[torch.Tensor], *rest: Any) -> torch.Tensor:
         nonlocal pairs
         pairs += q.shape[2] * len(keys)
-        return real_aligned(q, keys, *rest)  # type: ignore[arg-type]
+        return real_aligned(q, keys, *rest)
 
     for module in (attention, msarch.models.retina):
         monkeypatch.setattr(module, "attend", counting)
@@ -202,7 +203,8 @@ def test_gradients_are_those_of_the_function(config: ModelConfig) -> None:
 
     def loss(*parameters: torch.Tensor) -> torch.Tensor:
         features = functional_call(model, dict(zip(names, parameters, strict=True)), (tokens,))
-        return features.log_softmax(dim=-1)[..., 0].sum()
+        total: torch.Tensor = features.log_softmax(dim=-1)[..., 0].sum()
+        return total
 
     assert torch.autograd.gradcheck(loss, tuple(model.parameters()), fast_mode=True, atol=1e-5, rtol=1e-3)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 import pytest
@@ -54,7 +54,7 @@ def layers(model: LanguageModel) -> Iterator[tuple[str, torch.nn.Module]]:
     return ((name, module) for name, module in model.named_modules() if isinstance(module, TransformerLayer))
 
 
-def noting(sizes: dict[str, float], name: str):  # type: ignore[no-untyped-def]
+def noting(sizes: dict[str, float], name: str) -> Callable[[torch.nn.Module, object, Tensor], None]:
     def note(module: torch.nn.Module, args: object, output: Tensor) -> None:
         sizes[name] = output.abs().mean().item()
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 from support.masked_retina import masked
-from support.small_models import small
+from support.small_models import small, training_of
 from torch import Tensor
 
 from msarch import ModelConfig, TrainingConfig, build_model
@@ -17,7 +17,7 @@ from msarch.layers.attention import attention_kernel
 from msarch.memory.profile import count_training_step, profile_training_step
 from msarch.models.causality import influence, randomised_copy
 from msarch.models.language_model import LanguageModel
-from msarch.models.retina import Retina, RetinaPattern, cut
+from msarch.models.retina import Retina, RetinaAttention, RetinaPattern, cut
 from msarch.training.step import make_optimizer, training_step
 
 SETS = [
@@ -39,7 +39,10 @@ def retina(factors: tuple[int, ...], windows: tuple[int, ...], chunk: int, **opt
     """A random model in float64 that runs in chunks of about that many queries."""
     config = small("retina", "2@1", context=160, retina_factors=factors, retina_windows=windows, **options)
     model = cast(Retina, randomised_copy(build_model(config)))
-    model.pattern.__init__(factors, windows, chunk, bias_heads=model.pattern.bias_heads)  # type: ignore[misc]
+    model.pattern = RetinaPattern(factors, windows, chunk, bias_heads=model.pattern.bias_heads)
+    for module in model.modules():
+        if isinstance(module, RetinaAttention):
+            module.pattern = model.pattern  # all layers share one
     return model
 
 
@@ -131,7 +134,7 @@ def test_masks_first_made_in_inference_mode_can_be_trained_with() -> None:
     tokens = torch.zeros(1, 100, dtype=torch.int64)
     with torch.inference_mode():
         model.features(tokens)
-    model.features(tokens).sum().backward()  # type: ignore[no-untyped-call]
+    model.features(tokens).sum().backward()
 
 
 def test_no_output_of_a_chunk_sees_ahead_and_all_see_the_whole_past() -> None:
@@ -164,7 +167,7 @@ def long(variant: str, context: int) -> ModelConfig:
 @pytest.mark.parametrize("attention", ["fused", "unfused"])
 @pytest.mark.parametrize("checkpointing", ["none", "block"])
 def test_predicted_memory_is_counted_memory_over_several_chunks(attention: str, checkpointing: str) -> None:
-    training = TrainingConfig(batch_size=2, attention=attention, checkpointing=checkpointing)  # type: ignore[arg-type]
+    training = training_of(2, attention=attention, checkpointing=checkpointing)
     config = long("retina", 1100)
     predicted, counted = profile_training_step(config, training), count_training_step(config, training)
     assert predicted.peak_bytes == pytest.approx(counted.peak_bytes, rel=1e-3)
@@ -173,7 +176,7 @@ def test_predicted_memory_is_counted_memory_over_several_chunks(attention: str, 
 @pytest.mark.parametrize(("attention", "checkpointing", "share"), [("fused", "none", 1.15), ("unfused", "none", 0.25)])
 def test_memory_against_vanilla_at_a_long_context(attention: str, checkpointing: str, share: float) -> None:
     """Neither joined copies nor masks are kept for each layer: they would add a third and more each."""
-    training = TrainingConfig(batch_size=1, attention=attention, checkpointing=checkpointing)  # type: ignore[arg-type]
+    training = training_of(1, attention=attention, checkpointing=checkpointing)
     ours, vanilla = (profile_training_step(long(name, 4096), training).peak_bytes for name in ("retina", "vanilla"))
     assert ours < share * vanilla
 
@@ -183,7 +186,7 @@ def test_checkpointing_changes_no_bit_over_several_chunks() -> None:
     finals = []
     for checkpointing in ("none", "block"):
         torch.manual_seed(0)
-        training = TrainingConfig(batch_size=1, checkpointing=checkpointing)  # type: ignore[arg-type]
+        training = training_of(1, checkpointing=checkpointing)
         model = build_model(long("retina", 1100))
         optimizer = make_optimizer(model, training)
         for _ in range(2):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
 from support.small_models import small
@@ -146,6 +148,6 @@ def test_a_coarse_state_that_returns_a_byte_late_is_caught() -> None:
         ({"layers": "2@4 1@1"}, "did you mean '0@1 2@4 1@1'"),
     ],
 )
-def test_what_it_cannot_be_is_told(options: dict[str, object], message: str) -> None:
+def test_what_it_cannot_be_is_told(options: dict[str, Any], message: str) -> None:
     with pytest.raises(UserError, match=message):
-        small("spacebyte", **{"layers": "1@1 2@4 1@1", "vocab_size": 256, **options})  # type: ignore[arg-type]
+        small("spacebyte", **{"layers": "1@1 2@4 1@1", "vocab_size": 256, **options})
