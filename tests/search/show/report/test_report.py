@@ -116,7 +116,8 @@ def test_options_in_which_trials_differ_have_columns(make_records: Maker, tmp_pa
 def test_the_pointer_shows_every_option_in_which_trials_differ(make_records: Maker) -> None:
     records = make_records(8, seed=1, state="complete")
     searched = []
-    for record, schedule in zip(records, ("cosine", "wsd") * 4, strict=True):
+    schedules: tuple[Literal["cosine", "wsd"], ...] = ("cosine", "wsd") * 4
+    for record, schedule in zip(records, schedules, strict=True):
         training = replace(record.candidate.training, schedule=schedule)
         searched.append(replace(record, candidate=replace(record.candidate, training=training)))
     texts = hover_texts(searched)
