@@ -16,7 +16,8 @@ class ModelConfig:
     """One architecture, fully specified.
 
     Attributes:
-        variant: a registered architecture: vanilla, top_down, bottom_up, retina, hourglass.
+        variant: a registered architecture: vanilla, top_down, bottom_up, retina, hourglass,
+            spacebyte.
         layers: the layer allocation, ``LAYERS@FACTOR ...`` in the order of computation.
         d_model: width of every state, at all scales alike. The feed-forward width is 4 times that.
         n_heads: attention heads; divides `d_model`.
@@ -105,6 +106,11 @@ class ModelConfig:
                 )
         if self.positions == "rotary" and self.d_head % 2:
             raise UserError(f"rotary turns pairs, and heads of width {self.d_head} are odd", key="positions")
+        if variant.reads_bytes and self.vocab_size != 256:
+            raise UserError(
+                f"{self.variant} reads bytes: choose the tokenizer bytes, with 256 tokens; got {self.vocab_size}",
+                key="vocab_size",
+            )
         if "retina_factors" in variant.options:
             _check_retina(self.retina_factors, self.retina_windows)
 

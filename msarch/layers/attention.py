@@ -31,14 +31,14 @@ def attention_kernel(name: str) -> Iterator[None]:
 def attend(q_BHNK: Tensor, k_BHMK: Tensor, v_BHMK: Tensor, mask: Tensor | None = None) -> Tensor:
     """Scaled dot-product attention, (B, H, N, K).
 
-    `mask`, (N, M) or (H, N, M), is true where query n may read key m, or what is added to the score there and -inf
-    elsewhere, in the type of the queries; without it queries and keys are the same positions and the mask is
-    causal. Torch makes the second form of the first at each call and keeps it for the backward pass. It is passed
-    with four dimensions: with fewer the CPU falls back to unfused.
+    `mask`, (N, M), (H, N, M) or (B, H, N, M), is true where query n may read key m, or what is added to the score
+    there and -inf elsewhere, in the type of the queries; without it queries and keys are the same positions and the
+    mask is causal. Torch makes the second form of the first at each call and keeps it for the backward pass. It is
+    passed with four dimensions: with fewer the CPU falls back to unfused.
     """
     if mask is None:
         return scaled_dot_product_attention(q_BHNK, k_BHMK, v_BHMK, is_causal=True)
-    four = mask[None] if mask.ndim == 3 else mask[None, None]
+    four = mask[(None,) * (4 - mask.ndim)]
     return scaled_dot_product_attention(q_BHNK, k_BHMK, v_BHMK, attn_mask=four)
 
 

@@ -75,10 +75,11 @@ def turn_halves(x_BHNK: Tensor, cos_NK: Tensor, sin_NK: Tensor) -> Tensor:
     """Rotate the pairs (i, i + K / 2) of each vector by its angles: (B, H, N, K) -> the same, in the same type.
 
     In memory the heads of a position stay side by side, as a projection leaves them: attention gives its output the
-    layout of its queries, and in another one it would have to be copied.
+    layout of its queries, and in another one it would have to be copied. Tables may be those of each sequence,
+    (B, N, K / 2).
     """
     left, right = x_BHNK.transpose(1, 2).chunk(2, dim=-1)
-    cos, sin = cos_NK[:, None], sin_NK[:, None]
+    cos, sin = cos_NK.unsqueeze(-2), sin_NK.unsqueeze(-2)
     turned = torch.cat([left * cos - right * sin, right * cos + left * sin], dim=-1)
     return turned.to(x_BHNK.dtype).transpose(1, 2)
 
@@ -97,7 +98,7 @@ def turn_adjacent(x_BHNK: Tensor, phases_NK: Tensor) -> Tensor:
     """
     x_BNHK = x_BHNK.transpose(1, 2)
     pairs = x_BNHK.view(*x_BNHK.shape[:-1], x_BNHK.shape[-1] // 2, 2).to(phases_NK.dtype.to_real())
-    turned = torch.view_as_real(torch.view_as_complex(pairs) * phases_NK[:, None])
+    turned = torch.view_as_real(torch.view_as_complex(pairs) * phases_NK.unsqueeze(-2))
     return turned.flatten(-2).to(x_BHNK.dtype).transpose(1, 2)
 
 

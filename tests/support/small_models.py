@@ -81,6 +81,11 @@ CONFIGS = [
         rotary_pairs="adjacent",
     ),
     small("hourglass", "1@1 1@2 1@6 0@2 1@1", shortening="attention", upsampling="attention", positions="alibi"),
+    small("spacebyte", "3@1", vocab_size=256),
+    small("spacebyte", "1@1 2@4 1@1", vocab_size=256),
+    small("spacebyte", "0@1 1@3 2@1", vocab_size=256, positions="rotary"),
+    small("spacebyte", "1@1 1@16 1@1", vocab_size=256, positions="rotary", rotary_pairs="halves"),
+    small("spacebyte", "1@1 1@5 1@1", vocab_size=256, positions="alibi"),
 ]
 
 

@@ -34,8 +34,11 @@ def configurations(draw: st.DrawFn, variant: str) -> ModelConfig:
     layers, factors = draw(allocations(known))
     if "retina_factors" in known.options:
         options |= {"retina_factors": factors, "retina_windows": draw(windows(len(factors) - draw(st.integers(0, 1))))}  # type: ignore[dict-item]
+    vocab_size = 256 if known.reads_bytes else 13
     context = draw(st.integers(max(factors) + 1, 3 * max(factors) + 5))
-    return small(variant, layers, context=context, d_model=heads * d_head, n_heads=heads, vocab_size=13, **options)
+    return small(
+        variant, layers, context=context, d_model=heads * d_head, n_heads=heads, vocab_size=vocab_size, **options
+    )
 
 
 @st.composite
@@ -52,6 +55,8 @@ def allocations(draw: st.DrawFn, known: Variant) -> tuple[str, tuple[int, ...]]:
         return " ".join(reversed(down)), factors
     if len(factors) == 1:
         return down[0], factors
+    if name == "fine_coarse_fine":
+        return f"{draw(st.integers(0, 2))}@1 {down[1]} {draw(layers)}@1", factors[:2]
     if draw(st.booleans()):  # no fine layer before the first shortening
         down[0] = "0@1"
     if name == "fine_to_coarse_and_back":

@@ -42,6 +42,11 @@ def test_one_scale_is_the_vanilla_model_under_any_positions(config: ModelConfig,
     assert difference(config, small("vanilla", "3@1", positions=positions)) < 1e-12
 
 
+def test_spacebyte_of_one_scale_is_the_vanilla_model() -> None:
+    bytes_ = small("vanilla", "3@1", vocab_size=256)
+    assert difference(replace(bytes_, variant="spacebyte"), bytes_) < 1e-12
+
+
 def test_a_narrow_retina_is_another_model_than_vanilla() -> None:
     narrow = small("retina", "3@1", retina_factors=(1, 4, 16), retina_windows=(8, 2))
     assert difference(narrow, small("vanilla", "3@1")) > 1e-3
