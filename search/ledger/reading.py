@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from msarch.errors import UserError
 from search.ledger.attributes import CANDIDATE, with_twins
-from search.ledger.checks import CHECK, DamagedTrial, checked_record
+from search.ledger.checks import CHECK, DamagedTrialError, checked_record
 from search.ledger.folder import JOURNAL
 from search.ledger.journal import JournalLines, read_lines
 from search.ledger.notes import left_out, uncheckable
@@ -193,8 +193,8 @@ def check_trials(
         try:
             record = checked_record(trial, objectives)
             if record.state == "duplicate" and record.twin not in records:
-                raise DamagedTrial(f"it is a duplicate of trial {record.twin}, which is damaged or missing")
-        except DamagedTrial as error:
+                raise DamagedTrialError(f"it is a duplicate of trial {record.twin}, which is damaged or missing")
+        except DamagedTrialError as error:
             damaged[trial.number] = str(error)
         else:
             records[trial.number] = record

@@ -77,7 +77,7 @@ def front_figure(
         _label_axes(axes, plane, conditions)
         figure.draw_without_rendering()  # settles the layout, which the labels need
         on_front = [point for point in points if any(point[2] is record for record in front)]
-        _label_front(axes, on_front, FigureCanvasAgg(figure).get_renderer())  # type: ignore[no-untyped-call]
+        _label_front(axes, on_front, FigureCanvasAgg(figure).get_renderer())
     return figure
 
 
@@ -196,6 +196,14 @@ def _label(axes: Axes, point: tuple[float, float], offset: tuple[int, int], text
     side = "right" if offset[0] < 0 else "left"
     line = {"arrowstyle": "-", "color": MUTED, "linewidth": 0.5} if abs(offset[1]) > 15 else None
     return axes.annotate(
-        text, point, offset, textcoords="offset points", ha=side, va="center", fontsize=8, color=INK, zorder=5,
+        text,
+        point,
+        offset,
+        textcoords="offset points",
+        ha=side,
+        va="center",
+        fontsize=8,
+        color=INK,
+        zorder=5,
         arrowprops=line,
-    )  # fmt: skip
+    )

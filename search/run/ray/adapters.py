@@ -123,7 +123,7 @@ class RungScheduler(FIFOScheduler):
     """Passes each rung's report to the coordinator, and its verdict back."""
 
     def __init__(self, coordinator: Coordinator, stop: StopSignal, watcher: Watcher) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]  # Ray annotates few of its constructors
+        super().__init__()
         self._coordinator, self._stop, self._watcher = coordinator, stop, watcher
 
     def on_trial_result(self, tune_controller: Any, trial: Trial, result: dict[str, Any]) -> str:

@@ -8,10 +8,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
+from typing import TYPE_CHECKING
 
 from search.run.coordinator import Coordinator
 from search.run.ray.adapters import CoordinatedSearcher, RungScheduler, SignalStopper, StopSignal, Workplace
 from search.run.watcher import Watcher
+
+if TYPE_CHECKING:
+    from ray.tune.experiment import Trial
 
 LOST_PROCESSES = 3
 """How often a trial whose process died, with its machine perhaps, is started again."""
@@ -70,7 +74,7 @@ def slots(concurrent: int | None) -> tuple[int, dict[str, float], str]:
     """How many trials run at a time, what each takes of the cluster, and on which device."""
     import ray
 
-    total = ray.cluster_resources()  # type: ignore[no-untyped-call]
+    total = ray.cluster_resources()
     cpus, gpus = max(1, int(total.get("CPU", 1))), int(total.get("GPU", 0))
     at_a_time = min(concurrent or gpus or cpus, cpus)
     if not gpus:
@@ -78,8 +82,8 @@ def slots(concurrent: int | None) -> tuple[int, dict[str, float], str]:
     return at_a_time, {"cpu": 1, "gpu": min(1.0, gpus / at_a_time)}, "cuda"
 
 
-def _name(trial: object) -> str:
-    return str(trial.trial_id)  # type: ignore[attr-defined]
+def _name(trial: Trial) -> str:
+    return str(trial.trial_id)
 
 
 @contextmanager

@@ -24,7 +24,7 @@ from msarch.atomic_files import atomic_write
 from msarch.config.candidate import Candidate
 from msarch.config.corpus import CorpusConfig
 from msarch.data.token_set import TokenSet, prepare_tokens
-from msarch.training.trainer import NonFiniteLoss, Trainer
+from msarch.training.trainer import NonFiniteLossError, Trainer
 from msarch.training.validation import Validation
 from search.run.ray.memory_cap import MemoryCap, cap_of, tried_bytes
 
@@ -95,7 +95,7 @@ class TrialWorker:
         try:
             with self._hang_guard():
                 return self._begin() if self._trainer is None else self._advance(self._trainer)
-        except NonFiniteLoss as error:
+        except NonFiniteLossError as error:
             self._log(str(error))
             return {"state": "failed", "error": str(error)}
         except torch.OutOfMemoryError as error:

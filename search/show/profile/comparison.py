@@ -41,8 +41,8 @@ class Compared:
 
     def shown(self) -> tuple[str, str, str, str]:
         """Name, both figures, and the ratio, as people read them."""
-        figures = [format_bytes(value) if self.size else format_count(value) for value in (self.one, self.other)]
-        return (self.name, *figures, "-" if self.ratio is None else f"{self.ratio:.3g}")  # type: ignore[return-value]
+        form = format_bytes if self.size else format_count
+        return self.name, form(self.one), form(self.other), "-" if self.ratio is None else f"{self.ratio:.3g}"
 
 
 Explained: TypeAlias = "tuple[Candidate, MemoryProfile, InferenceMemory]"
@@ -85,8 +85,10 @@ def comparison_view(names: tuple[str, str], figures: Sequence[Compared]) -> Fitt
 
 def fit_rows(fits: Sequence[Fit], limit: int, candidate: Candidate) -> list[list[str]]:
     """One row a search: what is asked, under which checkpointing, the answer, what it needs and what is left."""
-    at = {"batch_size": f"batch at context {candidate.model.context:,}",
-          "context": f"context at batch {candidate.training.batch_size:,}"}  # fmt: skip
+    at = {
+        "batch_size": f"batch at context {candidate.model.context:,}",
+        "context": f"context at batch {candidate.training.batch_size:,}",
+    }
     rows = []
     for fit in fits:
         largest = f"{fit.size:,}{' or more' if fit.capped else ''}"

@@ -60,6 +60,13 @@ def _curves_trace(records: Sequence[TrialRecord], name: str, line: dict[str, Any
         about = hover(record)
         text += [f"loss {point.loss:.3f} at {format_count(point.tokens)} tokens<br>{about}" for point in points] + [""]
     return go.Scatter(
-        x=x, y=y, hovertext=text, hoverinfo="text", mode="lines+markers", name=name, line=line,
-        marker={"size": size}, connectgaps=False,
-    )  # fmt: skip
+        x=x,
+        y=y,
+        hovertext=text,
+        hoverinfo="text",
+        mode="lines+markers",
+        name=name,
+        line=line,
+        marker={"size": size},
+        connectgaps=False,
+    )

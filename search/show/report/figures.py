@@ -55,10 +55,18 @@ def trade_off_figure(
         xaxis=log_axis(left, right, cost),
         yaxis=log_axis(bottom, top, quality) | {"domain": [0, 0.89 if strip else 1]},
         yaxis2={
-            "domain": [0.93, 1], "range": [-1, 1], "visible": True, "showticklabels": False, "showgrid": False,
-            "zeroline": False, "fixedrange": True, "title": "", "anchor": "x", "ticks": "",
+            "domain": [0.93, 1],
+            "range": [-1, 1],
+            "visible": True,
+            "showticklabels": False,
+            "showgrid": False,
+            "zeroline": False,
+            "fixedrange": True,
+            "title": "",
+            "anchor": "x",
+            "ticks": "",
         },
-    )  # fmt: skip
+    )
     if conditions:
         figure.update_xaxes(title_text=label_under(cost, conditions))
         figure.update_yaxes(title_text=label_under(quality, conditions), selector={"type": "log"})
@@ -104,17 +112,20 @@ def _add_complete(figure: go.Figure, points: Sequence[Point], front: set[int]) -
         on_front = [record.number in front for _, _, record in members]
         figure.add_trace(
             go.Scatter(
-                **_positions(members), **_group(figure, variant, look(variant).symbol, look(variant).colour, 1),
+                **_positions(members),
+                **_group(figure, variant, look(variant).symbol, look(variant).colour, 1),
                 marker={
-                    "color": look(variant).colour, "symbol": look(variant).symbol,
-                    "size": [13 if on else 9 for on in on_front], "opacity": [1.0 if on else 0.55 for on in on_front],
+                    "color": look(variant).colour,
+                    "symbol": look(variant).symbol,
+                    "size": [13 if on else 9 for on in on_front],
+                    "opacity": [1.0 if on else 0.55 for on in on_front],
                     "line": {
                         "color": [INK if on else "white" for on in on_front],
                         "width": [1.5 if on else 0.5 for on in on_front],
                     },
                 },
             )
-        )  # fmt: skip
+        )
 
 
 def _add_pruned(figure: go.Figure, points: Sequence[Point], top: float) -> None:
@@ -128,8 +139,10 @@ def _add_pruned(figure: go.Figure, points: Sequence[Point], top: float) -> None:
             marker = {
                 "color": [look(variant).colour for variant in variants],
                 "symbol": [f"{look(variant).symbol}-open" if inside else "arrow-bar-up-open" for variant in variants],
-                "size": 8, "opacity": 0.6, "line": {"width": 1.2},
-            }  # fmt: skip
+                "size": 8,
+                "opacity": 0.6,
+                "line": {"width": 1.2},
+            }
             group = _group(figure, name, "circle-open" if inside else "arrow-bar-up-open", MUTED, 3)
             figure.add_trace(go.Scatter(**_positions(members), **group, marker=marker, cliponaxis=False))
 
@@ -138,24 +151,39 @@ def _add_front_line(figure: go.Figure, front: Sequence[Point]) -> None:
     if front:
         figure.add_trace(
             go.Scatter(
-                x=[x for x, _, _ in front], y=[y for _, y, _ in front], mode="lines", name="front", legendrank=2,
-                line={"shape": "hv", "color": INK, "width": 1.5}, hoverinfo="skip",
+                x=[x for x, _, _ in front],
+                y=[y for _, y, _ in front],
+                mode="lines",
+                name="front",
+                legendrank=2,
+                line={"shape": "hv", "color": INK, "width": 1.5},
+                hoverinfo="skip",
             )
-        )  # fmt: skip
+        )
 
 
 def _add_infeasible(figure: go.Figure, costs: Sequence[tuple[float, TrialRecord]], right: float) -> None:
     if costs:
         marker = {
-            "symbol": "line-ns-open", "size": 14, "opacity": 0.8,
-            "color": [look(record.candidate.model.variant).colour for _, record in costs], "line": {"width": 1.6},
-        }  # fmt: skip
+            "symbol": "line-ns-open",
+            "size": 14,
+            "opacity": 0.8,
+            "color": [look(record.candidate.model.variant).colour for _, record in costs],
+            "line": {"width": 1.6},
+        }
         members = [(min(value, right), 0.0, record) for value, record in costs]
         group = _group(figure, "infeasible, never trained", "line-ns-open", MUTED, 4)
         figure.add_annotation(
-            text="never trained", xref="paper", yref="paper", x=0, y=0.965, showarrow=False, xanchor="right", xshift=-8,
+            text="never trained",
+            xref="paper",
+            yref="paper",
+            x=0,
+            y=0.965,
+            showarrow=False,
+            xanchor="right",
+            xshift=-8,
             font={"size": 12},
-        )  # fmt: skip
+        )
         figure.add_trace(go.Scatter(**_positions(members), **group, yaxis="y2", marker=marker))
 
 
@@ -182,9 +210,15 @@ def _add_marks(figure: go.Figure, records: Sequence[TrialRecord], quality: str, 
     for text, record in marks.items():
         for x, y, _ in _points([record] if record else [], "complete", quality, cost):
             figure.add_annotation(
-                x=math.log10(x), y=math.log10(y), text=text, showarrow=False, xshift=-12, yshift=-14,
-                xanchor="right", font={"size": 13, "color": INK},
-            )  # fmt: skip
+                x=math.log10(x),
+                y=math.log10(y),
+                text=text,
+                showarrow=False,
+                xshift=-12,
+                yshift=-14,
+                xanchor="right",
+                font={"size": 13, "color": INK},
+            )
 
 
 def _add_limit(figure: go.Figure, cost: str, limit: int) -> None:
@@ -192,6 +226,14 @@ def _add_limit(figure: go.Figure, cost: str, limit: int) -> None:
         type="line", x0=limit, x1=limit, y0=0, y1=1, yref="paper", line={"color": WARNING, "width": 1.5, "dash": "dash"}
     )
     figure.add_annotation(
-        x=math.log10(limit), y=0, yref="paper", text=f"limit {formatter(cost)(limit)}", showarrow=False,
-        xanchor="left", yanchor="bottom", xshift=5, yshift=4, font={"color": WARNING, "size": 13},
-    )  # fmt: skip
+        x=math.log10(limit),
+        y=0,
+        yref="paper",
+        text=f"limit {formatter(cost)(limit)}",
+        showarrow=False,
+        xanchor="left",
+        yanchor="bottom",
+        xshift=5,
+        yshift=4,
+        font={"color": WARNING, "size": 13},
+    )

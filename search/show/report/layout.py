@@ -29,8 +29,10 @@ def hover(record: TrialRecord) -> str:
     if model.retina_factors:
         windows = " ".join(map(str, model.retina_windows))
         lines.append(f"factors {' '.join(map(str, model.retina_factors))}, windows {windows}")
-    if "shortening" in VARIANTS[model.variant].options:
-        lines.append(f"shortening {model.shortening}, upsampling {model.upsampling}")
+    named = ("pool", "combine", "aggregation", "shortening", "upsampling")
+    chosen = [name for name in named if name in VARIANTS[model.variant].options]
+    if chosen:
+        lines.append(", ".join(f"{name} {getattr(model, name)}" for name in chosen))
     if record.loss is not None:
         figures = [format_figure(record, key) for key in ("perplexity", "bits_per_byte")]
         lines.append(f"perplexity {figures[0]}, bits per byte {figures[1]}")
@@ -51,15 +53,25 @@ def log_axis(low: float, high: float, objective: str) -> dict[str, Any]:
 
 def axis(title: str, ends: list[float], values: Sequence[float], labels: Iterable[str]) -> dict[str, Any]:
     return {
-        "type": "log", "title": {"text": title}, "range": ends, "tickvals": list(values), "ticktext": list(labels),
-        "gridcolor": RULE, "zeroline": False, "minor": {"ticks": ""},
-    }  # fmt: skip
+        "type": "log",
+        "title": {"text": title},
+        "range": ends,
+        "tickvals": list(values),
+        "ticktext": list(labels),
+        "gridcolor": RULE,
+        "zeroline": False,
+        "minor": {"ticks": ""},
+    }
 
 
 def plot_layout(height: int) -> dict[str, Any]:
     return {
-        "template": "none", "height": height, "margin": {"l": 90, "r": 20, "t": 32, "b": 96},
-        "font": {"family": FONT, "size": 13, "color": MUTED}, "paper_bgcolor": "white", "plot_bgcolor": "white",
+        "template": "none",
+        "height": height,
+        "margin": {"l": 90, "r": 20, "t": 32, "b": 96},
+        "font": {"family": FONT, "size": 13, "color": MUTED},
+        "paper_bgcolor": "white",
+        "plot_bgcolor": "white",
         "legend": {"orientation": "h", "yref": "container", "y": 0, "yanchor": "bottom", "x": 0},
         "hoverlabel": {"align": "left", "bgcolor": "white", "font": {"color": INK, "family": FONT}},
-    }  # fmt: skip
+    }

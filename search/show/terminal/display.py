@@ -68,9 +68,13 @@ class SearchDisplay:
 
             # transient: the caller prints the final front; a copy of the panel would stand above it
             self._live = Live(
-                get_renderable=self._panel, console=self.console, refresh_per_second=2, transient=True,
-                redirect_stdout=False, redirect_stderr=False,
-            )  # fmt: skip  # one argument a line would hide the two that matter
+                get_renderable=self._panel,
+                console=self.console,
+                refresh_per_second=2,
+                transient=True,
+                redirect_stdout=False,
+                redirect_stderr=False,
+            )
             self._live.start()
         return self
 

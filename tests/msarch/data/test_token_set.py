@@ -1,5 +1,6 @@
 import json
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -202,8 +203,9 @@ def test_checking_a_text_refuses_what_encoding_it_would(corpus: CorpusConfig, tm
     }
     for key, config in wrong.items():
         errors = []
-        for check in (check_text, prepare_tokens):
+        checks = (partial(check_text, config, context=8, targets=8), partial(prepare_tokens, config))
+        for check in checks:
             with pytest.raises(UserError) as caught:
-                check(config, base=tmp_path, **({"context": 8, "targets": 8} if check is check_text else {}))
+                check(base=tmp_path)
             errors.append(str(caught.value))
         assert errors[0] == errors[1] and errors[0].startswith(key)

@@ -100,8 +100,14 @@ def test_a_copy_without_its_text_and_read_only_can_be_read_and_reproduced(place:
     assert "identical" in msarch("reproduce", "copy", cwd=tmp_path).stdout
     missing = msarch("reproduce", "copy", cwd=tmp_path, MSARCH_CACHE=str(tmp_path / "empty"))
     assert missing.returncode == 2 and "--set corpus.train=" in missing.stderr
-    moved = msarch("reproduce", "copy", "--set", f"corpus.train={place / 'text.txt'}", cwd=tmp_path,
-                   MSARCH_CACHE=str(tmp_path / "empty"))  # fmt: skip
+    moved = msarch(
+        "reproduce",
+        "copy",
+        "--set",
+        f"corpus.train={place / 'text.txt'}",
+        cwd=tmp_path,
+        MSARCH_CACHE=str(tmp_path / "empty"),
+    )
     assert moved.stdout.strip().splitlines()[-1] == "identical", moved.stderr
 
 

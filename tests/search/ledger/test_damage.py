@@ -15,9 +15,11 @@ from msarch.errors import UserError
 from search.ledger import reading
 from search.ledger.checks import CHECK
 from search.ledger.folder import JOURNAL
+from search.ledger.journal import read_lines
 from search.ledger.line_sums import sums_path
 from search.ledger.reading import read_ledger, read_records
 from search.ledger.records import TrialRecord
+from search.ledger.salvage import Salvage
 from search.results.front import pareto_front
 from search.space.space import Space
 
@@ -39,9 +41,11 @@ def sound(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 OVERRIDES = (
-    "training.learning_rate=1e-2", "model.d_model=16", "search.sampler=random", "limits.memory=7 MB",
-
-)  # fmt: skip
+    "training.learning_rate=1e-2",
+    "model.d_model=16",
+    "search.sampler=random",
+    "limits.memory=7 MB",
+)
 
 
 @pytest.fixture(scope="module")
@@ -183,8 +187,8 @@ def test_what_the_study_was_told_must_be_what_the_record_gives(sound: Path, tmp_
 
 
 def test_salvage_of_a_whole_journal_gives_what_reading_it_gives(sound: Path) -> None:
-    lines = reading.read_lines(sound / JOURNAL)
-    salvage = reading.Salvage(lines)
+    lines = read_lines(sound / JOURNAL)
+    salvage = Salvage(lines)
     assert reading.check_trials(salvage.trials, salvage.objectives) == (read_records(sound), {})
 
 

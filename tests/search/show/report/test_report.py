@@ -8,7 +8,7 @@ import shutil
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 
@@ -101,9 +101,9 @@ def test_options_in_which_trials_differ_have_columns(make_records: Maker, tmp_pa
     records = make_records(6, state="complete")
     assert ">positions</button>" not in write(tmp_path / "report.html", records)
     searched = []
-    for record, positions, checkpointing in zip(
-        records, ("none", "rotary") * 3, ("block", "none", "none") * 2, strict=True
-    ):
+    schemes: tuple[Literal["none", "rotary"], ...] = ("none", "rotary") * 3
+    ways: tuple[Literal["none", "block"], ...] = ("block", "none", "none") * 2
+    for record, positions, checkpointing in zip(records, schemes, ways, strict=True):
         model = replace(record.candidate.model, positions=positions)
         training = replace(record.candidate.training, checkpointing=checkpointing)
         searched.append(replace(record, candidate=replace(record.candidate, model=model, training=training)))
@@ -168,10 +168,19 @@ def browser(tmp_path: Path) -> Iterator[Any]:
     options = webdriver.ChromeOptions()
     options.binary_location = BROWSER
     flags = (
-        "headless", "no-sandbox", "disable-gpu", "disable-quic", "no-first-run", "disable-background-networking",
-        "disable-component-update", "disable-sync", "disable-dev-shm-usage", "window-size=1280,2000",
-        "host-resolver-rules=MAP * ~NOTFOUND", f"user-data-dir={tmp_path / 'profile'}",
-    )  # fmt: skip
+        "headless",
+        "no-sandbox",
+        "disable-gpu",
+        "disable-quic",
+        "no-first-run",
+        "disable-background-networking",
+        "disable-component-update",
+        "disable-sync",
+        "disable-dev-shm-usage",
+        "window-size=1280,2000",
+        "host-resolver-rules=MAP * ~NOTFOUND",
+        f"user-data-dir={tmp_path / 'profile'}",
+    )
     for flag in flags:
         options.add_argument(f"--{flag}")
     options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})

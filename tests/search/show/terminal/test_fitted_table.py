@@ -6,6 +6,7 @@ import io
 import re
 from collections import Counter
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import pytest
 from rich.console import Console, RenderableType
@@ -92,7 +93,7 @@ def test_two_profiles_side_by_side_are_whole(width: int) -> None:
 
 @pytest.mark.parametrize("width", WIDTHS)
 def test_what_fits_is_whole(width: int) -> None:
-    shared = {"memory_bytes": 8_765_432, "step": 4, "capped": False}
+    shared: dict[str, Any] = {"memory_bytes": 8_765_432, "step": 4, "capped": False}
     fits = [
         Fit(dimension="batch_size", checkpointing="none", size=1_234, **{**shared, "step": 1}),
         Fit(dimension="batch_size", checkpointing="block", size=12_345, **{**shared, "capped": True}),
