@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.text import Text
 
 from msarch.errors import UserError, unknown
+from search.cli.notes import print_notes
 from search.ledger.records import TrialRecord
 from search.results.conditions import Conditions
 from search.results.front import check_any_within, within
@@ -60,8 +61,7 @@ def show_front(
 def _load(folder: Path, skip_damaged: bool) -> Results:
     """The results; notes on how far to trust them go to standard error, a line each."""
     results = load_results(folder, skip_damaged=skip_damaged)
-    for note in results.notes:
-        Console(stderr=True, highlight=False, soft_wrap=True).print(Text(f"note: {note}"))
+    print_notes(results.notes)
     return results
 
 

@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.text import Text
 
 from msarch.units import format_bytes, format_count, format_seconds
+from search.cli.notes import print_notes
 from search.cli.text_warnings import text_warnings_to
 from search.ledger.folder import JOURNAL
 from search.results.results import load_results
@@ -69,6 +70,7 @@ def _show_outcome(folder: Path) -> None:
     from search.show.terminal.summary import summary_lines
 
     results = load_results(folder)
+    print_notes(results.notes)
     print(format_front(results.records, results.objectives))
     for line in summary_lines(results):
         print(line)

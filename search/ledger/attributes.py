@@ -22,10 +22,12 @@ CANDIDATE, PROFILE, RUNG, TWIN, VIOLATION, OUTCOME = "candidate", "profile", "ru
 
 Verdict = Literal["continue", "prune", "control"]
 """What became of a trial at a rung; "control": the pruner would have stopped it, and let it run to see how it ends."""
-CONTINUE, PRUNE, SPARE = "continue", "prune", "control"
+CONTINUE: Verdict = "continue"
+PRUNE: Verdict = "prune"
+CONTROL: Verdict = "control"
 
 
-def rung_attribute(point: Validation, verdict: str) -> tuple[str, dict[str, Any]]:
+def rung_attribute(point: Validation, verdict: Verdict) -> tuple[str, dict[str, Any]]:
     """The attribute that holds a point of a curve, and what the pruner decided there."""
     return f"{RUNG}{point.rung}", {"point": asdict(point), "verdict": verdict}
 
@@ -38,7 +40,7 @@ def record_of(trial: FrozenTrial) -> TrialRecord:
     candidate = Candidate.from_dict(attributes[CANDIDATE])
     rungs = sorted((key for key in attributes if key.startswith(RUNG)), key=lambda key: int(key.removeprefix(RUNG)))
     curve = tuple(_validation(attributes[key]["point"], candidate) for key in rungs)
-    spared = [point.rung for key, point in zip(rungs, curve, strict=True) if attributes[key]["verdict"] == SPARE]
+    controls = [point.rung for key, point in zip(rungs, curve, strict=True) if attributes[key]["verdict"] == CONTROL]
     return TrialRecord(
         number=trial.number,
         state=state,
@@ -52,7 +54,7 @@ def record_of(trial: FrozenTrial) -> TrialRecord:
         violation=attributes.get(VIOLATION, ""),
         twin=attributes.get(TWIN),
         error=outcome.get("error", ""),
-        control_rung=spared[0] if spared else None,
+        control_rung=controls[0] if controls else None,
     )
 
 

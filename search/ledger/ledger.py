@@ -18,6 +18,7 @@ from search.ledger.attributes import (
     PROFILE,
     TWIN,
     VIOLATION,
+    Verdict,
     record_of,
     rung_attribute,
     with_twin,
@@ -39,6 +40,11 @@ if TYPE_CHECKING:
 EXHAUSTED = "exhausted"
 """Attribute of the search study: its grid has been proposed whole."""
 
+_SUMS_LOST = (
+    "is missing, so nobody can tell whether trials at the end are lost; restore it from a copy, or create it as an "
+    "empty file to continue with the trials that are there"
+)
+
 
 def open_ledger(folder: Path, objectives: tuple[str, ...], identity: Mapping[str, Any]) -> Ledger:
     """The ledger of a results folder for writing, new or continued; only with the folder's lock held.
@@ -46,15 +52,20 @@ def open_ledger(folder: Path, objectives: tuple[str, ...], identity: Mapping[str
     The journal is checked first, then whether it is the same search. Only then is a crash repaired.
 
     Raises:
-        UserError: the folder holds the search of another space, or its journal is damaged.
+        UserError: the folder holds the search of another space, or its journal is damaged, or its sums are gone.
     """
     from optuna.storages import JournalStorage
 
     from msarch.errors import UserError
 
     journal = folder.resolve() / JOURNAL
+    notes: tuple[str, ...] = ()
     if journal.exists():
-        check_identity(read_ledger(folder).study_attributes, identity, folder)
+        found = read_ledger(folder)
+        if found.sums_lost:
+            raise UserError(_SUMS_LOST, file=str(sums_path(journal)))
+        check_identity(found.study_attributes, identity, folder)
+        notes = found.notes
     elif sums_path(journal).exists():
         raise UserError(f"is missing, though a search was recorded; {REMEDY}", file=str(journal))
     with damage_reported(journal):
@@ -62,7 +73,7 @@ def open_ledger(folder: Path, objectives: tuple[str, ...], identity: Mapping[str
         storage = JournalStorage(SummedJournal(_touched(journal)))
         study = open_search_study(storage, objectives)
         record_identity(study, identity)
-        return Ledger(study, storage)
+        return Ledger(study, storage, notes)
 
 
 def _touched(journal: Path) -> Path:
@@ -77,10 +88,11 @@ class Ledger:
         study: to ask for trials; everything written about them goes through this object.
         storage: holds the study, and others beside it.
         objectives: names of what the search minimises.
+        notes: what a user should know of how far that which was recorded before can be relied on.
     """
 
-    def __init__(self, study: optuna.Study, storage: BaseStorage) -> None:
-        self.study, self.storage = study, storage
+    def __init__(self, study: optuna.Study, storage: BaseStorage, notes: tuple[str, ...] = ()) -> None:
+        self.study, self.storage, self.notes = study, storage, notes
         self.objectives: tuple[str, ...] = tuple(study.metric_names or ())
         self._trials = StudyTrials(study)
         self._ended: dict[int, TrialRecord] = {}  # records of ended trials, which never change
@@ -105,10 +117,11 @@ class Ledger:
         """By how much a trial exceeds each limit and constraint."""
         return dict(self._trials.get(number).constraints)
 
-    def verdict(self, number: int, rung: int) -> str | None:
+    def verdict(self, number: int, rung: int) -> Verdict | None:
         """What was decided at a rung; None where the trial has not reached it."""
         known = self._trials.get(number).user_attrs.get(f"rung/{rung}")
-        return None if known is None else str(known["verdict"])
+        verdict: Verdict | None = None if known is None else known["verdict"]
+        return verdict
 
     def next_number(self) -> int:
         """The number of the trial that `study.ask` gives next: the first that waits, else a new one."""
@@ -136,7 +149,7 @@ class Ledger:
         """The trial that a duplicate repeats."""
         self._trials.set_attribute(number, TWIN, twin)
 
-    def record_rung(self, number: int, point: Validation, verdict: str) -> None:
+    def record_rung(self, number: int, point: Validation, verdict: Verdict) -> None:
         """A validation, and what was decided there."""
         self._trials.set_attribute(number, *rung_attribute(point, verdict))
 

@@ -48,7 +48,7 @@ def read_sums(journal: Path) -> list[bytes] | None:
     for number, text in enumerate(found, start=1):
         if not _SUM.fullmatch(text):
             raise UserError(
-                "is damaged: this line is not a checksum; restore the file from a copy, or delete it (trials are then "
+                "is damaged: this line is not a checksum; restore the file from a copy, or empty it (trials are then "
                 "checked by their own checksums alone)",
                 file=str(path),
                 line=number,

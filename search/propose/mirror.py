@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from search.ledger.records import TRAINED, TrialRecord
 from search.ledger.studies import StudyTrials, open_study, quiet_optuna
 from search.propose.false_prunes import costs_of
-from search.propose.pareto_pruner import COSTS, LAST_STEP, NUMBER, SPARED_AT
+from search.propose.pareto_pruner import CONTROL_AT, COSTS, LAST_STEP, NUMBER
 from search.propose.pruners import step_of
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ class Mirror:
     """The study that holds the curves and asks the pruner."""
 
     def __init__(self, storage: BaseStorage, pruner: BasePruner, objectives: Sequence[str]) -> None:
-        self._storage = storage
+        self._ledger_storage = storage
         self._pruner = pruner
         self._objectives = objectives
         self._open()
@@ -44,7 +44,7 @@ class Mirror:
         import optuna
 
         with quiet_optuna():
-            optuna.delete_study(study_name=MIRROR, storage=self._storage)
+            optuna.delete_study(study_name=MIRROR, storage=self._ledger_storage)
         self._open()
         for record in reported:
             self._add(record)
@@ -62,9 +62,9 @@ class Mirror:
         """What the pruner says to the trial's last point."""
         return self._pruner.prune(self._study, self._trial(number))
 
-    def is_spared(self, number: int) -> bool:
+    def is_control(self, number: int) -> bool:
         """Whether the pruner would have stopped the trial, and let it run to see how it ends."""
-        return number in self._numbers and SPARED_AT in self._trial(number).user_attrs
+        return number in self._numbers and CONTROL_AT in self._trial(number).user_attrs
 
     def finish(self, record: TrialRecord) -> None:
         """Close a trial as the record says; one that was never trained is ignored."""
@@ -78,7 +78,7 @@ class Mirror:
 
     def _open(self) -> None:
         with quiet_optuna():
-            self._study = open_study(self._storage, MIRROR, values=1, pruner=self._pruner)
+            self._study = open_study(self._ledger_storage, MIRROR, values=1, pruner=self._pruner)
         self._trials = StudyTrials(self._study)
         self._numbers = {trial.user_attrs[NUMBER]: trial.number for trial in self._trials.all()}
 
@@ -94,7 +94,7 @@ class Mirror:
             LAST_STEP: _step(record, len(record.candidate.training.rungs) - 1),
         }
         if record.control_rung is not None:
-            attributes[SPARED_AT] = _step(record, record.control_rung)
+            attributes[CONTROL_AT] = _step(record, record.control_rung)
         trial = optuna.trial.create_trial(
             state=_state(record),
             value=record.loss if record.state == "complete" else None,
@@ -115,7 +115,7 @@ def _belongs(record: TrialRecord) -> bool:
 
 
 def _contents(trial: FrozenTrial) -> tuple[Any, ...]:
-    return (trial.state.name, dict(trial.intermediate_values), trial.user_attrs[COSTS], SPARED_AT in trial.user_attrs)
+    return (trial.state.name, dict(trial.intermediate_values), trial.user_attrs[COSTS], CONTROL_AT in trial.user_attrs)
 
 
 def _step(record: TrialRecord, rung: int) -> int:

@@ -39,7 +39,7 @@ def open_search(
         concurrent: trials at a time.
 
     Raises:
-        UserError: the folder holds the search of another space, or the journal is damaged.
+        UserError: the folder holds the search of another space, or its journal is damaged.
     """
     settings = space.search
     if settings.sampler == "grid" and space.combinations() is None:
@@ -47,6 +47,8 @@ def open_search(
             "a grid needs a finite space: give each range of fractions a step or values", key="search.sampler"
         )
     ledger = open_ledger(folder, space.objectives, space_identity(space))
+    for note in ledger.notes:
+        watcher.message(f"note: {note}")
     space = replace(space, defaults=defaults_of(ledger.study))
     pruner = make_pruner(settings.pruner, seed=settings.seed, rungs=space.rungs)
     proposer = Proposer(space, ledger, concurrent, prepare)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from support.damage import DAMAGES, Damage
-from support.made_up_search import drive, open_in, space_in
+from support.made_up_search import Journalist, drive, open_in, space_in
 
 from msarch.errors import UserError
 from search.ledger import reading
@@ -241,9 +241,15 @@ def test_a_folder_written_before_is_continued_and_checked_from_then_on(space: Sp
     journal.write_bytes(b"".join(line for line in lines if f'"{CHECK}"'.encode() not in line))
     before = read_ledger(journal.parent)
     assert "without checksums" in before.notes[0]
-    drive(open_in(space, journal.parent, trials=6))
+    watcher = Journalist()
+    drive(open_in(space, journal.parent, watcher, trials=6))
     after = read_ledger(journal.parent)
-    assert not after.notes and after.records[: len(before.records)] == before.records
+    assert after.notes == (
+        f"trials 0 to {before.records[-1].number} were recorded by an earlier version, without checksums: they "
+        "cannot be checked",
+    )
+    assert watcher.messages == [f"note: {before.notes[0]}"]
+    assert after.records[: len(before.records)] == before.records
     journal.write_bytes(journal.read_bytes()[:-30])
     assert attempt(journal)[0] is None
 
