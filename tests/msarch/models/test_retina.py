@@ -17,7 +17,7 @@ from msarch.layers.attention import attention_kernel
 from msarch.memory.profile import count_training_step, profile_training_step
 from msarch.models.causality import influence, randomised_copy
 from msarch.models.language_model import LanguageModel
-from msarch.models.retina import Retina, RetinaPattern, cut
+from msarch.models.retina import Retina, RetinaAttention, RetinaPattern, cut
 from msarch.training.step import make_optimizer, training_step
 
 SETS = [
@@ -37,6 +37,9 @@ def retina(factors: tuple[int, ...], windows: tuple[int, ...], chunk: int, *, po
     options = {"retina_factors": factors, "retina_windows": windows, "positions": positions}
     model = cast(Retina, randomised_copy(build_model(small("retina", "2@1", context=160, **options))))
     model.pattern = RetinaPattern(factors, windows, chunk, bias_heads=model.pattern.bias_heads)
+    for module in model.modules():
+        if isinstance(module, RetinaAttention):
+            module.pattern = model.pattern  # all layers share one
     return model
 
 
