@@ -97,6 +97,11 @@ def there_and_back(stages: tuple[Stage, ...]) -> tuple[Stage, ...]:
     return (*down, Stage(after[coarsest], coarsest), *up)
 
 
+def fine_coarse_fine(stages: tuple[Stage, ...]) -> tuple[Stage, ...]:
+    """``2@1 6@5 2@1``: fine layers, layers at one coarse scale, fine layers (spacebyte)."""
+    return there_and_back(stages)
+
+
 def _by_factor(stages: tuple[Stage, ...]) -> dict[int, int]:
     layers: dict[int, int] = {}
     for stage in stages:
@@ -115,6 +120,10 @@ def check_layers(stages: tuple[Stage, ...], order: Order, variant: str) -> None:
         raise UserError(
             f"'{written}' is not in the order of computation of {variant}; did you mean '{format_layers(meant)}'?"
         )
+    if order is fine_coarse_fine and len({*factors}) > 2:
+        raise UserError(f"'{written}': {variant} has one coarse scale; write it like '2@1 6@5 2@1'")
+    if order is fine_coarse_fine and stages[-1].layers == 0:
+        raise UserError(f"'{written}': {variant} ends in fine layers, where later bytes read the coarse states")
     layers = _by_factor(stages)
     for stage in stages:
         if layers[stage.factor] == 0 and stage.factor > 1:

@@ -45,7 +45,7 @@ class Aggregation(Recomputable):
         self.drop = residual_dropout(config.dropout)
 
     def _attention(self, config: ModelConfig) -> nn.Module:
-        return CrossAttention(config.d_model, config.n_heads, config.positions)
+        return CrossAttention(config.d_model, config.n_heads, config.positions, config.rotary_pairs)
 
     def initialise(self) -> None:
         """The null state starts near zero."""
@@ -93,7 +93,7 @@ class AlignedAggregation(Aggregation):
         self.upsample = nn.ModuleList(CausalUpsample(factor) for factor in factors)
 
     def _attention(self, config: ModelConfig) -> nn.Module:
-        return AlignedAttention(config.d_model, config.n_heads, config.positions)
+        return AlignedAttention(config.d_model, config.n_heads, config.positions, config.rotary_pairs)
 
     def attend_to(self, fine_BTD: Tensor, coarse: Sequence[Tensor]) -> Tensor:
         """The attention output at each token: (B, T, D)."""

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.nn.functional import scaled_dot_product_attention
 
-from msarch.layers.positions import Positions, distance_bias, turn, turning, visible
+from msarch.layers.positions import ROTATIONS, Positions, distance_bias, visible
 
 # Math is left out: where no fused kernel fits, torch raises instead of silently keeping the scores.
 _FUSED = [SDPBackend.FLASH_ATTENTION, SDPBackend.EFFICIENT_ATTENTION]
@@ -31,14 +31,15 @@ def attention_kernel(name: str) -> Iterator[None]:
 def attend(q_BHNK: Tensor, k_BHMK: Tensor, v_BHMK: Tensor, mask: Tensor | None = None) -> Tensor:
     """Scaled dot-product attention, (B, H, N, K).
 
-    `mask`, (N, M) or (H, N, M), is boolean (true where query n may read key m) or additive: a bias where it may, -inf
-    elsewhere, in the type of the queries. Without a mask, queries and keys are the same positions and attention is
-    causal. A boolean mask costs memory: torch turns it into an additive one at each call and keeps that for backward.
+    `mask`, (N, M), (H, N, M) or (B, H, N, M), is boolean (true where query n may read key m) or additive: a bias where
+    it may, -inf elsewhere, in the type of the queries. Without a mask, queries and keys are the same positions and
+    attention is causal. A boolean mask costs memory: torch turns it into an additive one at each call and keeps that for
+    the backward pass.
     """
     if mask is None:
         return scaled_dot_product_attention(q_BHNK, k_BHMK, v_BHMK, is_causal=True)
     # The CPU falls back to the unfused kernel for a mask with fewer than four dimensions.
-    four = mask[None] if mask.ndim == 3 else mask[None, None]
+    four = mask[(None,) * (4 - mask.ndim)]
     return scaled_dot_product_attention(q_BHNK, k_BHMK, v_BHMK, attn_mask=four)
 
 
@@ -84,16 +85,16 @@ class SelfAttention(nn.Module):
 class CrossProjections(nn.Module):
     """The matrices of attention from one sequence to another, and how positions enter it."""
 
-    def __init__(self, d_model: int, n_heads: int, scheme: str) -> None:
+    def __init__(self, d_model: int, n_heads: int, scheme: str, pairs: str = "halves") -> None:
         super().__init__()
-        self.n_heads, self.scheme = n_heads, scheme
+        self.n_heads, self.scheme, self.rotation = n_heads, scheme, ROTATIONS[pairs]
         self.q = nn.Linear(d_model, d_model)
         self.kv = nn.Linear(d_model, 2 * d_model)
         self.out = nn.Linear(d_model, d_model)
 
     def turned_at(self, x_BHNK: Tensor, at_N: Tensor) -> Tensor:
         """Queries or keys that stand at tokens `at_N`, turned where the scheme is rotary."""
-        return turn(x_BHNK, *turning(at_N, x_BHNK.shape[3], x_BHNK)) if self.scheme == "rotary" else x_BHNK
+        return self.rotation.at(x_BHNK, at_N) if self.scheme == "rotary" else x_BHNK
 
 
 class CrossAttention(CrossProjections):

@@ -19,7 +19,7 @@ class CrossScaleLayer(Recomputable):
         super().__init__()
         self.query_norm = nn.LayerNorm(config.d_model)
         self.memory_norm = nn.LayerNorm(config.d_model)
-        self.attention = CrossAttention(config.d_model, config.n_heads, config.positions)
+        self.attention = CrossAttention(config.d_model, config.n_heads, config.positions, config.rotary_pairs)
         self.feed_forward_norm = nn.LayerNorm(config.d_model)
         self.feed_forward = FeedForward(config.d_model, config.d_ff)
         self.drop = residual_dropout(config.dropout)

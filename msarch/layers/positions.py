@@ -6,7 +6,8 @@ there on. This one rule gives masks and distances between any two scales, and di
 proposal: the papers of the schemes below have a single scale.)
 
     learned   one vector for each state of a scale, added where the scale begins (`Stream`); attention is unchanged
-    rotary    queries and keys turned by angles proportional to their position (Su et al. 2021, arXiv 2104.09864)
+    rotary    queries and keys turned by angles proportional to their position (Su et al. 2021, arXiv 2104.09864),
+              two numbers of a vector at a time: see `ROTATIONS`
     alibi     score - m_h (distance), m_h = 2^(-8h/H) for head h = 1..H (Press et al. 2022, arXiv 2108.12409)
     none      order from the causal mask alone (Kazemnejad et al. 2023, arXiv 2305.19466)
 
@@ -16,6 +17,7 @@ Shapes: B batch, N and M positions of queries and keys, H heads, K width of a he
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -53,23 +55,65 @@ def distance_bias(at_N: Tensor, at_M: Tensor, seen_NM: Tensor, n_heads: int, lik
     return bias_HNM.masked_fill_(~seen_NM, float("-inf"))
 
 
-def turning(at_N: Tensor, width: int, like: Tensor) -> tuple[Tensor, Tensor]:
+def angles(at_N: Tensor, width: int) -> Tensor:
+    """(N, K / 2) float64: the angle of each pair of a vector of that width at each position."""
+    # In double precision: at position 10,000 a single-precision angle can be off by 1e-3.
+    speeds = BASE ** (-torch.arange(0, width, 2, dtype=torch.float64, device=at_N.device) / width)
+    return at_N[:, None] * speeds
+
+
+def cosines(at_N: Tensor, width: int, like: Tensor) -> tuple[Tensor, ...]:
     """Cosines and sines, (N, K / 2) each, of the angles at each position; in single precision at least."""
     dtype = torch.promote_types(like.dtype, torch.float32)
-    # Angles in double precision: at position 10,000 a single-precision one can be off by 1e-3.
-    speeds = BASE ** (-torch.arange(0, width, 2, dtype=torch.float64, device=at_N.device) / width)
-    angles = at_N[:, None] * speeds
-    return angles.cos().to(dtype), angles.sin().to(dtype)
+    angles_NK = angles(at_N, width)
+    return angles_NK.cos().to(dtype), angles_NK.sin().to(dtype)
 
 
-def turn(x_BHNK: Tensor, cos_NK: Tensor, sin_NK: Tensor) -> Tensor:
-    """Rotate the pairs (i, i + K / 2) of each vector by its angles: (B, H, N, K) -> the same, in the same type."""
+def turn_halves(x_BHNK: Tensor, cos_NK: Tensor, sin_NK: Tensor) -> Tensor:
+    """Rotate the pairs (i, i + K / 2) of each vector by its angles: (B, H, N, K) -> the same, in the same type.
+
+    Tables may also differ between sequences: (B, N, K / 2).
+    """
     # In the layout (B, N, H, K) of a projection: attention gives its output the layout of its queries, and merging the
     # heads of any other layout is a copy.
     left, right = x_BHNK.transpose(1, 2).chunk(2, dim=-1)
-    cos, sin = cos_NK[:, None], sin_NK[:, None]
+    cos, sin = cos_NK.unsqueeze(-2), sin_NK.unsqueeze(-2)
     turned = torch.cat([left * cos - right * sin, right * cos + left * sin], dim=-1)
     return turned.to(x_BHNK.dtype).transpose(1, 2)
+
+
+def phases(at_N: Tensor, width: int, like: Tensor) -> tuple[Tensor, ...]:
+    """exp(i angle), (N, K / 2) complex, of the angles at each position; in single precision at least."""
+    exact = torch.promote_types(like.dtype, torch.float32)
+    angles_NK = angles(at_N, width)
+    return (torch.polar(torch.ones_like(angles_NK), angles_NK).to(exact.to_complex()),)
+
+
+def turn_adjacent(x_BHNK: Tensor, phases_NK: Tensor) -> Tensor:
+    """Rotate the pairs (2i, 2i + 1) of each vector, as complex numbers, by its angles: (B, H, N, K) -> the same.
+
+    Type and layout are as in `turn_halves`; one multiplication takes the place of four and two sums.
+    """
+    x_BNHK = x_BHNK.transpose(1, 2)
+    pairs = x_BNHK.view(*x_BNHK.shape[:-1], x_BNHK.shape[-1] // 2, 2).to(phases_NK.dtype.to_real())
+    turned = torch.view_as_real(torch.view_as_complex(pairs) * phases_NK.unsqueeze(-2))
+    return turned.flatten(-2).to(x_BHNK.dtype).transpose(1, 2)
+
+
+@dataclass(frozen=True, slots=True)
+class Rotation:
+    """A choice of pairs: `tables(at_N, K, like)` are what `turn(x_BHNK, *tables)` needs."""
+
+    tables: Callable[[Tensor, int, Tensor], tuple[Tensor, ...]]
+    turn: Callable[..., Tensor]
+
+    def at(self, x_BHNK: Tensor, at_N: Tensor) -> Tensor:
+        """Queries or keys that stand at tokens `at_N`, turned."""
+        return self.turn(x_BHNK, *self.tables(at_N, x_BHNK.shape[3], x_BHNK))
+
+
+ROTATIONS = {"halves": Rotation(cosines, turn_halves), "adjacent": Rotation(phases, turn_adjacent)}
+"""The ways to pair the numbers of a vector: two models that differ by the order of those numbers alone."""
 
 
 class Positions:
@@ -78,16 +122,17 @@ class Positions:
     The last tables are kept, since they depend only on length, type and device.
     """
 
-    def __init__(self, scheme: str, n_heads: int, factor: int) -> None:
+    def __init__(self, scheme: str, n_heads: int, factor: int, pairs: str = "halves") -> None:
         self.scheme, self.n_heads, self.factor = scheme, n_heads, factor
+        self.rotation = ROTATIONS[pairs]
         self._kept: dict[str, tuple[object, tuple[Tensor, ...]]] = {}
 
     def turned(self, x_BHNK: Tensor) -> Tensor:
         """Queries or keys ready for attention: rotated where the scheme is rotary."""
         if self.scheme != "rotary":
             return x_BHNK
-        cos_NK, sin_NK = self._keep("turning", x_BHNK, lambda at_N: turning(at_N, x_BHNK.shape[3], x_BHNK))
-        return turn(x_BHNK, cos_NK, sin_NK)
+        tables = self._keep("tables", x_BHNK, lambda at_N: self.rotation.tables(at_N, x_BHNK.shape[3], x_BHNK))
+        return self.rotation.turn(x_BHNK, *tables)
 
     def causal_bias(self, like_BHNK: Tensor) -> Tensor | None:
         """(H, N, N) for self-attention where the scheme is ALiBi; None where the causal mask is enough."""

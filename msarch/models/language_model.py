@@ -111,7 +111,8 @@ class LanguageModel(nn.Module, ABC):
     def positions_at(self, factor: int) -> Positions:
         """The positions of one scale's states, shared by all attention within it."""
         if factor not in self._positions:
-            self._positions[factor] = Positions(self.config.positions, self.config.n_heads, factor)
+            config = self.config
+            self._positions[factor] = Positions(config.positions, config.n_heads, factor, config.rotary_pairs)
         return self._positions[factor]
 
     def new_stack(self, layers: int, factor: int) -> Stack:
@@ -142,18 +143,22 @@ class LanguageModel(nn.Module, ABC):
     def initialise(self) -> None:
         """Draw every parameter, from torch's current random state.
 
-        Matrices 1/sqrt(fan_in), token embeddings 0.02, biases 0, norms 1. Positions 1, as large as the normalised
-        tokens they are added to: a small model that starts them at 0.02 spends a third of a short budget before
-        it can tell neighbours apart. The last matrix of each residual branch is scaled by 1/sqrt(2 layers), as in
-        GPT-2. A module with other needs has its own `initialise`, which is called last.
+        Matrices 1/sqrt(fan_in), token embeddings 0.02 or 1/sqrt(d_model) (`embedding_init`), biases 0, norms 1.
+        Positions 1, as large as the normalised tokens they are added to: a small model that starts them at 0.02
+        spends a third of a short budget before it can tell neighbours apart. The last matrix of each residual
+        branch is scaled by 1/sqrt(2 layers), as in GPT-2. A module with other needs has its own `initialise`, which
+        is called last.
         """
-        depth = 1 / math.sqrt(2 * self.config.n_layers)
+        config = self.config
+        depth = 1 / math.sqrt(2 * config.n_layers)
+        # In muP the embedding learns at one rate for all widths, so it starts alike at all of them.
+        embedding_std = 0.02 if config.embedding_init == "gpt2" else math.sqrt(config.width_ratio / config.d_model)
         for module in self.modules():
             if isinstance(module, nn.Linear):
                 nn.init.normal_(module.weight, std=1 / math.sqrt(module.in_features))
                 nn.init.zeros_(module.bias) if module.bias is not None else None
             elif isinstance(module, nn.Embedding):
-                nn.init.normal_(module.weight, std=0.02)
+                nn.init.normal_(module.weight, std=embedding_std)
         for stream in self.streams.values():
             positions = cast(Stream, stream).positions
             if positions is not None:

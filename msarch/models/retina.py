@@ -8,6 +8,9 @@ overlaps:
     b_s(t)    = f_{s+1} floor( max(0, b_{s-1}(t) - w_s f_s) / f_{s+1} )      s = 0 .. S-2;   b_{S-1} = 0
     scale s holds the blocks [j f_s, (j+1) f_s) with b_s(t) <= j f_s < b_{s-1}(t)
 
+Where the coarsest scale has a window too, b_{S-1}(t) = max(0, b_{S-2}(t) - w_{S-1} f_{S-1}), and older tokens are not
+read: a single scale is then attention in a sliding window (Longformer, arXiv 2004.05150), the retina's control.
+
 Keys and values are pooled in each layer from that layer's own states, after their projection (the mean of a
 projection is the projection of the mean).
 
@@ -61,12 +64,13 @@ class RetinaPattern:
         self._cached: tuple[object, list[Chunk]] = (None, [])
 
     def bounds(self, tokens: NDArray[np.int64]) -> list[NDArray[np.int64]]:
-        """b_{-1}(t) >= b_0(t) >= ... >= b_{S-1}(t) = 0 for each t in `tokens`: where each scale's keys begin."""
+        """b_{-1}(t) >= b_0(t) >= ... >= b_{S-1}(t) for each t in `tokens`: where each scale's keys begin."""
         bounds = [tokens + 1]
-        for (finer, coarser), window in zip(pairwise(self.factors), self.windows, strict=True):
+        aligned_to = (*self.factors[1:], self.factors[-1])
+        for factor, window, aligned in zip(self.factors, self.windows, aligned_to, strict=False):
             # Rounded down to a whole coarse block: the window holds `window` units at least, never a part of a block.
-            bounds.append(coarser * (np.maximum(0, bounds[-1] - window * finer) // coarser))
-        return [*bounds, np.zeros_like(tokens)]
+            bounds.append(aligned * (np.maximum(0, bounds[-1] - window * factor) // aligned))
+        return bounds if len(bounds) > len(self.factors) else [*bounds, np.zeros_like(tokens)]
 
     def keys(self, tokens: NDArray[np.int64]) -> NDArray[np.int64]:
         """How many keys each of `tokens` reads."""

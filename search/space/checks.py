@@ -11,6 +11,7 @@ from itertools import combinations, islice, product
 from typing import Any
 
 from msarch.config import ModelConfig, TrainingConfig
+from msarch.config.variants import VARIANTS
 from msarch.errors import UserError
 from search.space.schema.model import CONSTANT
 from search.space.space import Space
@@ -24,11 +25,19 @@ Chosen = dict[str, tuple[str, Any]]
 
 def check_space(space: Space) -> None:
     """Raises UserError unless every candidate of `space` can be built; its branches and its training are sound."""
+    _check_bytes(space)
     _check_batches(space)
     _check_factors(space)
     _check_objectives(space)
     _check_grid(space)
     _check_points(space)
+
+
+def _check_bytes(space: Space) -> None:
+    """Some variants look at what their tokens say."""
+    for name in space.branches:
+        if VARIANTS[name].reads_bytes and space.corpus.tokenizer.kind != "bytes":
+            raise UserError(f"{name} reads bytes: write corpus: {{tokenizer: bytes}}", key=f"model.variant.{name}")
 
 
 def check_branch(branch: Branch) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, get_type_hints
 
 from msarch.config import ModelConfig, TrainingConfig
-from msarch.config.candidate import Candidate
+from msarch.config.candidate import ABSENT_MEANS, Candidate, completed
 from msarch.errors import UserError
 from search.space.files import read_file
 from search.space.schema.yaml_reader import read_yaml
@@ -19,6 +19,8 @@ from search.space.values.value_types import value_type_of
 
 BATCH_SIZE = 8
 """Sequences in a step, where a file says nothing of training."""
+DEFAULTS = {item.name: item.default for item in fields(ModelConfig) if item.name in ABSENT_MEANS["model"]}
+"""Of fields whose absence means something else in a record."""
 
 
 def read_config(path: Path) -> Candidate:
@@ -41,10 +43,12 @@ def _candidate(values: dict[str, Any]) -> Candidate:
     training = values.get("training", {})
     if isinstance(training, dict):
         training = {"batch_size": BATCH_SIZE, **training}
+    # Only a record, which has all, was written at a time when other defaults may have held.
+    defaults = {} if "seed" in values else DEFAULTS
     return Candidate.from_dict(
         {
             **values,
-            "model": _parsed(ModelConfig, model, "model"),
+            "model": completed(_parsed(ModelConfig, model, "model"), defaults),
             "training": _parsed(TrainingConfig, training, "training"),
         }
     )

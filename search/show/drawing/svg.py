@@ -5,7 +5,7 @@ Each layer is a bar, as wide as the sequence of states that it runs on: so the a
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from msarch.config import ModelConfig
 from msarch.models.structure import trace_structure
@@ -31,11 +31,10 @@ ABOVE, INSIDE, BELOW = 26.0, 34.0, 16.0
 def draw_svg(model: ModelConfig) -> str:
     """The model that `model` describes, as a picture that stands alone."""
     layout = lay_out(trace_structure(model))
-    options = ", ".join(options_of(model))
-    sketch = _Sketch(layout, look(model.variant).colour, top=PAD + 30 + (18 if options else 0))
+    options = _lines(options_of(model), LEAST - 2 * PAD)
+    sketch = _Sketch(layout, look(model.variant).colour, top=PAD + 30 + 18 * len(options))
     marks = [title(PAD, PAD + 14, model.variant, model.layers), *sketch.marks()]
-    if options:
-        marks.append(text(PAD, PAD + 34, options, "small"))
+    marks += [text(PAD, PAD + 34 + 18 * row, words, "small") for row, words in enumerate(options)]
     bottom = sketch.bottom + 6
     for words in _captions(layout):
         bottom += 18
@@ -44,6 +43,18 @@ def draw_svg(model: ModelConfig) -> str:
         marks += _cover(layout, sketch, bottom + 16)
         bottom += 50 + 20 * len(layout.keys)
     return picture(sketch.width, bottom + PAD - 4, f"{model.variant} {model.layers}", marks)
+
+
+def _lines(words: Sequence[str], room: float) -> list[str]:
+    """The words with commas between them, in as many lines as it takes to keep each within `room`."""
+    lines: list[str] = []
+    for word in words:
+        joined = f"{lines[-1]}, {word}" if lines else word
+        if lines and width_of(joined) <= room:
+            lines[-1] = joined
+        else:
+            lines.append(word)
+    return lines
 
 
 def _captions(layout: Layout) -> Iterator[str]:

@@ -29,8 +29,10 @@ def hover(record: TrialRecord) -> str:
     if model.retina_factors:
         windows = " ".join(map(str, model.retina_windows))
         lines.append(f"factors {' '.join(map(str, model.retina_factors))}, windows {windows}")
-    if "shortening" in VARIANTS[model.variant].options:
-        lines.append(f"shortening {model.shortening}, upsampling {model.upsampling}")
+    named = ("pool", "combine", "aggregation", "shortening", "upsampling")
+    chosen = [name for name in named if name in VARIANTS[model.variant].options]
+    if chosen:
+        lines.append(", ".join(f"{name} {getattr(model, name)}" for name in chosen))
     if record.loss is not None:
         figures = [format_figure(record, key) for key in ("perplexity", "bits_per_byte")]
         lines.append(f"perplexity {figures[0]}, bits per byte {figures[1]}")

@@ -43,6 +43,11 @@ def test_one_scale_is_the_vanilla_model_under_any_positions(config: ModelConfig,
     assert difference(replace(config, **change), small("vanilla", "3@1", positions=positions)) < 1e-12
 
 
+def test_spacebyte_of_one_scale_is_the_vanilla_model() -> None:
+    bytes_ = small("vanilla", "3@1", vocab_size=256)
+    assert difference(replace(bytes_, variant="spacebyte"), bytes_) < 1e-12
+
+
 def test_a_narrow_retina_is_another_model_than_vanilla() -> None:
     narrow = small("retina", "3@1", retina_factors=(1, 4, 16), retina_windows=(8, 2))
     assert difference(narrow, small("vanilla", "3@1")) > 1e-3
@@ -57,13 +62,15 @@ def test_bottom_up_without_a_coarse_scale_may_still_be_written_in_two_parts() ->
     assert (left(tokens) - right(tokens)).abs().max() < 1e-12
 
 
-def test_top_down_with_the_coarse_half_of_w_at_zero_is_its_fine_stack() -> None:
-    coarse = randomised_copy(build_model(small("top_down", "2@4 1@1")))
+@pytest.mark.parametrize("upsampling", ["repeat", "linear"])
+def test_top_down_with_the_coarse_half_of_w_at_zero_is_its_fine_stack(upsampling: str) -> None:
+    coarse = randomised_copy(build_model(small("top_down", "2@4 1@1", upsampling=upsampling)))
     condition = coarse.get_submodule("conditions.1")
     assert isinstance(condition, Projection)
     torch.nn.init.eye_(condition.fine.weight)
     torch.nn.init.zeros_(condition.fine.bias)
-    torch.nn.init.zeros_(condition.coarse.weight)
+    for parameter in condition.coarse.parameters():
+        torch.nn.init.zeros_(parameter)
     fine = build_model(small("vanilla", "1@1")).double()
     fine.load_state_dict(coarse.state_dict(), strict=False)
     tokens = torch.randint(61, (3, 47))

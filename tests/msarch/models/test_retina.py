@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -28,14 +28,17 @@ SETS = [
     ((1, 3, 6, 12), (4, 2, 1)),
     ((1, 7), (10,)),
     ((1,), ()),
+    ((1,), (30,)),  # a sliding window
+    ((1, 4), (8, 5)),
+    ((1, 3, 6), (4, 2, 3)),
 ]
 LENGTHS = (1, 2, 7, 15, 16, 17, 31, 32, 33, 47, 48, 49, 64, 100, 129, 160)
 
 
-def retina(factors: tuple[int, ...], windows: tuple[int, ...], chunk: int, *, positions: str = "learned") -> Retina:
+def retina(factors: tuple[int, ...], windows: tuple[int, ...], chunk: int, **options: Any) -> Retina:
     """A random model in float64 that runs in chunks of about that many queries."""
-    options = {"retina_factors": factors, "retina_windows": windows, "positions": positions}
-    model = cast(Retina, randomised_copy(build_model(small("retina", "2@1", context=160, **options))))
+    config = small("retina", "2@1", context=160, retina_factors=factors, retina_windows=windows, **options)
+    model = cast(Retina, randomised_copy(build_model(config)))
     model.pattern = RetinaPattern(factors, windows, chunk, bias_heads=model.pattern.bias_heads)
     for module in model.modules():
         if isinstance(module, RetinaAttention):
@@ -66,13 +69,22 @@ def test_chunks_equal_the_mask_in_value_and_gradient(
                 torch.testing.assert_close(found, expected, rtol=1e-9, atol=1e-9)
 
 
-@pytest.mark.parametrize("positions", ["rotary", "alibi", "none"])
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"positions": "rotary", "rotary_pairs": "halves"},
+        {"positions": "rotary", "rotary_pairs": "adjacent"},
+        {"positions": "alibi"},
+        {"positions": "none"},
+    ],
+    ids=lambda options: " ".join(options.values()),
+)
 @pytest.mark.parametrize("chunk", [16, 256])
 @pytest.mark.parametrize(("factors", "windows"), [((1, 4, 16), (8, 2)), ((1, 3, 6, 12), (4, 2, 1)), ((1, 7), (10,))])
 def test_chunks_place_pooled_keys_at_their_last_token(
-    factors: tuple[int, ...], windows: tuple[int, ...], chunk: int, positions: str
+    factors: tuple[int, ...], windows: tuple[int, ...], chunk: int, options: dict[str, object]
 ) -> None:
-    model = retina(factors, windows, chunk, positions=positions)
+    model = retina(factors, windows, chunk, **options)
     reference = masked(model)
     for length in (1, 15, 33, 100, 160):
         tokens = torch.randint(model.config.vocab_size, (2, length))
@@ -128,6 +140,14 @@ def test_masks_first_made_in_inference_mode_can_be_trained_with() -> None:
 def test_no_output_of_a_chunk_sees_ahead_and_all_see_the_whole_past() -> None:
     differs = influence(retina((1, 4, 16), (8, 2), 16), 70, range(70))
     assert torch.equal(differs, torch.ones_like(differs).triu())
+
+
+def test_a_window_alone_reads_that_many_tokens_and_no_others() -> None:
+    """Of one layer, since a second one would read what the first has read."""
+    model = randomised_copy(build_model(small("retina", "1@1", retina_factors=(1,), retina_windows=(10,))))
+    differs = influence(model, 48, range(48))
+    ones = torch.ones_like(differs)
+    assert torch.equal(differs, ones.triu() & ones.tril(diagonal=9))
 
 
 def test_cut_parts_join_to_their_ranges() -> None:
