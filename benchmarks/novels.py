@@ -13,7 +13,7 @@ from rich.console import Console
 
 from msarch import Candidate, CorpusConfig, ModelConfig, TokenizerConfig, TrainingConfig
 from msarch.data.token_set import TokenSet, prepare_tokens
-from msarch.training.trainer import NonFiniteLoss, Trainer
+from msarch.training.trainer import NonFiniteLossError, Trainer
 from msarch.training.validation import Validation
 
 TARGETS = 100_000
@@ -131,7 +131,7 @@ def train_missing(runs: list[Run], novels: Novels, ledger: Ledger, console: Cons
         try:
             while not trainer.finished:
                 trainer.advance()
-        except NonFiniteLoss as diverged:
+        except NonFiniteLossError as diverged:
             trainer.curve.append(_diverged(diverged.step, trainer))
         ledger.add(run, trainer.curve, time.perf_counter() - began)
 

@@ -33,8 +33,8 @@ def attend(q_BHNK: Tensor, k_BHMK: Tensor, v_BHMK: Tensor, mask: Tensor | None =
 
     `mask`, (N, M), (H, N, M) or (B, H, N, M), is boolean (true where query n may read key m) or additive: a bias where
     it may, -inf elsewhere, in the type of the queries. Without a mask, queries and keys are the same positions and
-    attention is causal. A boolean mask costs memory: torch turns it into an additive one at each call and keeps that for
-    the backward pass.
+    attention is causal. A boolean mask costs memory: torch turns it into an additive one at each call and keeps that
+    for the backward pass.
     """
     if mask is None:
         return scaled_dot_product_attention(q_BHNK, k_BHMK, v_BHMK, is_causal=True)

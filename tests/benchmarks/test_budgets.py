@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 
 from benchmarks import budgets
+from msarch.training.trainer import Trainer
 
 
 @pytest.fixture
@@ -25,14 +26,14 @@ def test_each_budget_goes_on_from_the_one_before(
 ) -> None:
     monkeypatch.setattr(budgets, "SMALLEST", 20_480)
     starts: list[int] = []
-    restore = budgets.Trainer.restore
+    restore = Trainer.restore
 
-    def noting(trainer: budgets.Trainer, folder: Path) -> bool:
+    def noting(trainer: Trainer, folder: Path) -> bool:
         found = restore(trainer, folder)
         starts.append(trainer.step)
         return found
 
-    monkeypatch.setattr(budgets.Trainer, "restore", noting)
+    monkeypatch.setattr(Trainer, "restore", noting)
     runs, scratch = str(tmp_path / "runs.csv"), str(tmp_path / "scratch")
     command = ["budgets", str(novels), "--seeds", "1", "--largest", "40960", "--runs", runs, "--scratch", scratch]
     monkeypatch.setattr("sys.argv", command)

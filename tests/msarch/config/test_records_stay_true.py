@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import fields, replace
+from typing import Any
 
 import pytest
 import torch
@@ -12,7 +13,7 @@ from msarch import Candidate, ModelConfig, TrainingConfig, build_model
 from msarch.config.candidate import ABSENT_MEANS
 
 # As version 0.1 wrote it into a journal, but for what stands at its default.
-RECORDED = {
+RECORDED: dict[str, dict[str, Any]] = {
     "model": {
         "variant": "hourglass",
         "layers": "2@1 4@4 2@1",
@@ -82,7 +83,7 @@ def test_every_meaning_is_of_a_field_and_legal() -> None:
         assert getattr(small("vanilla", "1@1", positions="rotary", **{name: value}), name) == value
 
 
-def start_of_embeddings(d_model: int, **options: object) -> float:
+def start_of_embeddings(d_model: int, **options: Any) -> float:
     config = small("vanilla", "1@1", d_model=d_model, vocab_size=2000, **options)
     torch.manual_seed(0)
     return build_model(config).embedding.weight.std().item()

@@ -12,9 +12,10 @@ from search.ledger.folder import JOURNAL
 from search.ledger.identity import DEFAULTS
 from search.ledger.line_sums import sums_path
 from search.ledger.reading import read_records
+from search.space.space import Space
 
 
-def rotary_space(tmp_path: Path, *overrides: str):
+def rotary_space(tmp_path: Path, *overrides: str) -> Space:
     return space_in(tmp_path, "model.positions=rotary", *overrides)
 
 
