@@ -13,6 +13,7 @@ import pytest
 import yaml
 
 from msarch import UserError
+from msarch.config.variants import VARIANTS
 from search.space.load import load_space
 from search.space.schema.corpus import CorpusSpec
 from search.space.schema.fields import Spec
@@ -52,7 +53,7 @@ SECTIONS: dict[str, type[Spec]] = {
     "training": TRAINING_SCHEMA,
     "limits": LIMITS_SCHEMA,
     "search": SearchSettings,
-    **{f"model.variant.{name}": branch for name, branch in BRANCHES.items()},
+    **{f"model.variant.{name}": branch for name, branch in BRANCHES.items() if not VARIANTS[name].reads_bytes},
 }
 WRONG_TYPES: tuple[Any, ...] = (True, [[]], {"mni": 1}, {"values": []}, {"values": 3}, {"values": [None]})
 WORDS = ("a b", "-1", "1..2", "")
