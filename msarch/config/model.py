@@ -7,7 +7,7 @@ from typing import Literal
 
 from msarch.config.allocation import Stage, check_layers, check_nested, parse_layers
 from msarch.config.checks import check_number, check_types, check_whole, choices_of
-from msarch.config.variants import VARIANTS, Variant, variant_named
+from msarch.config.variants import Variant, options_without_effect, variant_named
 from msarch.errors import UserError
 
 
@@ -94,9 +94,9 @@ class ModelConfig:
             )
 
     def _check_options(self, variant: Variant) -> None:
-        optional = {name for known in VARIANTS.values() for name in known.options}
+        without_effect = options_without_effect(self.variant)
         for option in fields(self):
-            if option.name in optional - variant.options and getattr(self, option.name) != option.default:
+            if option.name in without_effect and getattr(self, option.name) != option.default:
                 raise UserError(f"{option.name} has no effect on {self.variant}; leave it out", key=option.name)
         for option in fields(self):
             other, value = NEEDS.get(option.name, ("", None))

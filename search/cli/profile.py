@@ -61,7 +61,7 @@ def show_profile(
 
 
 def explain(candidate: Candidate) -> Explained:
-    """All that is known of a candidate before training."""
+    """The memory profile and inference memory of a candidate."""
     from msarch.memory.inference import inference_memory
     from msarch.memory.profile import profile_training_step
 

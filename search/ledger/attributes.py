@@ -2,7 +2,7 @@
 
 They are written in the order in which a trial lives: `candidate` closes the proposal, `profile` follows, then
 `rung/0`, `rung/1` ..., then `outcome`, and last `check`, the checksum over all of them. After that the study is told.
-A crash between any two of them is made good at the next opening.
+A crash between any two of them is repaired when the folder is opened again.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def rung_attribute(point: Validation, verdict: str) -> tuple[str, dict[str, Any]
 
 
 def record_of(trial: FrozenTrial) -> TrialRecord:
-    """The record that a trial's attributes hold. A duplicate's has not its twin's figures yet: see `with_twins`."""
+    """The record that a trial's attributes hold. A duplicate does not have its twin's figures yet: see `with_twins`."""
     attributes = trial.user_attrs
     outcome: dict[str, Any] = attributes.get(OUTCOME, {})
     state: TrialState = outcome.get("state", "running")

@@ -1,4 +1,4 @@
-"""Whether a trial's record is what was written: its checksum, the study's own values, and what cannot be.
+"""Checks that a trial's record is what was written: its checksum, the study's own values, impossible figures.
 
 The checksum is over everything that the outcome rests on: candidate, profile, curve with verdicts, violation, twin,
 outcome, constraints, and the state and values that the study is told. It is written just before the study is told.
@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, get_args
 
 from search.ledger.attributes import record_of
-from search.ledger.measures import objective_values
+from search.ledger.metrics import objective_values
 from search.ledger.records import TrialRecord, TrialState
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ def _sum(trial: FrozenTrial, told: dict[str, Any]) -> str:
 
 
 def checked_record(trial: FrozenTrial, objectives: tuple[str, ...]) -> TrialRecord:
-    """The record of a trial. Raises DamagedTrialError where it is not what was written, or cannot be."""
+    """The record of a trial. Raises DamagedTrialError where it is not what was written, or is impossible."""
     check = trial.user_attrs.get(CHECK)
     if check is not None:
         _verify(trial, check)
@@ -59,7 +59,7 @@ def checked_record(trial: FrozenTrial, objectives: tuple[str, ...]) -> TrialReco
     except (ValueError, TypeError, KeyError, AttributeError, OverflowError) as error:
         raise DamagedTrialError(_one_line(error)) from None
     if trial.state.is_finished() and record.state == "running":
-        raise DamagedTrialError("the study has it as ended, and how is missing")
+        raise DamagedTrialError("the study says that it ended, but its outcome is missing")
     if trial.state.name == "COMPLETE" and check is None and record.state == "complete":
         _compare(record, trial.values, objectives)  # recorded before there were checksums
     return record
@@ -74,7 +74,7 @@ def _verify(trial: FrozenTrial, check: Any) -> None:
     if trial.state.is_finished():
         values = [value for value in check["values"].values() if value is not None]
         if trial.state.name != check["state"] or list(trial.values or []) != values:
-            raise DamagedTrialError("the study's state or values of it are not those that were recorded")
+            raise DamagedTrialError("the study's state or values differ from those recorded")
 
 
 def _refuse_impossible(record: TrialRecord) -> None:
@@ -84,10 +84,12 @@ def _refuse_impossible(record: TrialRecord) -> None:
         if point.rung != index:
             raise DamagedTrialError(f"rung {index} of its curve is missing")
         for name in ("loss", "bits_per_byte", "seconds", "tokens"):
-            _number(getattr(point, name), f"{name} at rung {index}", least=0 if name in ("seconds", "tokens") else None)
+            _number(
+                getattr(point, name), f"{name} at rung {index}", minimum=0 if name in ("seconds", "tokens") else None
+            )
     for name, value in record.profile.items():
         if isinstance(value, (int, float)):
-            _number(value, name, least=1 if name == "memory_bytes" else 0)
+            _number(value, name, minimum=1 if name == "memory_bytes" else 0)
     if record.state == "complete" and not record.curve:
         raise DamagedTrialError("it is complete without a validation")
     if record.state == "infeasible" and not record.violation:
@@ -96,10 +98,10 @@ def _refuse_impossible(record: TrialRecord) -> None:
         raise DamagedTrialError(f"it is a duplicate of trial {record.twin}")
 
 
-def _number(value: object, name: str, least: float | None) -> None:
+def _number(value: object, name: str, minimum: float | None) -> None:
     if not isinstance(value, (int, float)) or isinstance(value, bool) or not math.isfinite(value):
         raise DamagedTrialError(f"its {name} is {value!r}")
-    if least is not None and value < least:
+    if minimum is not None and value < minimum:
         raise DamagedTrialError(f"its {name} is {value!r}")
 
 

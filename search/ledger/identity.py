@@ -24,7 +24,7 @@ _LATER = [item for item in fields(ModelConfig) if item.name in ABSENT_MEANS["mod
 
 
 def check_identity(attributes: Mapping[str, Any], identity: Mapping[str, Any], folder: Path) -> None:
-    """See that a space still is what was recorded; nothing to see where nothing was.
+    """Check that a space is the one that was recorded, if one was.
 
     Args:
         attributes: of the search study.

@@ -1,6 +1,6 @@
 """Every write to a search study, and what is known of each trial by number.
 
-What is decided about a trial is written before it is acted on, in the order that `search.ledger.attributes` gives. All
+Every decision about a trial is written before it is acted on, in the order that `search.ledger.attributes` gives. All
 values go through Optuna's journal, one line each, so that a crash loses what was being written and nothing else.
 """
 
@@ -27,8 +27,8 @@ from search.ledger.folder import JOURNAL
 from search.ledger.identity import check_identity, record_identity
 from search.ledger.journal import repair
 from search.ledger.line_sums import SummedJournal, sums_path
-from search.ledger.measures import objective_values
-from search.ledger.reading import REMEDY, damage_told, read_ledger
+from search.ledger.metrics import objective_values
+from search.ledger.reading import REMEDY, damage_reported, read_ledger
 from search.ledger.records import TrialRecord
 from search.ledger.studies import SEARCH, StudyTrials, open_search_study, quiet_optuna
 
@@ -43,7 +43,7 @@ EXHAUSTED = "exhausted"
 def open_ledger(folder: Path, objectives: tuple[str, ...], identity: Mapping[str, Any]) -> Ledger:
     """The ledger of a results folder for writing, new or continued; only with the folder's lock held.
 
-    What is there is checked first, and whether it is the same search. Only then is mended what a crash left.
+    The journal is checked first, then whether it is the same search. Only then is a crash repaired.
 
     Raises:
         UserError: the folder holds the search of another space, or its journal is damaged.
@@ -57,7 +57,7 @@ def open_ledger(folder: Path, objectives: tuple[str, ...], identity: Mapping[str
         check_identity(read_ledger(folder).study_attributes, identity, folder)
     elif sums_path(journal).exists():
         raise UserError(f"is missing, though a search was recorded; {REMEDY}", file=str(journal))
-    with damage_told(journal):
+    with damage_reported(journal):
         repair(journal, study=SEARCH, last_attr=CANDIDATE)
         storage = JournalStorage(SummedJournal(_touched(journal)))
         study = open_search_study(storage, objectives)
@@ -74,7 +74,7 @@ class Ledger:
     """The search study, written.
 
     Attributes:
-        study: for whoever asks it; all that is written about its trials goes through this object.
+        study: to ask for trials; everything written about them goes through this object.
         storage: holds the study, and others beside it.
         objectives: names of what the search minimises.
     """
@@ -83,7 +83,7 @@ class Ledger:
         self.study, self.storage = study, storage
         self.objectives: tuple[str, ...] = tuple(study.metric_names or ())
         self._trials = StudyTrials(study)
-        self._ended: dict[int, TrialRecord] = {}  # what has ended stays as it is
+        self._ended: dict[int, TrialRecord] = {}  # records of ended trials, which never change
 
     def records(self) -> list[TrialRecord]:
         """Every trial that has been proposed, by number."""
@@ -146,7 +146,7 @@ class Ledger:
         return self._close(number)
 
     def close_unfinished(self) -> list[int]:
-        """Close what was as good as closed when the last process ended; the numbers of trials to be continued."""
+        """Close trials whose end was already decided when the last process died; returns the trials to continue."""
         to_continue = []
         for trial in self._trials.all():
             if trial.state.name != "RUNNING":
@@ -161,11 +161,11 @@ class Ledger:
 
     @property
     def exhausted(self) -> bool:
-        """Whether a grid was recorded to be at its end."""
+        """Whether the whole grid was proposed, as recorded."""
         return EXHAUSTED in self.study.user_attrs
 
     def record_exhausted(self) -> None:
-        """Record that a grid is at its end, so that the next start knows."""
+        """Record that the whole grid was proposed, so that the next start knows."""
         if not self.exhausted:
             self.study.set_user_attr(EXHAUSTED, True)
 

@@ -39,7 +39,7 @@ class LedgerContents:
         records: every trial that has been proposed, by number; of a damaged ledger, those that are whole.
         objectives: names of what the search minimises.
         study_attributes: of the search study, such as its space's identity.
-        notes: what a user should know of how far this can be relied on, a line each.
+        notes: what limits how far this can be trusted, a line each.
     """
 
     records: list[TrialRecord] = field(default_factory=list)
@@ -60,11 +60,11 @@ def read_ledger(folder: Path, *, skip_damaged: bool = False) -> LedgerContents:
     path = folder.resolve() / JOURNAL
     if not path.is_file():
         raise UserError(f"{folder} holds no search: there is no {JOURNAL} in it")
-    with damage_told(path):
+    with damage_reported(path):
         lines, notes = _read_patiently(path, skip_damaged)
         try:
             found = _read_whole(path, lines, skip_damaged)
-        except Exception:  # whatever Optuna makes of lines that no search wrote
+        except Exception:  # Optuna can fail in any way on lines that no search wrote
             if not skip_damaged:
                 raise
             found = _read_salvaged(path, lines)
@@ -72,7 +72,7 @@ def read_ledger(folder: Path, *, skip_damaged: bool = False) -> LedgerContents:
 
 
 def _read_whole(path: Path, lines: JournalLines, skip_damaged: bool) -> LedgerContents:
-    """What Optuna makes of a journal whose lines are those that were written, as far as their sums say."""
+    """The journal as Optuna replays it, once the checksums show that its lines are as written."""
     if lines.damaged:
         raise _damage(path, lines)
     study = replay(lines)
@@ -93,7 +93,7 @@ def _read_whole(path: Path, lines: JournalLines, skip_damaged: bool) -> LedgerCo
 
 
 def _read_salvaged(path: Path, lines: JournalLines) -> LedgerContents:
-    """What the whole lines of a damaged journal say of trials that have ended; of others, the end may be lost."""
+    """The ended trials of a damaged journal, from its whole lines; other trials may have lost their end."""
     salvage = Salvage(lines)
     records, damaged = check_trials(salvage.trials, salvage.objectives)
     open_ended = {record.number: "its end, if it had one, is lost" for record in records if record.state == "running"}
@@ -115,8 +115,8 @@ def read_objectives(folder: Path) -> tuple[str, ...]:
 
 
 @contextmanager
-def damage_told(path: Path) -> Iterator[None]:
-    """Tell whatever goes wrong while a journal is read or opened in one line, with the file's name.
+def damage_reported(path: Path) -> Iterator[None]:
+    """Report anything that goes wrong while a journal is read or opened in one line, with the file's name.
 
     A damaged file can make Optuna and our own reading fail in any way: KeyError, TypeError, AssertionError ...
     """
@@ -125,16 +125,16 @@ def damage_told(path: Path) -> Iterator[None]:
     except UserError as error:
         raise error.at(str(path)) from None
     except OSError:
-        raise  # the disk's, not the journal's: told by whoever knows what was to be written
+        raise  # an error of the disk: whoever called knows what was being written
     except Exception as error:
         text = " ".join(str(error).split())[:200]
         raise UserError(
-            f"is no journal of a search, or damaged ({type(error).__name__}: {text}); {REMEDY}", file=str(path)
+            f"is damaged, or not the journal of a search ({type(error).__name__}: {text}); {REMEDY}", file=str(path)
         ) from None
 
 
 def replay(lines: JournalLines) -> optuna.Study | None:
-    """The search study of a journal, read only; None where a search was killed before it had begun."""
+    """The search study of a journal, read only; None if a search was killed before its study was created."""
     import optuna
     from optuna.storages import JournalStorage
     from optuna.storages.journal import BaseJournalBackend

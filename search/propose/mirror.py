@@ -1,8 +1,8 @@
 """The mirror study: what pruners judge by.
 
-Optuna lets a study of several objectives neither report nor prune. So beside the search study, which is the truth and
-holds final values only, a study of one objective, the loss, holds the curves of trained trials. It lies in the same
-journal, and is made anew from the ledger's records wherever the two differ.
+Optuna lets a study of several objectives neither report nor prune. So beside the search study, the truth with
+final values only, a study of one objective, the loss, holds the curves of trained trials. It lies in the same
+journal, and is rebuilt from the ledger's records wherever the two differ.
 """
 
 from __future__ import annotations
@@ -36,10 +36,10 @@ class Mirror:
         self._open()
 
     def match(self, records: Sequence[TrialRecord]) -> bool:
-        """Make the mirror hold what the records say; whether it had to be made anew."""
+        """Rebuild the mirror if it differs from the records; returns whether it did."""
         reported = [record for record in records if _belongs(record) and (record.curve or record.state != "running")]
-        meant = {record.number: self._picture(record) for record in reported}
-        if meant == {trial.user_attrs[NUMBER]: _picture(trial) for trial in self._trials.all()}:
+        expected = {record.number: self._contents(record) for record in reported}
+        if expected == {trial.user_attrs[NUMBER]: _contents(trial) for trial in self._trials.all()}:
             return False
         import optuna
 
@@ -67,7 +67,7 @@ class Mirror:
         return number in self._numbers and SPARED_AT in self._trial(number).user_attrs
 
     def finish(self, record: TrialRecord) -> None:
-        """Close a trial as the record says; one that the mirror does not hold, and that was not trained, is left."""
+        """Close a trial as the record says; one that was never trained is ignored."""
         if not _belongs(record):
             return
         if record.number not in self._numbers:
@@ -104,17 +104,17 @@ class Mirror:
         self._numbers[record.number] = len(self._trials.all())
         self._study.add_trial(trial)
 
-    def _picture(self, record: TrialRecord) -> tuple[Any, ...]:
+    def _contents(self, record: TrialRecord) -> tuple[Any, ...]:
         curve = {_step(record, point.rung): point.loss for point in record.curve}
         return (_state(record).name, curve, costs_of(record.profile, self._objectives), record.control_rung is not None)
 
 
 def _belongs(record: TrialRecord) -> bool:
-    """Whether the mirror is to hold a trial: trained, in training, or out of memory after a validation."""
+    """Whether a trial belongs in the mirror: trained, in training, or out of memory after a validation."""
     return record.state in (*TRAINED, "running") or bool(record.ran_out and record.curve)
 
 
-def _picture(trial: FrozenTrial) -> tuple[Any, ...]:
+def _contents(trial: FrozenTrial) -> tuple[Any, ...]:
     return (trial.state.name, dict(trial.intermediate_values), trial.user_attrs[COSTS], SPARED_AT in trial.user_attrs)
 
 

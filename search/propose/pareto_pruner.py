@@ -15,7 +15,7 @@ the winners. Hence the rule, at each rung but the last:
    count since at first there are few overtakings to learn from, and they tell as much about slow starters.
 4. Nothing is stopped before 8 trials are complete.
 5. One would-be-stopped trial in ten, drawn from (seed, number), runs on as a *control*. Controls show how often
-   the rule is wrong, and put late bloomers back into what the margin is learnt from.
+   the rule is wrong, and add late bloomers to what the margin is learnt from.
 """
 
 from __future__ import annotations

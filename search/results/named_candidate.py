@@ -36,7 +36,7 @@ def find_candidate(source: str, trial: str | None = None) -> NamedCandidate:
     if path.suffix not in (".yaml", ".yml") and not path.is_file():
         raise UserError(f"there is no {path}: give the YAML file of one model, or a results folder")
     if trial is not None:
-        raise UserError(f"{path} is one model, not a results folder; leave it out", key="--trial")
+        raise UserError(f"{path} is one model, not a results folder; leave out --trial", key="--trial")
     return NamedCandidate(name=path.name, candidate=read_config(path))
 
 

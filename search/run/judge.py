@@ -1,4 +1,4 @@
-"""What becomes of a trial at a rung: its point is recorded together with the pruner's verdict."""
+"""Whether a trial continues after a rung: its point is recorded together with the pruner's verdict."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Judge:
         self._ledger, self._mirror, self._watcher = ledger, mirror, watcher
 
     def verdict(self, number: int, point: Validation) -> str:
-        """The verdict on a trial at a rung. Where it was given before, as after a restart, it is the same again."""
+        """The verdict on a trial at a rung. A verdict already given, before a restart, is repeated."""
         known = self._ledger.verdict(number, point.rung)
         if known is not None:
             return known

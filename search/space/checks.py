@@ -1,7 +1,7 @@
 """What must hold between the keys of a space, so that every candidate in it can be built.
 
 Configurations check themselves: each value and each pair of values that a branch admits is tried on
-`ModelConfig` and `TrainingConfig`, and what they refuse is told with the key that holds the value.
+`ModelConfig` and `TrainingConfig`, and what they refuse is reported with the key that holds the value.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""One model as a user writes it: the ``config.yaml`` of a trial, or no more than what it is about.
+"""One model as a user writes it: the ``config.yaml`` of a trial, or only its model.
 
 Three forms are read: a whole candidate, as ``results/NAME/trials/0007/config.yaml``; a mapping with ``model`` and
 perhaps ``training``; the keys of a model alone, ``{variant: vanilla, layers: 4@1, d_model: 96, ...}``.
@@ -18,7 +18,7 @@ from search.space.schema.yaml_reader import read_yaml
 from search.space.values.value_types import value_type_of
 
 BATCH_SIZE = 8
-"""Sequences in a step, where a file says nothing of training."""
+"""Sequences in a step, if the file does not set it."""
 DEFAULTS = {item.name: item.default for item in fields(ModelConfig) if item.name in ABSENT_MEANS["model"]}
 """Of fields whose absence means something else in a record."""
 
@@ -55,13 +55,13 @@ def _candidate(values: dict[str, Any]) -> Candidate:
 
 
 def _parsed(config: type, values: Any, key: str) -> Any:
-    """Lists and numbers in all the forms that a space knows; keys that are not known are left for others to refuse."""
+    """Lists and numbers in all the forms that a space knows; unknown keys are refused later."""
     if not isinstance(values, dict):
         return values
     hints = get_type_hints(config)
     parsed = dict(values)
     for name in {item.name for item in fields(config)} & values.keys():
-        if values[name] == []:  # as a record has it of an option that is not on
+        if values[name] == []:  # how a record writes an option that is not used
             continue
         try:
             parsed[name] = value_type_of(name, hints[name]).parse(values[name])

@@ -34,7 +34,7 @@ class Space:
         limits: largest figure allowed, by name of the limit: bytes, counts.
         objectives: names out of OBJECTIVES.
         search: sampler, pruner, trials, seed and so on.
-        constraints: conditions that make a candidate infeasible.
+        constraints: comparisons that every feasible candidate meets.
         points: known designs that are tried first, as written.
         overrides: those that `load_space` applied to the file.
         defaults: fields of ModelConfig that the search had at other values when it began, and the file leaves open.

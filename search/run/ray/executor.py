@@ -1,4 +1,4 @@
-"""Runs the trials of a coordinator on Ray Tune, until there are no more or the signal stops them."""
+"""Runs the trials of a coordinator on Ray Tune, until all are done or the signal stops them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from ray.tune.experiment import Trial
 
 LOST_PROCESSES = 3
-"""How often a trial whose process died, with its machine perhaps, is started again."""
+"""How often a trial is started again after its process, or its machine, died."""
 
 
 def execute(
@@ -33,7 +33,7 @@ def execute(
 ) -> None:
     """Run trials in an open Ray session, `concurrent` at a time; by default one a GPU, or one a core without.
 
-    Whatever went wrong in the coordinator is raised as it was.
+    An exception of the coordinator is raised unchanged.
     """
     from ray import tune
 
@@ -71,7 +71,7 @@ def execute(
 
 
 def slots(concurrent: int | None) -> tuple[int, dict[str, float], str]:
-    """How many trials run at a time, what each takes of the cluster, and on which device."""
+    """How many trials run at a time, the resources of each, and the device."""
     import ray
 
     total = ray.cluster_resources()
@@ -88,7 +88,7 @@ def _name(trial: Trial) -> str:
 
 @contextmanager
 def _interrupts(stop: StopSignal) -> Iterator[None]:
-    """Ctrl-C, or SIGTERM, asks for a clean stop; a second one does not ask."""
+    """Ctrl-C, or SIGTERM, requests a clean stop; a second one stops at once."""
     if threading.current_thread() is not threading.main_thread():
         yield  # signals reach the main thread only
         return

@@ -69,7 +69,7 @@ def ray_session(folder: Path, *, address: str | None, cpus: int) -> Iterator[Pat
         if not is_initialized():
             stack.callback(shutdown)
             _init(address, cpus, scratch)
-        stack.enter_context(_loggers_to(log))  # once more: the start of Ray takes handlers away
+        stack.enter_context(_loggers_to(log))  # again: starting Ray removes handlers
         yield scratch
 
 
@@ -82,7 +82,7 @@ def prepare_environment(address: str | None) -> None:
 
 
 def check_address(address: str) -> None:
-    """Raises UserError where nothing answers: Ray itself would try for minutes."""
+    """Raises UserError if nothing answers at the address: Ray itself would try for minutes."""
     host, _, port = address.removeprefix("ray://").rpartition(":")
     if address == "auto":
         return

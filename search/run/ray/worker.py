@@ -67,14 +67,14 @@ class TrialWorker:
         self._number, self._candidate, self._folder, self._base, self._device = number, candidate, folder, base, device
         self._trainer: Trainer | None = None
         self._cap = MemoryCap(torch.cuda) if device == "cuda" and cap is None else cap
-        # A driver that was killed may leave a process behind for a moment: two must not train the same trial.
+        # A driver that was killed may leave a process behind for a moment: two must never train the same trial.
         self._lock = FileLock(folder / "checkpoint" / ".lock", timeout=lock_patience)
 
     def step(self) -> dict[str, Any]:
         """At first build the model or pick up a checkpoint; then train to the next rung at each call. Never raises.
 
         The report holds `number`, `state` (running, complete, failed; infeasible where memory ran out; halted where the
-        search itself cannot continue, which is no fault of the trial), `curve`, `ready` (whether the model was just
+        search itself cannot continue, which is not the trial's fault), `curve`, `ready` (whether the model was just
         built), and perhaps `error`, `memory_measured_bytes` and `memory_cap_bytes`.
         """
         try:

@@ -14,6 +14,7 @@ from msarch.memory.memory_profile import MEMORY_KINDS, MemoryProfile
 from msarch.units import format_bytes, format_count
 from search.show.profile.words import KIND_WORDS
 from search.show.terminal.fitted_table import FittedColumn, FittedTable
+from search.space.objectives import LIMITS
 
 if TYPE_CHECKING:
     from msarch.memory.fit import Fit
@@ -106,10 +107,8 @@ def fit_view(fits: Sequence[Fit], limit: int, candidate: Candidate) -> Renderabl
     batches = [fit for fit in fits if fit.dimension == "batch_size"]
     if not any(fit.size for fit in batches):
         least = min(batches, key=lambda fit: fit.memory_bytes)
-        return Text(
-            f"not even a batch of 1 fits {format_bytes(limit)}: it needs {format_bytes(least.memory_bytes)} with "
-            f"checkpointing {least.checkpointing}"
-        )
+        allowed, needed = LIMITS["memory"].format_both(limit, least.memory_bytes)
+        return Text(f"not even a batch of 1 fits {allowed}: it needs {needed} with checkpointing {least.checkpointing}")
     asked, ways, sizes, needs, left = zip(*fit_rows(fits, limit, candidate), strict=True)
     table = FittedTable(
         [

@@ -197,7 +197,7 @@ MISTAKES = [
     (("spaces", "--draw", "missing.yaml"), "missing.yaml: cannot be read"),
     (("spaces", "--draw", "space.yaml"), "space.yaml:7: model.variant: belongs to a search space"),
     (("spaces", "--set", "search.trials=8"), "--set: changes one space; name it"),
-    (("spaces", "quickstart", "--draw", "space.yaml"), "leave SPACE and --set out"),
+    (("spaces", "quickstart", "--draw", "space.yaml"), "leave out SPACE and --set"),
 ]
 
 
