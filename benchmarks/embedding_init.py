@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import itertools
 from pathlib import Path
+from typing import Literal, TypeAlias, get_args
 
 import pandas as pd
 from rich.console import Console
@@ -22,7 +23,8 @@ from benchmarks.novels import TARGETS, Ledger, Novels, Run, Tokenizer, novels_ar
 from msarch import ModelConfig, TrainingConfig
 
 MODELS = (("vanilla", "4@1"), ("hourglass", "2@1 4@4 2@1"))
-STARTS = ("gpt2", "fan_in")
+Start: TypeAlias = Literal["gpt2", "fan_in"]
+STARTS: tuple[Start, ...] = get_args(Start)
 TOKENIZERS: tuple[Tokenizer, ...] = ("bytes", "bpe")
 
 
@@ -42,7 +44,7 @@ def main() -> None:
     console.print(table(ledger, arguments.novels, arguments.seeds, arguments.tokens))
 
 
-def run(seed: int, tokenizer: Tokenizer, model: tuple[str, str], start: str, budget: int) -> Run:
+def run(seed: int, tokenizer: Tokenizer, model: tuple[str, str], start: Start, budget: int) -> Run:
     """One training."""
     variant, layers = model
     return Run(
@@ -53,7 +55,7 @@ def run(seed: int, tokenizer: Tokenizer, model: tuple[str, str], start: str, bud
             layers=layers,
             positions="rotary",
             rotary_pairs="halves",  # as when these runs were made
-            embedding_init=start,  # type: ignore[arg-type]  # one of its words, from a table
+            embedding_init=start,
             d_model=64,
             n_heads=2,
             vocab_size=vocabulary(tokenizer),

@@ -88,6 +88,10 @@ def main() -> None:
     )
 
 
+def _changed(model: ModelConfig, options: dict[str, Any]) -> ModelConfig:
+    return replace(model, **options)
+
+
 def choices(tokenizer: Tokenizer, training: TrainingConfig) -> list[Choice]:
     """Each variant at its defaults, and with each option changed alone; the first of a group is its default."""
     common: dict[str, Any] = {
@@ -127,8 +131,7 @@ def choices(tokenizer: Tokenizer, training: TrainingConfig) -> list[Choice]:
         out.append(Choice(default.variant, "default", default))
         for option, values in options.items():
             out += [
-                Choice(default.variant, f"{option} {value}", replace(default, **{option: value}))  # type: ignore[arg-type]  # values of several types, by name
-                for value in values
+                Choice(default.variant, f"{option} {value}", _changed(default, {option: value})) for value in values
             ]
     for factors, windows in WINDOWS:
         model = ModelConfig(variant="retina", layers="4@1", retina_factors=factors, retina_windows=windows, **common)

@@ -31,13 +31,14 @@ def attention_kernel(name: str) -> Iterator[None]:
 def attend(q_BHNK: Tensor, k_BHMK: Tensor, v_BHMK: Tensor, mask: Tensor | None = None) -> Tensor:
     """Scaled dot-product attention, (B, H, N, K).
 
-    `mask`, (N, M), (H, N, M) or (B, H, N, M), is true where query n may read key m, or what is added to the score
-    there and -inf elsewhere, in the type of the queries; without it queries and keys are the same positions and the
-    mask is causal. Torch makes the second form of the first at each call and keeps it for the backward pass. It is
-    passed with four dimensions: with fewer the CPU falls back to unfused.
+    `mask`, (N, M), (H, N, M) or (B, H, N, M), is boolean (true where query n may read key m) or additive: a bias where
+    it may, -inf elsewhere, in the type of the queries. Without a mask, queries and keys are the same positions and
+    attention is causal. A boolean mask costs memory: torch turns it into an additive one at each call and keeps that
+    for the backward pass.
     """
     if mask is None:
         return scaled_dot_product_attention(q_BHNK, k_BHMK, v_BHMK, is_causal=True)
+    # The CPU falls back to the unfused kernel for a mask with fewer than four dimensions.
     four = mask[(None,) * (4 - mask.ndim)]
     return scaled_dot_product_attention(q_BHNK, k_BHMK, v_BHMK, attn_mask=four)
 

@@ -5,7 +5,7 @@ learned null state comes before the text, at -1. A state has read everything up 
 there on. This one rule gives masks and distances between any two scales, and distances agree across scales. (Our
 proposal: the papers of the schemes below have a single scale.)
 
-    learned   one vector for each state of a scale, added where the scale begins (`Stream`); attention knows nothing
+    learned   one vector for each state of a scale, added where the scale begins (`Stream`); attention is unchanged
     rotary    queries and keys turned by angles proportional to their position (Su et al. 2021, arXiv 2104.09864),
               two numbers of a vector at a time: see `ROTATIONS`
     alibi     score - m_h (distance), m_h = 2^(-8h/H) for head h = 1..H (Press et al. 2022, arXiv 2108.12409)
@@ -56,7 +56,8 @@ def distance_bias(at_N: Tensor, at_M: Tensor, seen_NM: Tensor, n_heads: int, lik
 
 
 def angles(at_N: Tensor, width: int) -> Tensor:
-    """(N, K / 2) float64: what each pair of a vector of that width is turned by at each position."""
+    """(N, K / 2) float64: the angle of each pair of a vector of that width at each position."""
+    # In double precision: at position 10,000 a single-precision angle can be off by 1e-3.
     speeds = BASE ** (-torch.arange(0, width, 2, dtype=torch.float64, device=at_N.device) / width)
     return at_N[:, None] * speeds
 
@@ -71,10 +72,10 @@ def cosines(at_N: Tensor, width: int, like: Tensor) -> tuple[Tensor, ...]:
 def turn_halves(x_BHNK: Tensor, cos_NK: Tensor, sin_NK: Tensor) -> Tensor:
     """Rotate the pairs (i, i + K / 2) of each vector by its angles: (B, H, N, K) -> the same, in the same type.
 
-    In memory the heads of a position stay side by side, as a projection leaves them: attention gives its output the
-    layout of its queries, and in another one it would have to be copied. Tables may be those of each sequence,
-    (B, N, K / 2).
+    Tables may also differ between sequences: (B, N, K / 2).
     """
+    # In the layout (B, N, H, K) of a projection: attention gives its output the layout of its queries, and merging the
+    # heads of any other layout is a copy.
     left, right = x_BHNK.transpose(1, 2).chunk(2, dim=-1)
     cos, sin = cos_NK.unsqueeze(-2), sin_NK.unsqueeze(-2)
     turned = torch.cat([left * cos - right * sin, right * cos + left * sin], dim=-1)

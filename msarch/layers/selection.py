@@ -52,6 +52,8 @@ class Selection:
 class SelectWordStarts(nn.Module):
     """Chooses at most `most` bytes of each sequence, the earliest ones, in tensors whose shapes no text changes."""
 
+    spacelike: Tensor
+
     def __init__(self, most: int) -> None:
         super().__init__()
         self.most = most
@@ -60,7 +62,7 @@ class SelectWordStarts(nn.Module):
 
     def chosen(self, bytes_BT: Tensor) -> Tensor:
         """(B, T), true where a state is chosen if there is room: (B, T) int64 -> (B, T)."""
-        spacelike_BT: Tensor = self.spacelike[bytes_BT]  # type: ignore[index]  # a buffer is typed Tensor | Module
+        spacelike_BT: Tensor = self.spacelike[bytes_BT]
         before_BT = torch.cat([torch.zeros_like(spacelike_BT[:, :1]), spacelike_BT[:, :-1]], dim=1)
         first_T = torch.arange(bytes_BT.shape[1], device=bytes_BT.device) == 0
         return first_T | (spacelike_BT & ~before_BT)

@@ -39,8 +39,8 @@ from msarch.models.language_model import LanguageModel
 class Rejoin(Meeting):
     """``x + Up(W LN(x'))``: the coarse stream returns to the fine one that it was made from.
 
-    A norm and a projection act on each state alone, so they run on M coarse states before these are brought back.
-    W is drawn as large as the stream it meets: scaled down as a residual branch, or the identity, it learns slower.
+    A norm and a projection act on each state alone, so they run on the M coarse states before these are brought back.
+    W starts at full size: scaled down like a residual branch, or as the identity, it learns more slowly.
     """
 
     def add_projections(self, d_model: int) -> None:

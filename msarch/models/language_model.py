@@ -146,8 +146,8 @@ class LanguageModel(nn.Module, ABC):
         Matrices 1/sqrt(fan_in), token embeddings 0.02 or 1/sqrt(d_model) (`embedding_init`), biases 0, norms 1.
         Positions 1, as large as the normalised tokens they are added to: a small model that starts them at 0.02
         spends a third of a short budget before it can tell neighbours apart. The last matrix of each residual
-        branch is scaled by 1/sqrt(2 layers), as in GPT-2. What a module wants otherwise it sets in its own
-        `initialise`, called last.
+        branch is scaled by 1/sqrt(2 layers), as in GPT-2. A module with other needs has its own `initialise`, which
+        is called last.
         """
         config = self.config
         depth = 1 / math.sqrt(2 * config.n_layers)

@@ -50,8 +50,8 @@ class Addition(Meeting):
 class Projection(Meeting):
     """``W [e ; LN(Up(c))]``, with W = [I 0] at the start.
 
-    W is held as its two halves: a norm and a projection act on each state alone, so the coarse half runs
-    on M coarse states before they are brought back, not on N copies of them.
+    W is stored as two halves. A norm and a projection act on each state alone, so the coarse half runs on the M coarse
+    states before they are brought back, instead of on N copies.
     """
 
     drawn_as = "concat"

@@ -13,7 +13,7 @@ from msarch import Candidate, ModelConfig, TrainingConfig, build_model
 from msarch.config.candidate import ABSENT_MEANS
 
 # As version 0.1 wrote it into a journal, but for what stands at its default.
-RECORDED: dict[str, Any] = {
+RECORDED: dict[str, dict[str, Any]] = {
     "model": {
         "variant": "hourglass",
         "layers": "2@1 4@4 2@1",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
 from support.masked_retina import turned
@@ -115,9 +117,8 @@ def test_only_learned_positions_have_parameters() -> None:
     assert counts["rotary"] == counts["alibi"] == counts["none"] == counts["learned"] - 16 * (48 + 12)
 
 
-def activations(scheme: str, **options: object) -> int:
-    sizes = {"d_model": 64, "n_heads": 2, "vocab_size": 64}
-    config = small("vanilla", "4@1", context=256, positions=scheme, **sizes, **options)
+def activations(scheme: str, **options: Any) -> int:
+    config = small("vanilla", "4@1", context=256, d_model=64, vocab_size=64, positions=scheme, **options)
     return profile_training_step(config, TrainingConfig(batch_size=4)).activations
 
 

@@ -34,7 +34,8 @@ def configurations(draw: st.DrawFn, variant: str) -> ModelConfig:
         options["base_width"] = draw(st.sampled_from([1, 8, 64]))
     layers, factors = draw(allocations(known))
     if "retina_factors" in known.options:
-        options |= {"retina_factors": factors, "retina_windows": draw(windows(len(factors) - draw(st.integers(0, 1))))}
+        listed = len(factors) - draw(st.integers(0, 1))
+        options |= {"retina_factors": factors, "retina_windows": draw(windows(listed))}
     vocab_size = 256 if known.reads_bytes else 13
     context = draw(st.integers(max(factors) + 1, 3 * max(factors) + 5))
     return small(

@@ -28,7 +28,7 @@ def difference(config: ModelConfig, other: ModelConfig) -> float:
     left, right = randomised_copy(build_model(config)), build_model(other).double()
     right.load_state_dict(left.state_dict(), strict=True)
     tokens = torch.randint(config.vocab_size, (3, config.context - 1))
-    return float((left(tokens) - right(tokens)).abs().max())
+    return float((left(tokens) - right(tokens)).abs().max().item())
 
 
 @pytest.mark.parametrize("config", ONE_SCALE, ids=lambda c: f"{c.variant} {c.retina_windows}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -35,7 +35,7 @@ SETS = [
 LENGTHS = (1, 2, 7, 15, 16, 17, 31, 32, 33, 47, 48, 49, 64, 100, 129, 160)
 
 
-def retina(factors: tuple[int, ...], windows: tuple[int, ...], chunk: int, **options: object) -> Retina:
+def retina(factors: tuple[int, ...], windows: tuple[int, ...], chunk: int, **options: Any) -> Retina:
     """A random model in float64 that runs in chunks of about that many queries."""
     config = small("retina", "2@1", context=160, retina_factors=factors, retina_windows=windows, **options)
     model = cast(Retina, randomised_copy(build_model(config)))
