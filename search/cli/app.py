@@ -25,6 +25,7 @@ from search.cli.options import (
     TrialOption,
     complete_model,
     complete_space,
+    keys_as_options,
     parse_option,
     with_conditions,
     words,
@@ -67,21 +68,24 @@ def search(
 ) -> None:
     """Search a space; run the same command again to resume."""
     from search.cli.search import dry_run_search, launch_search
+    from search.run.request import check_number
 
     settings = overrides or []
     seconds = parse_option("--time-budget", parse_seconds, time_budget)
+    check_number("time_budget", seconds, key="--time-budget")
     if dry_run:
         dry_run_search(space, settings, trials=trials, concurrent=concurrent)
     else:
-        launch_search(
-            space,
-            settings,
-            out=out,
-            trials=trials,
-            concurrent=concurrent,
-            time_budget=seconds,
-            ray_address=ray_address,
-        )
+        with keys_as_options("ray_address"):
+            launch_search(
+                space,
+                settings,
+                out=out,
+                trials=trials,
+                concurrent=concurrent,
+                time_budget=seconds,
+                ray_address=ray_address,
+            )
 
 
 @app.command()

@@ -6,6 +6,7 @@ import functools
 import glob
 import inspect
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import fields
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
@@ -91,6 +92,17 @@ def parse_option(name: str, parse: Callable[[object], int], text: str | None) ->
         raise error.under(name) from None
 
 
+@contextmanager
+def keys_as_options(*names: str) -> Iterator[None]:
+    """An error that names one of these arguments names its option instead."""
+    try:
+        yield
+    except UserError as error:
+        if error.key not in names:
+            raise
+        raise UserError(error.message, key=f"--{error.key.replace('_', '-')}") from None
+
+
 def with_conditions(command: Callable[..., None]) -> Callable[..., None]:
     """Gives a command the "what if" options; it receives them together, as its argument `conditions`.
 
@@ -102,7 +114,8 @@ def with_conditions(command: Callable[..., None]) -> Callable[..., None]:
     @functools.wraps(command)
     def run(**given: Any) -> None:
         conditions = Conditions(**{option.name: given.pop(option.name) for option in options})
-        command(conditions=conditions, **given)
+        with keys_as_options(*(option.name for option in options)):
+            command(conditions=conditions, **given)
 
     own = [each for each in inspect.signature(command, eval_str=True).parameters.values() if each.name != "conditions"]
     parameters = [each.replace(kind=inspect.Parameter.KEYWORD_ONLY) for each in (*own, *options)]

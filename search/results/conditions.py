@@ -7,7 +7,6 @@ from typing import Any
 
 from msarch.config import TrainingConfig
 from msarch.config.candidate import Candidate
-from msarch.errors import UserError
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -34,23 +33,17 @@ class Conditions:
         return any(value is not None for value in asdict(self).values())
 
     def apply(self, candidate: Candidate) -> Candidate:
-        """The candidate under these conditions. Raises UserError under the option's name."""
+        """The candidate under these conditions. Raises UserError under the condition's name."""
         given: dict[str, Any] = {name: value for name, value in asdict(self).items() if value is not None}
         context = given.pop("context", candidate.model.context)
-        try:
-            training = replace(candidate.training, **given)
-            return replace(candidate, model=replace(candidate.model, context=context), training=training)
-        except UserError as error:
-            raise _named_as_option(error) from None
+        training = replace(candidate.training, **given)
+        return replace(candidate, model=replace(candidate.model, context=context), training=training)
 
     def check(self) -> None:
         """Raises UserError for a value that no candidate could have."""
         given: dict[str, Any] = {name: value for name, value in asdict(self).items() if value is not None}
         given.pop("context", None)
-        try:
-            TrainingConfig(**{"batch_size": 1, **given})
-        except UserError as error:
-            raise _named_as_option(error) from None
+        TrainingConfig(**{"batch_size": 1, **given})
 
     def describe(self) -> str:
         """For people: ``batch 64, context 2,048, unfused attention, checkpointing block``."""
@@ -76,7 +69,3 @@ def describe_conditions(candidate: Candidate) -> str:
         dtype=training.dtype,
         checkpointing=training.checkpointing,
     ).describe()
-
-
-def _named_as_option(error: UserError) -> UserError:
-    return UserError(error.message, key=f"--{error.key.replace('_', '-')}" if error.key else "")

@@ -25,6 +25,10 @@ from search.run.watcher import Silent, Watcher
 from search.space.limits import check_limits
 from search.space.space import Space
 
+DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO)
+PATH_ERRORS = (errno.ELOOP, errno.ENAMETOOLONG, errno.ENOTDIR, errno.EISDIR, errno.ENOENT)
+"""Of a file in the results folder: a link, a folder or nothing where a file is expected. Elsewhere they are defects."""
+
 End = Literal["complete", "interrupted", "out of time"]
 
 
@@ -118,7 +122,7 @@ def _train(request: SearchRequest, coordinator: Coordinator, watcher: Watcher, b
 
     stop = StopSignal(time_budget=request.time_budget)
     cpus = max(request.concurrent or 0, usable_cores())
-    with ray_session(request.folder, address=request.ray_address, cpus=cpus) as scratch:
+    with ray_session(request.folder, address=request.ray_address, cpus=cpus, command=request.command()) as scratch:
         execute(
             coordinator,
             stop,
@@ -144,10 +148,12 @@ def _clear_disk_errors(request: SearchRequest) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO):
+        path = Path(os.fsdecode(error.filename)) if isinstance(error.filename, str | bytes) else None
+        inside = path is not None and path.absolute().is_relative_to(request.folder.absolute())
+        if error.errno not in DISK_ERRORS and not (inside and error.errno in PATH_ERRORS):
             raise
         reason = os.strerror(error.errno).lower()
         raise UserError(
-            f"cannot write to {request.folder}: {reason}; nothing finished is lost, continue later with: "
-            f"{request.command()}"
+            f"cannot write to {path if inside else request.folder}: {reason}; nothing finished is lost, "
+            f"continue later with: {request.command()}"
         ) from error

@@ -44,7 +44,7 @@ WORKER = {
 
 
 @contextmanager
-def ray_session(folder: Path, *, address: str | None, cpus: int) -> Iterator[Path]:
+def ray_session(folder: Path, *, address: str | None, cpus: int, command: str = "") -> Iterator[Path]:
     """Ray, on this machine with `cpus` cores or connected to a cluster; gives a scratch folder.
 
     A session that the caller has opened before is used as it is, and left open.
@@ -52,9 +52,10 @@ def ray_session(folder: Path, *, address: str | None, cpus: int) -> Iterator[Pat
     Args:
         folder: of the results; what Ray says goes to its `ray.log`.
         address: of a cluster ("auto", or host:port); None for this machine alone.
+        command: that runs the search again, for the error of a Ray that does not start.
 
     Raises:
-        UserError: there is no cluster at the address.
+        UserError: Ray did not start, or there is no cluster at the address.
     """
     prepare_environment(address)
     with ExitStack() as stack:
@@ -68,7 +69,11 @@ def ray_session(folder: Path, *, address: str | None, cpus: int) -> Iterator[Pat
         stack.enter_context(_loggers_to(log))
         if not is_initialized():
             stack.callback(shutdown)
-            _init(address, cpus, scratch)
+            try:
+                _init(address, cpus, scratch)
+            # Ray raises a bare Exception where its processes do not start in time, and nothing but Ray runs in here.
+            except Exception as error:
+                raise _not_started(error, address, log, command) from error
         stack.enter_context(_loggers_to(log))  # again: starting Ray removes handlers
         yield scratch
 
@@ -81,17 +86,19 @@ def prepare_environment(address: str | None) -> None:
         os.environ.setdefault("RAY_AUTH_MODE", "token")
 
 
-def check_address(address: str) -> None:
-    """Raises UserError if nothing answers at the address: Ray itself would try for minutes."""
+def check_address(address: object) -> None:
+    """Raises UserError unless it is text, and where nothing answers: Ray itself would try for minutes."""
+    if not isinstance(address, str):
+        raise UserError(f"must be text, auto or HOST:PORT, got {address!r}", key="ray_address")
     host, _, port = address.removeprefix("ray://").rpartition(":")
     if address == "auto":
         return
     if not host or not port.isdigit():
-        raise UserError(f"'{address}' is not an address; write auto, or HOST:PORT", key="--ray-address")
+        raise UserError(f"'{address}' is not an address; write auto, or HOST:PORT", key="ray_address")
     try:
         socket.create_connection((host, int(port)), timeout=10).close()
     except OSError as error:
-        raise UserError(f"no Ray cluster at '{address}': {error.strerror or error}", key="--ray-address") from None
+        raise UserError(f"no Ray cluster at '{address}': {error.strerror or error}", key="ray_address") from None
 
 
 def _init(address: str | None, cpus: int, scratch: Path) -> None:
@@ -103,21 +110,24 @@ def _init(address: str | None, cpus: int, scratch: Path) -> None:
         "object_store_memory": 128 * 2**20,
         "_temp_dir": str(scratch / "ray"),
     }
-    try:
-        ray.init(
-            address=address or "local",
-            log_to_driver=False,
-            configure_logging=False,
-            logging_level=logging.ERROR,
-            # Ray puts the current directory first on the path of its processes, with any search.py that lies there.
-            runtime_env={"env_vars": WORKER, "worker_process_setup_hook": "msarch.search_package.load_search"},
-            **({} if address else options),
-        )
-    except (ConnectionError, RuntimeError, ValueError) as error:
-        if address is None:
-            raise
-        reason = str(error).strip().splitlines()[0]
-        raise UserError(f"no Ray cluster at '{address}': {reason}", key="--ray-address") from None
+    ray.init(
+        address=address or "local",
+        log_to_driver=False,
+        configure_logging=False,
+        logging_level=logging.ERROR,
+        # Ray puts the current directory first on the path of its processes, with any search.py that lies there.
+        runtime_env={"env_vars": WORKER, "worker_process_setup_hook": "msarch.search_package.load_search"},
+        **({} if address else options),
+    )
+
+
+def _not_started(error: Exception, address: str | None, log: Path, command: str) -> UserError:
+    reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
+    what = "Ray did not start on this machine" if address is None else f"no Ray cluster at '{address}'"
+    again = f"run the same command again{f': {command}' if command else ''}"
+    return UserError(
+        f"{what}: {reason}; see {log}; nothing is lost, {again}", key="" if address is None else "ray_address"
+    )
 
 
 @contextmanager

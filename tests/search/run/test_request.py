@@ -12,7 +12,7 @@ from support.command_line import fill
 
 from msarch.errors import UserError
 from search.run.request import SearchRequest
-from search.run.run_search import run_search
+from search.run.run_search import _clear_disk_errors, run_search
 from search.space.load import load_space
 
 
@@ -70,3 +70,14 @@ def test_overrides_beside_a_loaded_space_are_refused(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"overrides: .* is loaded already: give them to load_space instead"):
         run_search(space, tmp_path / "out", overrides=["training.tokens=1M"])
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("inside", [True, False])
+def test_a_link_in_place_of_a_file_is_told_in_a_line(inside: bool, tmp_path: Path) -> None:
+    request = SearchRequest.of("quickstart", tmp_path / "out")
+    request.folder.mkdir()
+    link = (request.folder if inside else tmp_path) / "study.journal.torn"
+    link.symlink_to(link)
+    expected = UserError if inside else OSError
+    with pytest.raises(expected, match=r"too many levels|Too many levels"), _clear_disk_errors(request):
+        link.read_bytes()

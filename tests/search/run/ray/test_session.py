@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from msarch.errors import UserError
-from search.run.ray.session import check_address
+from search.run.ray.session import check_address, ray_session
 
 NOISY = """
 import logging, os, subprocess, sys
@@ -54,3 +54,22 @@ def test_a_cluster_that_is_not_there_is_told_in_a_line() -> None:
         check_address("127.0.0.1:1")
     with pytest.raises(UserError, match="is not an address"):
         check_address("nowhere")
+    with pytest.raises(UserError, match=r"^ray_address: must be text"):
+        check_address(5)
+
+
+@pytest.mark.parametrize(("address", "what"), [(None, "Ray did not start on this machine"), ("auto", "no Ray cluster")])
+def test_a_ray_that_does_not_start_is_told_in_a_line(
+    address: str | None, what: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import ray
+
+    def time_out(**options: object) -> None:
+        raise Exception("The current node timed out during startup.\nMore of it")
+
+    monkeypatch.setattr(ray, "init", time_out)
+    with (
+        pytest.raises(UserError, match=rf"{what}.*: The current node .* startup\.; see .*ray\.log; .*: msarch x$"),
+        ray_session(tmp_path, address=address, cpus=1, command="msarch x"),
+    ):
+        pass
