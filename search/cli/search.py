@@ -103,6 +103,11 @@ def _plan_rows(space: Space, plan: Plan) -> list[tuple[str, str]]:
     rows = [
         ("space", f"{space.name}: {_size(space)}"),
         ("admitted", f"{plan.admitted} of {plan.sampled} candidates drawn at random ({plan.share:.0%})"),
+        *(
+            [("excluded", ", ".join(f"{count} by {name}" for name, count in plan.excluded.items()))]
+            if plan.excluded
+            else []
+        ),
         ("memory", " / ".join(map(format_bytes, plan.memory)) + "  smallest / median / largest drawn"),
         ("trials", f"{plan.trials}, {plan.concurrent} at a time"),
         ("tokens", f"{format_count(plan.tokens)} at most"),
