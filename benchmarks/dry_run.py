@@ -1,10 +1,10 @@
-"""Does a search take as long as its dry run says? Three small spaces: plan each, search it, set one beside the other.
+"""Does a search take as long as its dry run says? Plans three small spaces, searches them, and compares.
 
     python -m benchmarks.dry_run
     python -m benchmarks.dry_run --tokens 100k --trials 12 --concurrent 1
 
-Both are run as a user runs them, as processes of their own, and timed from outside. The load of the machine stands
-beside each: what other processes take between the plan and the end of the search, no plan can know.
+Both run as a user runs them, as separate processes, and are timed from outside. The table shows the machine's load for
+each, since a plan cannot know what other processes will take.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ SPACES: dict[str, tuple[str, ...]] = {
 
 @dataclass(frozen=True, kw_only=True)
 class Outcome:
-    """A search beside its plan."""
+    """A search and its plan."""
 
     planned: tuple[float, float]
     actual: float

@@ -3,7 +3,7 @@
     python -m benchmarks.learning_rates --svg docs/learning-rates.svg
 
 Widths and learning rates rise in powers of 2; heads are 32 wide; muP's base width is the smallest. The text is the
-embedded one, so that anyone can run it. Finished runs are kept in `--runs` and not made again. About half an hour on
+embedded one, so that anyone can run it. Finished runs are kept in `--runs` and not repeated. About half an hour on
 one core, most of it at width 256.
 """
 
@@ -23,7 +23,7 @@ from rich.table import Table
 
 from msarch import Candidate, CorpusConfig, ModelConfig, TrainingConfig
 from msarch.data.token_set import TokenSet, prepare_tokens
-from msarch.training.trainer import NonFiniteLoss, Trainer
+from msarch.training.trainer import NonFiniteLossError, Trainer
 
 WIDTHS = (64, 128, 256)
 RATES = tuple(0.001 * 2**power for power in range(6))
@@ -34,7 +34,7 @@ COLUMNS = ["parametrization", "d_model", "learning_rate", "loss"]
 
 @dataclass(frozen=True)
 class Model:
-    """What is swept over: an architecture whose width is open."""
+    """An architecture to be swept over widths."""
 
     variant: str
     layers: str
@@ -92,7 +92,7 @@ def train(one: Candidate, tokens: TokenSet) -> float:
     trainer = Trainer(one, tokens)
     try:
         trainer.advance()
-    except NonFiniteLoss:
+    except NonFiniteLossError:
         return float("inf")
     return trainer.evaluate("validation", TARGETS).loss
 

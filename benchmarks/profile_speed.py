@@ -4,8 +4,8 @@
     python -m benchmarks.profile_speed --repeats 1
 
 Each repeat is a fresh process that imports torch and msarch, then profiles each case four times under batches of its
-own, so that no answer comes from the cache; the same question once more shows what the cache costs. Times are wall
-clock on one thread, medians over the repeats; processor time stands beside them, for machines that are shared.
+own, so that no answer comes from the cache. Asking once more shows what an answer from the cache costs. Times are wall
+clock on one thread, medians over the repeats, with processor time beside them for machines that are shared.
 """
 
 from __future__ import annotations

@@ -1,12 +1,12 @@
-"""Do multi-scale models beat vanilla ones of no less memory, as the papers report, at a scale that a laptop trains?
+"""Do multi-scale models beat vanilla ones with as much memory, as the papers report, at a size that a laptop trains?
 
     python -m benchmarks.published_orders NOVELS --order top_down
     python -m benchmarks.published_orders NOVELS --order hourglass --positions rotary --tokenizer bytes
 
 `NOVELS` holds train/*.txt and validation/*.txt: long English prose of some 27 MB. Every model reads the same tokens in
 the same order and is judged on the same validation tokens; a seed changes its initialisation and the order. A run
-takes about ten minutes on one core. Finished ones are kept in `--runs` and not made again, so that the command goes
-on where it was stopped. Several learning rates may be given: each model is then shown at its own best.
+takes about ten minutes on one core. Finished runs are kept in `--runs` and not repeated, so the command continues
+where it was stopped. Several learning rates may be given: each model is then shown at its own best.
 
 top_down    `4@16 4@4 2@1` against vanilla `4@1` (Subramanian et al. 2020, arXiv 2005.00581: better
             perplexity at less memory)
@@ -30,6 +30,7 @@ from rich.console import Console
 from rich.table import Table
 
 from msarch import Candidate, CorpusConfig, ModelConfig, TokenizerConfig, TrainingConfig, profile_training_step
+from msarch.config import MODEL_CHOICES
 from msarch.data.token_set import TokenSet, prepare_tokens
 from msarch.training.trainer import Trainer
 from msarch.units import format_bytes
@@ -58,7 +59,7 @@ class Run:
 
     variant: str
     layers: str
-    positions: str
+    positions: Literal["learned", "rotary", "alibi", "none"]
     learning_rate: float
     seed: int
 
@@ -71,7 +72,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--tokens", type=int, default=6_000_000, help="training tokens of each run (default 6 million)")
     parser.add_argument("--learning-rate", type=float, nargs="+", default=[2e-3])
-    parser.add_argument("--positions", default="learned", help="learned (default), rotary, alibi or none")
+    parser.add_argument("--positions", default="learned", choices=MODEL_CHOICES["positions"])
     parser.add_argument("--tokenizer", choices=("bpe", "bytes"), default="bpe", help="BPE of 2,048 (default) or bytes")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--runs", type=Path, help="CSV of finished runs (default results/ORDER-TOKENIZER-TOKENS.csv)")
@@ -122,7 +123,7 @@ def candidate(run: Run, vocab_size: int, budget: int) -> Candidate:
         model=ModelConfig(
             variant=run.variant,
             layers=run.layers,
-            positions=run.positions,  # type: ignore[arg-type]
+            positions=run.positions,
             d_model=96,
             n_heads=3,
             vocab_size=vocab_size,

@@ -1,11 +1,11 @@
-"""What does a retina gain over a vanilla model of the same size as the context grows, and where nothing?
+"""What does a retina gain over a vanilla model of the same size as the context grows?
 
     python -m benchmarks.retina_scaling
     python -m benchmarks.retina_scaling --quick
 
 One training step (forward, backward, clipping, AdamW) of both models at each context, taken in turn within one
 run, so that a busy neighbour slows both; the time is the median. Memory is the profiler's prediction. One thread
-unless told otherwise. A few minutes in full.
+by default. A few minutes in full.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ def main() -> None:
 
 
 def config(variant: str, context: int, layers: int, d_model: int) -> ModelConfig:
-    """One of the two models, alike but for their keys."""
+    """One of the two models, which differ only in their keys."""
     common: dict[str, Any] = {
         "layers": f"{layers}@1",
         "d_model": d_model,
@@ -83,7 +83,7 @@ def step_of(config: ModelConfig, training: TrainingConfig) -> Callable[[], objec
 
 
 def in_turn(steps: list[Callable[[], object]], rounds: int) -> Iterator[float]:
-    """The median seconds of each, run one after another in every round, after one that does not count."""
+    """The median seconds of each, run one after another in every round, after a warm-up round."""
     seconds: list[list[float]] = [[] for _ in steps]
     for _ in range(rounds + 1):
         for step, taken in zip(steps, seconds, strict=True):

@@ -1,4 +1,4 @@
-"""Is the vanilla model a fair baseline? The recipe that small trainers are first tried on.
+"""Is the vanilla model a fair baseline? The recipe on which small trainers are usually tried first.
 
     python -m benchmarks.tinyshakespeare input.txt
 

@@ -1,4 +1,4 @@
-"""Files that appear whole or not at all: whoever reads one sees what it was before, or all that it is now."""
+"""Files that appear whole or not at all: a reader sees the old content or the new, never a part of it."""
 
 from __future__ import annotations
 

@@ -1,10 +1,10 @@
 """Everything that needs a GPU, in one run of at most eight minutes.
 
     python -m benchmarks.gpu --tokens tokens.npy
-    python -m benchmarks.gpu --device cpu --quick       the whole way in small, to see that it works
+    python -m benchmarks.gpu --device cpu --quick       everything in small, to see that it works
 
 It needs torch 2.9 or newer, numpy, safetensors, pyyaml, and of this project the folders `msarch/` and `benchmarks/`;
-nothing else. Three parts, each with its share of the time; what did not fit is said, and so is what could not be done:
+nothing else. Three parts, each with its share of the time. It reports what did not fit and what could not be done:
 
 memory      predicted against measured memory of models of 10 to 500 million parameters, all variants
 speed       training speed in bfloat16 with torch.compile and without, and the share of the GPU's peak
@@ -100,7 +100,7 @@ def environment(options: argparse.Namespace) -> dict[str, str]:
 
 
 def attempt(run: Callable[[], tuple[list[str], Any]]) -> tuple[list[str], Any]:
-    """A part's outcome; one that fails says so and leaves the others alone."""
+    """A part's outcome. A part that fails reports it, and the others still run."""
     try:
         return run()
     except Exception as error:
@@ -112,7 +112,7 @@ def run_memory(options: argparse.Namespace, seconds: float) -> tuple[list[str], 
     """Predicted against measured memory."""
     if options.device == "cpu":
         found = memory.measure_all(memory.draw_tiny(), seconds=seconds, device="cpu")
-        verdict = f"  {len(found)} tiny candidates: the count on real tensors stands for a GPU's measurement"
+        verdict = f"  {len(found)} tiny candidates: a count on real tensors takes the place of a GPU's measurement"
     else:
         free = int(0.8 * torch.cuda.mem_get_info()[0])
         drawn = memory.draw_for_gpu(5 if options.quick else 60, most_bytes=free)
@@ -156,7 +156,7 @@ def run_speed(options: argparse.Namespace, seconds: float) -> tuple[list[str], A
 
 
 def peak_known(device: str) -> str:
-    """Where the peak is from that shares are of."""
+    """The source of the peak that shares refer to."""
     if device != "cuda":
         return "no share of a peak on the CPU"
     name = torch.cuda.get_device_name()

@@ -31,7 +31,7 @@ _TRIAL_STEPS = 4
 
 @dataclass(frozen=True)
 class Headline:
-    """One model's end.
+    """The outcome of one model.
 
     Attributes:
         tokens: training tokens.
@@ -79,7 +79,7 @@ def read_tokens(file: Path) -> NDArray[Any]:
 
 
 def token_set(tokens: NDArray[Any], vocab_size: int) -> TokenSet:
-    """The file's first 98 % to train on, the rest to be judged on."""
+    """The file's first 98 % for training, the rest for validation."""
     cut = len(tokens) - len(tokens) // 50
     validation = tokens[cut:]
     return TokenSet(

@@ -1,11 +1,11 @@
 """Predicted memory against `torch.cuda.max_memory_allocated`, for models of 10 to 500 million parameters.
 
 A part of `benchmarks.gpu`, and of `benchmarks.memory_accuracy` where there is a GPU. Each candidate trains two steps to
-fill the optimizer's state; the peak of the third is what counts. What the process holds before the model is there
-(cuBLAS's workspaces) is subtracted, and what cuBLAS takes for the length of one call, where torch is of a version that
-does so, is measured and added to the prediction.
+fill the optimizer's state; the peak of the third one is compared. What the process holds before the model (cuBLAS's
+workspaces) is subtracted. Some versions of torch also take cuBLAS memory for the length of one call: that is measured
+and added to the prediction.
 
-On the CPU, where only the way through the code is tried, the count on real tensors stands for the measurement.
+On the CPU, which only tries out the code, a count on real tensors takes the place of the measurement.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from msarch.training.device import allocated_without_model
 from msarch.training.step import make_optimizer, training_step
 
 LEAST, MEDIAN, LARGEST = 40, 0.02, 0.05
-"""How many candidates the claim needs, and how far off their prediction may be."""
+"""How many candidates the claim needs, and the largest error of their predictions."""
 PARAMETERS = (10_000_000, 500_000_000)
 LAYERS = {
     "vanilla": ("4@1", "8@1", "14@1", "24@1"),
@@ -131,7 +131,7 @@ def _run_steps(config: ModelConfig, training: TrainingConfig) -> None:
 
 
 def _warm_up() -> int:
-    """Make cuBLAS take its workspaces; bytes that it still takes for the length of a call."""
+    """Make cuBLAS take its workspaces. Returns the bytes that it still takes for the length of a call."""
     allocated_without_model()
     taken = 0
     for dtype in (torch.float32, torch.bfloat16):
@@ -179,7 +179,7 @@ def _parameters(model: ModelConfig) -> int:
 
 
 def judge(found: Sequence[Measured]) -> tuple[str, bool]:
-    """One sentence on how true the predictions are, and whether the claim holds."""
+    """One sentence on how accurate the predictions are, and whether the claim holds."""
     errors = [abs(each.error) for each in found if each.measured]
     if not errors:
         return "memory: nothing was measured", False

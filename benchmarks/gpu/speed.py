@@ -1,9 +1,9 @@
 """Training speed in bfloat16, torch.compile on and off, and the share of the GPU's peak. A part of `benchmarks.gpu`.
 
-What is compiled is the transformer layer, once for each length of sequence that it meets (regional compilation, in
-torch's words): thirty layers as one graph would take minutes. Embeddings, norms between layers and the chunked loss run
-as they are. Operations are those of `profile_training_step`: matrix products, attention by attended pairs, nothing for
-norms. Peaks are for dense matrix products in bfloat16 without sparsity, as NVIDIA's data sheets give them.
+Only the transformer layer is compiled, once for each length of sequence (torch calls it regional compilation): thirty
+layers as one graph would take minutes. Embeddings, norms between layers and the chunked loss are not compiled.
+Operations are those of `profile_training_step`: matrix products, attention by attended pairs, nothing for norms. Peaks
+are for dense matrix products in bfloat16 without sparsity, as NVIDIA's data sheets give them.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ class Speed:
 
 
 def peak_of(name: str) -> tuple[float, str] | None:
-    """TFLOP/s in bfloat16 of a GPU, and where that stands; None for an unknown one."""
+    """TFLOP/s in bfloat16 of a GPU, and the source of that figure; None for an unknown GPU."""
     words = name.removeprefix("NVIDIA ").removeprefix("GeForce ")
     return next(((peak, source) for known, peak, source in PEAKS if words.startswith(known)), None)
 
@@ -70,7 +70,7 @@ def peak_of(name: str) -> tuple[float, str] | None:
 def measure_speed(
     model: ModelConfig, training: TrainingConfig, *, device: str, backend: str | None, seconds: float
 ) -> Speed:
-    """Train for `seconds` after the first step; `backend` of torch.compile, or None to leave the model as it is."""
+    """Train for `seconds` after the first step; `backend` of torch.compile, or None to compile nothing."""
     step = _stepper(model, training, device, backend)
     first = _timed(step)
     _timed(step)

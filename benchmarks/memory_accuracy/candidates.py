@@ -1,8 +1,8 @@
 """Candidates for `benchmarks.memory_accuracy`: drawn from every space that ships, made small enough to run here.
 
-A space says what may vary; the conditions of training vary on top, and so do the options that a variant has and
-its space leaves alone. What would not fit under a bound is made smaller step by step: the batch first, then the
-width, then the vocabulary. Which operations run, and so what memory is made of, stays the same.
+A space says what may vary. The conditions of training vary too, and so do options of the variant that the space does
+not mention. A candidate above the bound is made smaller step by step: the batch first, then the width, then the
+vocabulary. The same operations run, so memory still has the same parts.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ def vary_conditions(training: TrainingConfig, generator: random.Random) -> Train
 
 
 def vary_options(model: ModelConfig, generator: random.Random) -> ModelConfig:
-    """The same model with dropout and those options drawn that its variant has; as it was where they do not fit."""
+    """The same model with dropout and those options drawn that its variant has; unchanged where they do not fit."""
     variants_only = {name for variant in VARIANTS.values() for name in variant.options}
     legal = [name for name in MODEL_CHOICES if name in VARIANTS[model.variant].options or name not in variants_only]
     drawn: dict[str, Any] = {name: generator.choice(MODEL_CHOICES[name]) for name in legal}

@@ -1,4 +1,4 @@
-"""Is the predicted memory true? Against real tensors, torch's own profiler, and a GPU where there is one.
+"""Is the predicted memory right? Compared with real tensors, torch's own profiler, and a GPU where there is one.
 
     python -m benchmarks.memory_accuracy
     python -m benchmarks.memory_accuracy --candidates 20 --bound 32MiB
@@ -9,10 +9,10 @@ vocabulary is made smaller. Each is compared three times:
 
 count       the same count of storages, on real tensors instead of fake ones
 profiler    the peak of `torch.profiler`'s log of allocations, of all that outlives the operation that made it
-with workspaces   the peak of that log as it is; shown, not judged: a kernel's workspace is no tensor, and differs from
-            processor to processor
+with workspaces   the peak of that whole log; shown but not judged, since kernels' workspaces are not tensors and
+            differ between processors
 
-Exit status 1 where count or profiler are more than 0.1 % off. On a machine with an NVIDIA GPU another set of larger
+Exit status 1 if count or profiler is more than 0.1 % off. On a machine with an NVIDIA GPU another set of larger
 candidates is compared with `torch.cuda.max_memory_allocated`: see `benchmarks.gpu.memory`. Half an hour on one core.
 """
 
@@ -62,7 +62,7 @@ class Compared:
 def main() -> None:
     """Compare, print the tables, and exit with 1 where a figure is off."""
     parser = argparse.ArgumentParser(description="Predicted memory against real tensors, torch.profiler and a GPU.")
-    parser.add_argument("--candidates", type=int, default=210, help="at least so many (default 210: 21 of each space)")
+    parser.add_argument("--candidates", type=int, default=210, help="at least this many (default 210: 21 a space)")
     parser.add_argument("--bound", type=parse_bytes, default=64 * 2**20, help="largest predicted (default 64MiB)")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--csv", type=Path, help="write every candidate's figures to this file")

@@ -1,9 +1,9 @@
 """The peak of one real training step as torch's own profiler sees it, from its log of allocations.
 
-The profiler hooks the allocator, so it also sees what no count of tensors can: the workspace that a kernel allocates
-for itself and frees before it returns, and what is allocated outside of every operation (the random generator's state,
-5,056 bytes for each checkpointed layer with dropout). Both are told apart here, so that the rest can be compared.
-It reads torch's own tree of events, which is no public interface.
+The profiler hooks the allocator, so it also sees what a count of tensors cannot: workspaces that a kernel allocates and
+frees before it returns, and allocations outside every operation (the random generator's state, 5,056 bytes for each
+checkpointed layer with dropout). Both are separated here, so that the rest can be compared.
+It reads torch's tree of events, which is a private interface.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class ProfilerPeak:
     Attributes:
         tensors: peak bytes of all that outlives the operation that made it.
         allocated: peak bytes of everything.
-        operation: where `allocated` stands, the operation whose workspace it ends with; empty where it is no workspace.
+        operation: the operation whose workspace sets the peak `allocated`; empty if it is not a workspace.
     """
 
     tensors: int
@@ -44,7 +44,7 @@ def profiler_peak(model: ModelConfig, training: TrainingConfig) -> ProfilerPeak:
     gc.collect()
     with _Names() as names, profile(activities=[ProfilerActivity.CPU], profile_memory=True) as profiler:
         _run(model, training)
-        gc.collect()  # all that was made is freed in here, so that the next call starts from nothing
+        gc.collect()  # free everything in this call, so that the next one starts from nothing
     events = list(_walk(profiler.profiler.kineto_results.experimental_event_tree()))
     return _peak(events, names.seen)
 
@@ -53,7 +53,7 @@ class _Names(TorchDispatchMode):
     """Notes which operations a count of tensors sees: those that pass a dispatch mode."""
 
     def __init__(self) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
+        super().__init__()
         self.seen: set[str] = set()
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:

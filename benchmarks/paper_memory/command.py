@@ -5,11 +5,11 @@
     python -m benchmarks.paper_memory --csv docs/paper-memory.csv --steps 5
 
 The paper (Subramanian et al. 2020, arXiv 2005.00581): a hierarchical model of thirty layers has a lower perplexity at
-23 % less memory than fourteen vanilla layers. Which kernels, loss, batch and optimizer stand behind that, and how
-memory was counted, is not known here. So every allocation of `spaces/paper-bookcorpus.yaml` is profiled under all:
+23 % less memory than fourteen vanilla layers. We do not know its kernels, loss, batch and optimizer, nor how
+it counted memory. So every allocation of `spaces/paper-bookcorpus.yaml` is profiled under all:
 attention fused and unfused, loss full and chunked, with and without checkpointing, batch 16 and 64; width 512, 8 heads,
-512 tokens, vocabulary 30,000, AdamW, float32. Some 370 profiles of a second or two; rows in the CSV file are not made
-again.
+512 tokens, vocabulary 30,000, AdamW, float32. Some 370 profiles of a second or two each; rows in the CSV file are not
+profiled again.
 
 `--steps` measures what checkpointing costs in time: real steps of narrow models with the same layouts, side by side.
 """
@@ -43,11 +43,11 @@ SMALL_BATCH = 4
 def main() -> None:
     """Profile what is missing, print the tables, draw the picture."""
     parser = argparse.ArgumentParser(description="Memory of the paper's allocations relative to 14 vanilla layers.")
-    parser.add_argument("--csv", type=Path, help="rows that are there are kept; what is missing is added")
+    parser.add_argument("--csv", type=Path, help="existing rows are kept, missing ones are added")
     parser.add_argument("--svg", type=Path, help="draw a picture")
     parser.add_argument("--png", type=Path, help="the same as PNG")
     parser.add_argument("--markdown", action="store_true", help="print the tables as a document has them")
-    parser.add_argument("--steps", type=int, default=0, help="measure so many steps of a few models side by side")
+    parser.add_argument("--steps", type=int, default=0, help="measure this many steps of a few models side by side")
     arguments = parser.parse_args()
     console = Console(width=150)
     profiles = Profiles(gather(arguments.csv))
@@ -67,7 +67,7 @@ def main() -> None:
 
 
 def gather(file: Path | None) -> list[Row]:
-    """All rows, from the file where they stand there."""
+    """All rows: from the file, or profiled and added to it."""
     models = configs()
     rows = []
     known = read(file) if file else []

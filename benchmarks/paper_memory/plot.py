@@ -100,9 +100,15 @@ def _name_variants(axes: Axes, models: Sequence[Model]) -> None:
             text = variant if variant == BASELINE[0] else f"{variant}, 30 layers"
             y = _height(models, place) - 0.85
             axes.text(
-                -0.02, y, text, transform=axes.get_yaxis_transform(), ha="right", va="center", fontweight="bold",
+                -0.02,
+                y,
+                text,
+                transform=axes.get_yaxis_transform(),
+                ha="right",
+                va="center",
+                fontweight="bold",
                 color=look(variant).colour,
-            )  # fmt: skip
+            )
 
 
 def _name_lines(axes: Axes) -> None:
@@ -126,6 +132,13 @@ def _explain(figure: Figure, axes: Axes) -> None:
         "today, with checkpointing",
     ]
     figure.legend(
-        marks, names, loc="outside upper left", ncols=4, frameon=False, labelcolor=INK, fontsize=9, handletextpad=0.4,
+        marks,
+        names,
+        loc="outside upper left",
+        ncols=4,
+        frameon=False,
+        labelcolor=INK,
+        fontsize=9,
+        handletextpad=0.4,
         columnspacing=1.6,
-    )  # fmt: skip
+    )

@@ -1,7 +1,7 @@
 """The profiles behind `benchmarks.paper_memory.command`: every allocation of the paper's space under every condition.
 
 Each row is one memory profile of one training step. Rows are kept in a CSV file as they are made, so that an
-interrupted run goes on where it stopped; whoever changes the models deletes the file.
+interrupted run continues where it stopped. Delete the file after a change of the models.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeAlias, get_args
 
 from msarch import ModelConfig, TrainingConfig, profile_training_step
 from search.space.load import load_space
@@ -21,10 +21,15 @@ SPACE = "paper-bookcorpus"
 BASELINE = ("vanilla", "14@1")
 BATCHES = (16, 64)
 
+# In the order of the table: the paper's day first.
+Attention: TypeAlias = Literal["unfused", "fused"]
+Loss: TypeAlias = Literal["full", "chunked"]
+Checkpointing: TypeAlias = Literal["none", "block"]
+
 
 @dataclass(frozen=True, order=True)
 class Condition:
-    """What is not the architecture.
+    """Everything but the architecture that decides memory.
 
     Attributes:
         batch_size: sequences in a step.
@@ -34,12 +39,12 @@ class Condition:
     """
 
     batch_size: int
-    attention: Literal["fused", "unfused"]
-    loss: Literal["full", "chunked"]
-    checkpointing: Literal["none", "block"]
+    attention: Attention
+    loss: Loss
+    checkpointing: Checkpointing
 
     def training(self) -> TrainingConfig:
-        """How a step is trained, all else as by default: AdamW, float32."""
+        """The training of a step, with defaults for everything else: AdamW, float32."""
         return TrainingConfig(**asdict(self))
 
 
@@ -63,7 +68,7 @@ class Row:
 
     @property
     def key(self) -> tuple[object, ...]:
-        """What it is a profile of."""
+        """The model and the condition that were profiled."""
         return (self.variant, self.layers, self.batch_size, self.attention, self.loss, self.checkpointing)
 
 
@@ -83,7 +88,7 @@ class Profiles:
         return self.row(model, condition).memory_bytes / self.row(BASELINE, against or condition).memory_bytes
 
     def activations(self, model: tuple[str, str], condition: Condition) -> float:
-        """What the forward pass keeps, at the peak, over the same of 14 vanilla layers."""
+        """Activations at the peak over those of 14 vanilla layers."""
         return self.row(model, condition).activations_bytes / self.row(BASELINE, condition).activations_bytes
 
     def flops(self, model: tuple[str, str], condition: Condition, *, against: Condition | None = None) -> float:
@@ -92,10 +97,9 @@ class Profiles:
 
 
 def conditions() -> list[Condition]:
-    """All of them, those of the paper's day first."""
-    ways = itertools.product(BATCHES, ("unfused", "fused"), ("full", "chunked"), ("none", "block"))
-    # `product` forgets that these words are literals.
-    return [Condition(batch, *way) for batch, *way in ways]  # type: ignore[arg-type]
+    """All conditions, those of the paper's day first."""
+    words = (get_args(Attention), get_args(Loss), get_args(Checkpointing))
+    return list(itertools.starmap(Condition, itertools.product(BATCHES, *words)))
 
 
 def configs(space: Space | None = None) -> list[ModelConfig]:

@@ -1,6 +1,6 @@
 """Layer allocations: how many layers run at each scale, ``12@16 9@4 9@1``, in the order of computation.
 
-A stage is ``LAYERS@FACTOR``: so many layers on a sequence shortened by that factor. Each variant has one
+A stage is ``LAYERS@FACTOR``: that many layers on a sequence shortened by the factor. Each variant has one
 legal order; another is refused, and the error shows the string that was meant.
 """
 
@@ -43,7 +43,7 @@ def parse_layers(text: object) -> tuple[Stage, ...]:
 
 
 def format_layers(stages: Sequence[Stage]) -> str:
-    """The allocation as it is written: ``12@16 9@4 9@1``."""
+    """The allocation as text: ``12@16 9@4 9@1``."""
     return " ".join(map(str, stages))
 
 
@@ -97,6 +97,11 @@ def there_and_back(stages: tuple[Stage, ...]) -> tuple[Stage, ...]:
     return (*down, Stage(after[coarsest], coarsest), *up)
 
 
+def fine_coarse_fine(stages: tuple[Stage, ...]) -> tuple[Stage, ...]:
+    """``2@1 6@5 2@1``: fine layers, layers at one coarse scale, fine layers (spacebyte)."""
+    return there_and_back(stages)
+
+
 def _by_factor(stages: tuple[Stage, ...]) -> dict[int, int]:
     layers: dict[int, int] = {}
     for stage in stages:
@@ -105,7 +110,7 @@ def _by_factor(stages: tuple[Stage, ...]) -> dict[int, int]:
 
 
 def check_layers(stages: tuple[Stage, ...], order: Order, variant: str) -> None:
-    """Raises UserError unless `stages` nest, stand in the variant's order and leave no scale idle."""
+    """Raises UserError unless `stages` nest, follow the variant's order and leave no scale without layers."""
     factors = [stage.factor for stage in stages]
     written, meant = format_layers(stages), order(stages)
     if order is one_stack and factors != [1]:
@@ -115,6 +120,10 @@ def check_layers(stages: tuple[Stage, ...], order: Order, variant: str) -> None:
         raise UserError(
             f"'{written}' is not in the order of computation of {variant}; did you mean '{format_layers(meant)}'?"
         )
+    if order is fine_coarse_fine and len({*factors}) > 2:
+        raise UserError(f"'{written}': {variant} has one coarse scale; write it like '2@1 6@5 2@1'")
+    if order is fine_coarse_fine and stages[-1].layers == 0:
+        raise UserError(f"'{written}': {variant} ends in fine layers, where later bytes read the coarse states")
     layers = _by_factor(stages)
     for stage in stages:
         if layers[stage.factor] == 0 and stage.factor > 1:

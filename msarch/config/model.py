@@ -7,7 +7,7 @@ from typing import Literal
 
 from msarch.config.allocation import Stage, check_layers, check_nested, parse_layers
 from msarch.config.checks import check_number, check_types, check_whole, choices_of
-from msarch.config.variants import VARIANTS, Variant, variant_named
+from msarch.config.variants import Variant, options_without_effect, variant_named
 from msarch.errors import UserError
 
 
@@ -16,20 +16,26 @@ class ModelConfig:
     """One architecture, fully specified.
 
     Attributes:
-        variant: a registered architecture: vanilla, top_down, bottom_up, retina, hourglass.
+        variant: a registered architecture: vanilla, top_down, bottom_up, retina, hourglass,
+            spacebyte.
         layers: the layer allocation, ``LAYERS@FACTOR ...`` in the order of computation.
-        d_model: width of every state, at all scales alike. The feed-forward width is 4 times that.
+        d_model: width of every state, the same at all scales. The feed-forward width is 4 times that.
         n_heads: attention heads; divides `d_model`.
         vocab_size: tokens in the vocabulary.
         context: the longest sequence, in tokens.
         dropout: share of each residual branch's output that is dropped in training. Attention weights are never
             dropped: that would force the kernel that keeps all scores.
-        positions: how attention learns of order: "learned" (a vector for each state of a scale), "rotary", "alibi" or
-            "none". A coarse state stands at its block's last token.
+        positions: how order enters attention: "learned" (a vector for each state of a scale), "rotary", "alibi" or
+            "none". A coarse state has the position of its block's last token.
         parametrization: "standard", or "mup" (arXiv 2203.03466), in which the best learning rate is the same for
             every width: matrices learn at learning_rate * base_width / d_model, and logits are scaled by that ratio.
             Keep d_head fixed, so that heads grow with the width.
         base_width: the d_model at which the learning rate is meant, in "mup".
+        rotary_pairs: which numbers of a vector rotary positions turn as a pair: "halves" (i and i + d_head / 2) or
+            "adjacent" (2i and 2i + 1, as in the paper). The same model but for the order of its numbers; the second
+            takes less time.
+        embedding_init: how large token embeddings start: "gpt2" (0.02) or "fan_in" (1/sqrt(d_model), as all other
+            matrices; of base_width in muP).
         pool: how top_down and bottom_up make a coarse state from its block: "average"; "conv" (a strided
             convolution); "attention" (the mean reads its block, as in Hourglass); "query_only" (the first layer of a
             scale has pooled queries alone, and reads all that is finer up to its block's end, as in
@@ -38,11 +44,12 @@ class ModelConfig:
         aggregation: what a token of bottom_up reads: "all" completed coarse states of all scales, or the "aligned"
             ones, the last of each scale.
         retina_factors: shortening factors of a retina's keys, finest first: (1, 4, 16).
-        retina_windows: how many units of each scale but the coarsest a token keeps: (64, 16).
+        retina_windows: how many units of each scale but the coarsest a token keeps: (64, 16). With a window for the
+            coarsest too, what is older is not read at all: factors (1,) with windows (64,) are a sliding window.
         shortening: how an hourglass makes a coarse state from its block: "average", "linear" (its states side by
             side, projected) or "attention" (the mean reads the block).
-        upsampling: how an hourglass brings it back: "repeat", "linear" (a projection for each position) or
-            "attention" (the same, then each position reads all completed coarse states).
+        upsampling: how top_down and hourglass bring coarse states back: "repeat", "linear" (a projection for each
+            position) or "attention" (the same, then each position reads all completed coarse states).
     """
 
     variant: str
@@ -55,6 +62,8 @@ class ModelConfig:
     positions: Literal["learned", "rotary", "alibi", "none"] = "learned"
     parametrization: Literal["standard", "mup"] = "standard"
     base_width: int = 64
+    rotary_pairs: Literal["halves", "adjacent"] = "adjacent"
+    embedding_init: Literal["gpt2", "fan_in"] = "gpt2"
     pool: Literal["average", "conv", "attention", "query_only"] = "average"
     combine: Literal["concat", "add"] = "concat"
     aggregation: Literal["all", "aligned"] = "all"
@@ -85,14 +94,23 @@ class ModelConfig:
             )
 
     def _check_options(self, variant: Variant) -> None:
-        optional = {name for known in VARIANTS.values() for name in known.options}
+        without_effect = options_without_effect(self.variant)
         for option in fields(self):
-            if option.name in optional - variant.options and getattr(self, option.name) != option.default:
+            if option.name in without_effect and getattr(self, option.name) != option.default:
                 raise UserError(f"{option.name} has no effect on {self.variant}; leave it out", key=option.name)
-        if self.parametrization == "standard" and self.base_width != 64:
-            raise UserError("base_width has no effect on the standard parametrization; leave it out", key="base_width")
+        for option in fields(self):
+            other, value = NEEDS.get(option.name, ("", None))
+            if other and getattr(self, other) != value and getattr(self, option.name) != option.default:
+                raise UserError(
+                    f"{option.name} has no effect with {other} {getattr(self, other)}; leave it out", key=option.name
+                )
         if self.positions == "rotary" and self.d_head % 2:
             raise UserError(f"rotary turns pairs, and heads of width {self.d_head} are odd", key="positions")
+        if variant.reads_bytes and self.vocab_size != 256:
+            raise UserError(
+                f"{self.variant} reads bytes: choose the tokenizer bytes, with 256 tokens; got {self.vocab_size}",
+                key="vocab_size",
+            )
         if "retina_factors" in variant.options:
             _check_retina(self.retina_factors, self.retina_windows)
 
@@ -127,6 +145,10 @@ class ModelConfig:
         return 4 * self.d_model
 
 
+NEEDS: dict[str, tuple[str, str]] = {"base_width": ("parametrization", "mup"), "rotary_pairs": ("positions", "rotary")}
+"""Fields of `ModelConfig` that are read only where another one has this value; elsewhere they keep their default."""
+
+
 def _divisors(number: int) -> str:
     return ", ".join(str(n) for n in range(1, number + 1) if number % n == 0)
 
@@ -138,10 +160,10 @@ def _check_retina(factors: tuple[int, ...], windows: tuple[int, ...]) -> None:
         check_nested(factors)
     except UserError as error:
         raise error.under("retina_factors") from None
-    if len(windows) != len(factors) - 1 or any(window < 1 for window in windows):
+    if len(factors) - len(windows) not in (0, 1) or any(window < 1 for window in windows):
         raise UserError(
-            f"one window of at least 1 unit for each factor but the coarsest: {len(factors) - 1} for factors "
-            f"{factors}, got {windows}",
+            f"one window of at least 1 unit for each factor, or for each but the coarsest: {len(factors) - 1} or "
+            f"{len(factors)} for factors {factors}, got {windows}",
             key="retina_windows",
         )
 

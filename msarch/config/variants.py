@@ -8,7 +8,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from msarch.config.allocation import Order, coarse_to_fine, fine_to_coarse_and_back, one_stack, there_and_back
+from msarch.config.allocation import (
+    Order,
+    coarse_to_fine,
+    fine_coarse_fine,
+    fine_to_coarse_and_back,
+    one_stack,
+    there_and_back,
+)
 from msarch.errors import UserError, unknown
 
 
@@ -22,6 +29,7 @@ class Variant:
         options: fields of `ModelConfig` that only some variants read; all others must keep their default.
         example: a small legal allocation, for help texts and tests.
         summary: one line for people.
+        reads_bytes: whether its tokens must be bytes, because it looks at what they say.
     """
 
     order: Order
@@ -29,6 +37,7 @@ class Variant:
     example: str
     summary: str
     options: frozenset[str] = frozenset()
+    reads_bytes: bool = False
 
 
 VARIANTS: dict[str, Variant] = {
@@ -43,7 +52,7 @@ VARIANTS: dict[str, Variant] = {
         model="msarch.models.top_down:TopDown",
         example="2@4 2@1",
         summary="coarse scales first; each finer one is conditioned on the last completed coarse state",
-        options=frozenset({"pool", "combine"}),
+        options=frozenset({"pool", "combine", "upsampling"}),
     ),
     "bottom_up": Variant(
         order=fine_to_coarse_and_back,
@@ -65,6 +74,13 @@ VARIANTS: dict[str, Variant] = {
         example="1@1 2@4 1@1",
         summary="fine layers, shortened to coarser scales and back, each added to the finer stream it came from",
         options=frozenset({"shortening", "upsampling"}),
+    ),
+    "spacebyte": Variant(
+        order=fine_coarse_fine,
+        model="msarch.models.spacebyte:SpaceByte",
+        example="1@1 2@5 1@1",
+        summary="reads bytes; its coarse layers run only where a word ends, fine layers before and after them",
+        reads_bytes=True,
     ),
 }
 

@@ -1,8 +1,8 @@
 """The cache folder, and how it stays whole when several processes build the same thing at once.
 
-What is built has a temporary name until it is complete and is then renamed as a whole, so that it is there
-completely or not at all. A kernel lock makes the second builder wait instead of working twice; where the file system
-knows no locks both build and the loser's copy is dropped.
+A folder is built under a temporary name and renamed when it is complete, so a reader never finds half of one.
+A kernel lock makes the second builder wait instead of working twice. On a file system without locks both build, and the
+copy of the slower one is dropped.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from msarch.atomic_files import atomic_write
+from msarch.data.find_files import expand_home
 from msarch.errors import UserError
 
 fcntl: Any = None
@@ -28,7 +29,7 @@ def cache_base() -> Path:
     """$MSARCH_CACHE, else $XDG_CACHE_HOME/msarch, else ~/.cache/msarch; made where it is missing. Raises UserError."""
     named = os.environ.get("MSARCH_CACHE", "")
     caches = os.environ.get("XDG_CACHE_HOME", "")
-    base = Path(os.path.expanduser(named or Path(caches or "~/.cache", "msarch")))  # noqa: PTH111  (never raises)
+    base = expand_home(named or str(Path(caches or "~/.cache", "msarch")))
     try:
         base.mkdir(parents=True, exist_ok=True)
     except OSError as error:

@@ -1,7 +1,7 @@
 """A corpus: its text found, checked, hashed and split into training, validation and perhaps test documents.
 
-Documents are read again for every pass (survey, tokenizer, encoding), so that a corpus larger than memory is no
-problem as long as its single documents are not.
+Documents are read again for every pass (survey, tokenizer, encoding), so a corpus may be larger than memory as long
+as each single document fits.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ SPLITS = ("train", "validation", "test")
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Corpus:
-    """Text that was found, checked and hashed.
+    """Text after it was found, checked and hashed.
 
     Attributes:
         splits: "train", "validation" and perhaps "test", in this order.

@@ -1,7 +1,7 @@
 """Finds what is wrong with a file that could not be read: the byte, the line, and what to do about it.
 
-Called after a reader has failed, so it may take its time: it reads the file again, line by line. The readers'
-own messages name rows of a chunk, positions in a buffer, or nothing at all.
+Called after a reader has failed, so it may be slow: it reads the file again, line by line. The readers' own
+messages name rows of a chunk or positions in a buffer, or give no place.
 """
 
 from __future__ import annotations

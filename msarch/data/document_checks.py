@@ -1,4 +1,4 @@
-"""What every document has to be, wherever it comes from: text that can be written as UTF-8, without NUL."""
+"""What every document of any source must be: text that can be written as UTF-8, without NUL."""
 
 from __future__ import annotations
 

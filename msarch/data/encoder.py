@@ -28,7 +28,7 @@ class _Count:
     documents: int = 0
     tokens: int = 0
     text_bytes: int = 0
-    token_bytes: int = 0  # what the tokens stand for; equals text_bytes only where that is known exactly
+    token_bytes: int = 0  # bytes that the tokens decode to; equals text_bytes only where every one is known
 
 
 def encode_corpus(corpus: Corpus, config: TokenizerConfig, folder: Path, *, base: Path, fingerprint: str) -> None:

@@ -1,4 +1,4 @@
-"""Which files are read, in one place: the ending of a file's name says what it holds and how it is compressed.
+"""Which files are read: the ending of a file's name says what it holds and how it is compressed.
 
 ====================================  =======================================================
 `.csv`, `.tsv`                        a document a row, in the cell under the column's name
@@ -51,7 +51,7 @@ def is_compressed(path: Path) -> bool:
 
 
 def open_bytes(path: Path) -> BinaryIO:
-    """The file's bytes, decompressed while they are read, so that damage may show only then."""
+    """The file's bytes, decompressed while reading, so damage may only show later."""
     opener = _OPENERS.get(path.suffix.lower())
     return cast("BinaryIO", opener(path)) if opener else path.open("rb")
 

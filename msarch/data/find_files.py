@@ -18,8 +18,7 @@ def find_files(patterns: Sequence[str], *, base: Path, key: str) -> list[Path]:
     """
     found: dict[Path, None] = {}
     for pattern in patterns:
-        # not Path.glob, which refuses absolute patterns, nor Path.expanduser, which raises on an unknown user
-        names = glob.glob(os.path.expanduser(pattern), root_dir=base, recursive=True)  # noqa: PTH111, PTH207
+        names = glob.glob(str(expand_home(pattern)), root_dir=base, recursive=True)  # noqa: PTH207  # Path.glob refuses absolute patterns
         paths = (Path(os.path.normpath(base / name)) for name in sorted(names, key=lambda name: Path(name).as_posix()))
         files = [path for path in paths if path.is_file()]
         if not files:
@@ -28,11 +27,21 @@ def find_files(patterns: Sequence[str], *, base: Path, key: str) -> list[Path]:
     return list(found)
 
 
+def expand_home(text: str) -> Path:
+    """`text` with its ``~`` replaced; that of an unknown user stays as it is, and is then not found."""
+    return Path(os.path.expanduser(text))  # noqa: PTH111  # Path.expanduser raises on an unknown user
+
+
+def is_folder(path: Path | str) -> bool:
+    """Whether there is such a folder; False for a name that no file system would accept."""
+    return os.path.isdir(path)  # noqa: PTH112  # Path.is_dir raises on a name that is too long
+
+
 def _nearest(pattern: str, base: Path) -> str:
-    """What stands where the pattern was still right: the nearest name, or a few of those that are there."""
+    """What the last folder that exists holds: the name nearest to the pattern, or the first few."""
     folder = base
-    for part in Path(os.path.expanduser(pattern)).parts:  # noqa: PTH111
-        if not os.path.isdir(folder / part):  # noqa: PTH112  (Path.is_dir raises on a name that is too long)
+    for part in expand_home(pattern).parts:
+        if not is_folder(folder / part):
             break
         folder = folder / part
     else:

@@ -13,7 +13,7 @@ Documents = Callable[[], Iterator[str]]
 """Reads the documents of a split from the first on, at each call anew."""
 
 HELD_OUT = 20
-"""One document in so many is validation, and one is test; with fewer, that share of each document is."""
+"""One document in 20 is validation and one is test. With fewer documents, a twentieth of each document is."""
 
 
 _PARTS = {"train": (0, HELD_OUT - 2), "validation": (HELD_OUT - 2, HELD_OUT - 1), "test": (HELD_OUT - 1, HELD_OUT)}
@@ -29,7 +29,7 @@ _NUMBERS = {
 
 
 class HeldOut:
-    """Training, validation and test text, the last two a twentieth each. Nothing is read before it is asked for."""
+    """Training, validation and test text, the last two a twentieth each. Text is read only when it is asked for."""
 
     def __init__(self, train: Documents) -> None:
         self._train = train

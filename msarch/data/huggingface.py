@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import socket
 import urllib.parse
 import urllib.request
@@ -12,6 +11,7 @@ from typing import Any
 
 from msarch.config.corpus import CorpusConfig
 from msarch.data.document_checks import text_of_row
+from msarch.data.find_files import is_folder
 from msarch.errors import UserError
 
 _KEY = "corpus.huggingface"
@@ -76,13 +76,13 @@ def missing_text(tables: list[Any], *, column: str, key: str) -> str:
 
 @contextlib.contextmanager
 def _offline_unless_hub_answers(name: str) -> Iterator[None]:
-    """Does what HF_HUB_OFFLINE=1 would do where the hub does not answer: cached data sets load, others fail at once."""
+    """Acts as HF_HUB_OFFLINE=1 while the hub does not answer: cached data sets load, others fail at once."""
     import datasets
     import huggingface_hub
 
     constants: tuple[Any, ...] = (datasets.config, huggingface_hub.constants)
     before = [constant.HF_HUB_OFFLINE for constant in constants]
-    if not os.path.isdir(name) and not _hub_answers():  # noqa: PTH112  (Path.is_dir raises on a name that is too long)
+    if not is_folder(name) and not _hub_answers():
         for constant in constants:
             constant.HF_HUB_OFFLINE = True
     try:

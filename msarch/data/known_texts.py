@@ -1,7 +1,7 @@
 """Remembers what a pass over text files found, so that files which have not changed are not read again.
 
-A file is taken to be unchanged while its path, size and time of change are: what `make` and git go by. As with git,
-a file changed within the last seconds is not trusted, since a second change would leave no trace in its time.
+A file counts as unchanged while its path, size and modification time are the same, as in `make` and git. As in
+git, a file modified within the last seconds is not trusted: a second change might leave the same time.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ from msarch.errors import UserError
 _FORMAT = 2
 """Part of every key: raise it when documents are read, split or hashed differently."""
 _SETTLED_NS = 3 * 10**9
-"""A file younger than this may change again without a new time of change."""
+"""A file younger than this may change again and keep its modification time."""
 
 
 @dataclass(frozen=True, slots=True)
 class FileStates:
-    """Every file of a corpus as it is now.
+    """The current state of every file of a corpus.
 
     Attributes:
         key: hash of their paths, sizes and times of change; empty where there are none, or one is too young.

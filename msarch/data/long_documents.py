@@ -1,8 +1,7 @@
 """Long documents in pieces, so that encoding them takes little memory and uses every core.
 
-A cut stands after a single line end between two words, where the byte-level pre-tokenizer cuts anyway: the
-tokens of the pieces are those of the whole. Only a long stretch without
-such a place is cut anywhere.
+A document is cut after a single line end between two words. The byte-level pre-tokenizer splits there too, so the
+pieces give the same tokens as the whole. A long stretch without such a place is cut anywhere.
 """
 
 from __future__ import annotations
@@ -11,8 +10,9 @@ import re
 from collections.abc import Iterable, Iterator
 
 PIECE = 1 << 18
-"""Characters of a piece; one without a good place to cut in its reach may be twice as long."""
+"""Characters of a piece; up to twice as many where there is no good place to cut."""
 
+# Not at a longer run of white space, which the pre-tokenizer may group: a cut there could change the tokens.
 _CUT = re.compile(r"(?<=\S)\n(?=\S)")
 
 
@@ -28,7 +28,7 @@ def split_document(text: str, size: int = PIECE) -> Iterator[str]:
 
 
 def split_into_batches(documents: Iterable[str], characters: int = 16 * PIECE) -> Iterator[list[tuple[str, bool]]]:
-    """Pieces of all documents, in lists of about so many characters; each with whether it begins a document."""
+    """Pieces of all documents in batches of about `characters`, each with whether it begins a document."""
     batch: list[tuple[str, bool]] = []
     held = 0
     for text in documents:

@@ -25,9 +25,19 @@ SHORTEST = 80
 
 _FORMAT = 1
 _SKIPPED = {
-    "__pycache__", "dist-packages", "ensurepip", "idle_test", "idlelib", "lib-dynload", "lib2to3", "pydoc_data",
-    "site-packages", "test", "tests", "turtledemo",
-}  # fmt: skip
+    "__pycache__",
+    "dist-packages",
+    "ensurepip",
+    "idle_test",
+    "idlelib",
+    "lib-dynload",
+    "lib2to3",
+    "pydoc_data",
+    "site-packages",
+    "test",
+    "tests",
+    "turtledemo",
+}
 _DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
 
 

@@ -13,8 +13,8 @@ import numpy as np
 from msarch.data.hold_out import Documents
 
 NOTICED = 0.01
-"""Share of a split's text in documents that another split holds too, from which on a user is warned. Data sets of
-single lines, such as wikitext, share headings and other short lines without harm."""
+"""Warn from this share of a split's text on, in documents that another split holds too. Data sets of single lines,
+such as wikitext, share headings and other short lines without harm."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -47,7 +47,7 @@ class ContentHash:
         self._digest = hashlib.sha256()
 
     def watch(self, split: str, documents: Documents) -> Iterator[str]:
-        """Passes the documents of a split on, and takes them into the hash."""
+        """Yields the documents of a split and adds them to the hash."""
         self._digest.update(f"{split}\n".encode())
         for text in documents():
             data = text.encode()
@@ -90,7 +90,7 @@ def survey(splits: Mapping[str, Documents]) -> Survey:
 
 
 def _shared(first: str, seen: _Documents, second: str, judged: _Documents) -> str:
-    """What a user should know about documents of the split `second` that `first` holds too; empty where little."""
+    """A warning about documents of `second` that `first` holds too; empty below `NOTICED`."""
     is_shared = np.isin(judged.hashes, seen.hashes)
     count, text_bytes = int(is_shared.sum()), int(judged.lengths[is_shared].sum())
     if not count or text_bytes < NOTICED * judged.size.text_bytes:

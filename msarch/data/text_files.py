@@ -1,4 +1,4 @@
-"""Documents from local files: which are read, and how, stands in `msarch.data.file_formats`."""
+"""Documents from local files. `msarch.data.file_formats` says which formats are read."""
 
 from __future__ import annotations
 

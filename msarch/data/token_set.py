@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from msarch.data.corpus import Corpus
 
 _FORMAT = 1
-"""Part of the fingerprint: a change of what is written makes new folders instead of misreading old ones."""
+"""Part of the fingerprint. Raise it when the files change: old folders are then rebuilt instead of misread."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -36,11 +36,11 @@ class TokenSet:
 
     Attributes:
         train, validation, test: (time,) uint16, or uint32 above 65,536 tokens, read-only memory maps.
-        vocab_size: every token is below.
-        fingerprint: of text and tokenizer; the folder's name.
+        vocab_size: every token is below this.
+        fingerprint: hash of text and tokenizer; names the folder.
         content: hash of the text, as in `CorpusConfig.content`.
-        token_bytes: bytes of text each token stands for, (vocab_size,) int64, 0 for the document separator;
-            None where tokens do not stand for fixed bytes.
+        token_bytes: bytes of text that each token decodes to, (vocab_size,) int64, 0 for the document separator;
+            None where that depends on the neighbouring tokens.
         folder: the cache folder; holds ``tokenizer.json``.
         text_bytes: bytes of UTF-8 text in each split.
     """
@@ -77,7 +77,7 @@ def prepare_tokens(
     """The tokens of `corpus`, from the cache or encoded into it; relative paths start at `base`, or else here.
 
     Where `corpus.content` is set and those tokens are in the cache, the text itself is not needed. Warns as
-    `read_corpus` does. `on_encode` is called before the text is encoded, which may take long.
+    `read_corpus` does. `on_encode` is called before the text is encoded, which can take minutes.
     Raises UserError, with the key, where text or tokenizer are missing or do not fit.
     """
     root = (base or Path.cwd()).absolute()
@@ -147,7 +147,7 @@ _map = partial(np.memmap, mode="r")
 
 
 def _is_whole(folder: Path, meta: dict[str, Any]) -> bool:
-    """Whether every file that `meta` names is there in its full size."""
+    """Whether every file that `meta` names exists in its full size."""
     sizes: dict[str, int] = meta["sizes"]
     return all((folder / name).stat().st_size == size for name, size in sizes.items())
 

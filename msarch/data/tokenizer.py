@@ -1,14 +1,13 @@
 """Text to tokens and back: byte-level BPE trained on the corpus, plain bytes, or a tokenizer file.
 
-All three are files in the format of `tokenizers`, so a saved one opens again here and elsewhere. A special
-token written out in a text is text: only the cache puts separators between documents.
+All three are saved in the format of `tokenizers`, so other programs can open them. A special token that is written
+out in a text is read as plain text; only the cache puts separators between documents.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from msarch.config.corpus import TokenizerConfig
+from msarch.data.find_files import expand_home
 from msarch.data.long_documents import split_document
 from msarch.errors import UserError
 
@@ -24,25 +24,25 @@ if TYPE_CHECKING:
     import tokenizers
 
 SEPARATOR = "<|endoftext|>"
-"""Stands between documents in a vocabulary that we train; its number is 0."""
+"""The token between documents in a vocabulary that we train; its number is 0."""
 
 _SEPARATORS = (SEPARATOR, "</s>", "[SEP]", "<eos>", "<|end_of_text|>")
 
 
 class Tokenizer:
-    """One vocabulary, wherever it comes from.
+    """One vocabulary.
 
     Attributes:
-        vocab_size: tokens in the vocabulary: every number is below.
+        vocab_size: tokens in the vocabulary; every token number is below this.
         separator: the token between documents, or None where the vocabulary has none.
-        token_bytes: bytes of text each token stands for, (vocab_size,) int64, 0 for special ones; None where
-            tokens do not stand for fixed bytes.
+        token_bytes: bytes of text that each token decodes to, (vocab_size,) int64, 0 for special ones; None where
+            that depends on the neighbouring tokens.
     """
 
     def __init__(self, raw: tokenizers.Tokenizer) -> None:
         raw.no_padding()
         raw.no_truncation()
-        raw.encode_special_tokens = True  # read "<|endoftext|>" in a text as the text that it is
+        raw.encode_special_tokens = True  # "<|endoftext|>" written in a text is ordinary text
         self._raw = raw
         self._vocabulary: dict[str, int] = raw.get_vocab(with_added_tokens=True)
         self.is_bytes = self._vocabulary == dict(zip(BYTE_LETTERS, range(256), strict=True))
@@ -95,7 +95,7 @@ class Tokenizer:
 
 
 def _byte_letters() -> str:
-    """The 256 letters by which byte-level vocabularies write bytes: printable ones as they are, others shifted."""
+    """The 256 letters by which byte-level vocabularies write bytes: printable ones unchanged, others shifted."""
     printable = {*range(33, 127), *range(161, 173), *range(174, 256)}
     shifted = iter(range(256, 512))
     return "".join(chr(byte) if byte in printable else chr(next(shifted)) for byte in range(256))
@@ -127,7 +127,7 @@ def make_tokenizer(config: TokenizerConfig, documents: Iterator[str], *, base: P
 def train_bpe(documents: Iterator[str], vocab_size: int) -> Tokenizer:
     """Byte-level BPE with `vocab_size` tokens, the separator among them. The same text gives the same vocabulary.
 
-    Raises UserError where the text has too few different words for so many tokens.
+    Raises UserError where the text has too few different words to fill the vocabulary.
     """
     from tokenizers import Tokenizer as Raw
     from tokenizers import decoders, models, pre_tokenizers, trainers
@@ -152,7 +152,7 @@ def train_bpe(documents: Iterator[str], vocab_size: int) -> Tokenizer:
 
 
 def byte_tokenizer() -> Tokenizer:
-    """Every byte of UTF-8 is a token, 0 to 255; byte 0 stands between documents."""
+    """Every byte of UTF-8 is a token, 0 to 255; byte 0 also separates documents."""
     from tokenizers import Tokenizer as Raw
     from tokenizers import decoders, models, pre_tokenizers
 
@@ -180,7 +180,7 @@ _FILE_KEY = "corpus.tokenizer.file"
 
 
 def _path_of(config: TokenizerConfig, base: Path) -> Path:
-    return base / os.path.expanduser(config.file)  # noqa: PTH111  (Path.expanduser raises on an unknown user)
+    return base / expand_home(config.file)
 
 
 def _read(path: Path, key: str) -> bytes:

@@ -1,7 +1,8 @@
 """How the tokens of a bottom-up model read its coarse scales: once, all scales at the same time.
 
-Hourglass (arXiv 2110.13711, sections 2.3 and 5) says of Subramanian et al. (2005.00581) that an attention-based
-aggregation layer combines different scales to one global up-sampling. What it attends to is open; both readings:
+According to Hourglass (arXiv 2110.13711, sections 2.3 and 5), Subramanian et al. (2005.00581) combine the scales with
+an attention-based aggregation layer that acts as one global up-sampling. The sources do not say what it attends to, so
+both readings are built:
 
     all       every coarse state of every scale whose block is complete, and a null state: T sum(T / f) scores at most
     aligned   the token's own state and the last completed state of each coarse scale, a null state before the first:
@@ -27,7 +28,7 @@ from msarch.layers.transformer_layer import FeedForward, Recomputable, residual_
 
 
 class Aggregation(Recomputable):
-    """Every token reads all coarse states that are complete by then, of all scales at once."""
+    """Every token reads the coarse states of all scales whose blocks are complete at that token."""
 
     drawn_as = "attend"
 
@@ -44,7 +45,7 @@ class Aggregation(Recomputable):
         self.drop = residual_dropout(config.dropout)
 
     def _attention(self, config: ModelConfig) -> nn.Module:
-        return CrossAttention(config.d_model, config.n_heads, config.positions)
+        return CrossAttention(config.d_model, config.n_heads, config.positions, config.rotary_pairs)
 
     def initialise(self) -> None:
         """The null state starts near zero."""
@@ -60,14 +61,14 @@ class Aggregation(Recomputable):
         return out
 
     def attend_to(self, fine_BTD: Tensor, coarse: Sequence[Tensor]) -> Tensor:
-        """What attention brings each token: (B, T, D)."""
+        """The attention output at each token: (B, T, D)."""
         states = torch.cat([norm(x_BND) for norm, x_BND in zip(self.memory_norms, coarse, strict=True)], dim=1)
         at_T, at_M = self.token_positions(fine_BTD.shape[1], fine_BTD.device)
         found: Tensor = self.attention(self.query_norm(fine_BTD), prepend(self.null, states), at_T, at_M)
         return found
 
     def token_positions(self, length: int, device: torch.device) -> tuple[Tensor, Tensor]:
-        """(T,) and (M,): where the tokens stand, and from which token on each coarse state may be read."""
+        """(T,) and (M,): the position of each token, and the first token that may read each coarse state."""
         ends = [last_tokens(length // factor, factor, device) for factor in self.factors]
         return last_tokens(length, 1, device), null_first(torch.cat(ends))
 
@@ -92,10 +93,10 @@ class AlignedAggregation(Aggregation):
         self.upsample = nn.ModuleList(CausalUpsample(factor) for factor in factors)
 
     def _attention(self, config: ModelConfig) -> nn.Module:
-        return AlignedAttention(config.d_model, config.n_heads, config.positions)
+        return AlignedAttention(config.d_model, config.n_heads, config.positions, config.rotary_pairs)
 
     def attend_to(self, fine_BTD: Tensor, coarse: Sequence[Tensor]) -> Tensor:
-        """What attention brings each token: (B, T, D)."""
+        """The attention output at each token: (B, T, D)."""
         at_T = last_tokens(fine_BTD.shape[1], 1, fine_BTD.device)
         sources: list[tuple[Tensor, Tensor, nn.Module | None]] = [(self.fine_norm(fine_BTD), at_T, None)]
         for factor, norm, upsample, x_BND in zip(self.factors, self.memory_norms, self.upsample, coarse, strict=True):
@@ -109,21 +110,21 @@ class AlignedAggregation(Aggregation):
         return length * (1 + len(self.factors))
 
     def cached_states(self, length: int) -> int:
-        """Of each coarse scale the last key alone, and the null state."""
+        """Only the last key of each coarse scale, and the null state."""
         return 1 + len(self.factors)
 
 
 class AlignedAttention(CrossProjections):
     """Attention in which each query has S keys of its own.
 
-    Keys and values are projected before they are repeated, so on M coarse states and not on T copies. It takes no
-    kernel: S scores a token are all there is.
+    Keys and values are projected before they are repeated: M coarse states instead of T copies. No fused kernel is
+    needed, since there are only S scores for each token.
     """
 
     def forward(
         self, x_BTD: Tensor, sources: Sequence[tuple[Tensor, Tensor, nn.Module | None]], at_T: Tensor
     ) -> Tensor:
-        """Queries (B, T, D); each source its states, where they stand and how they are brought to the tokens."""
+        """Queries (B, T, D); each source is its states, their positions, and the upsampling to tokens (None: none)."""
         q_BHTK = self.turned_at(split_heads(self.q(x_BTD), self.n_heads), at_T)
         keys, values, distances = [], [], []
         for states, at_M, upsample in sources:
@@ -131,6 +132,7 @@ class AlignedAttention(CrossProjections):
             k = self.turned_at(k, at_M)
             if upsample is not None:
                 k, v = (split_heads(upsample(merge_heads(x), len(at_T)), self.n_heads) for x in (k, v))
+                # Positions travel with their states, so distances are to the state that each token really reads.
                 at_M = upsample(at_M[None, :, None], len(at_T))[0, :, 0]
             keys.append(k)
             values.append(v)
@@ -146,9 +148,10 @@ def attend_aligned(
     q_BHTK: Tensor, keys: Sequence[Tensor], values: Sequence[Tensor], bias_HTS: Tensor | None = None
 ) -> Tensor:
     """Softmax over S keys of the query's own position: queries, each key and each value (B, H, T, K) -> the same."""
-    exact = torch.promote_types(q_BHTK.dtype, torch.float32)
+    exact = torch.promote_types(q_BHTK.dtype, torch.float32)  # as fused kernels do: no sum in half precision
     scores = torch.stack([(q_BHTK * k).sum(dim=-1, dtype=exact) for k in keys], dim=-1) / math.sqrt(q_BHTK.shape[-1])
     weights = (scores if bias_HTS is None else scores + bias_HTS).softmax(dim=-1).to(q_BHTK.dtype)
+    # One value at a time: stacked, they would be a copy of all S, kept for the backward pass.
     out = values[0] * weights[..., :1]
     for s, v_BHTK in enumerate(values[1:], start=1):
         out = out + v_BHTK * weights[..., s : s + 1]

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.nn.functional import scaled_dot_product_attention
 
-from msarch.layers.positions import Positions, distance_bias, turn, turning, visible
+from msarch.layers.positions import ROTATIONS, Positions, distance_bias, visible
 
 # Math is left out: where no fused kernel fits, torch raises instead of silently keeping the scores.
 _FUSED = [SDPBackend.FLASH_ATTENTION, SDPBackend.EFFICIENT_ATTENTION]
@@ -31,14 +31,14 @@ def attention_kernel(name: str) -> Iterator[None]:
 def attend(q_BHNK: Tensor, k_BHMK: Tensor, v_BHMK: Tensor, mask: Tensor | None = None) -> Tensor:
     """Scaled dot-product attention, (B, H, N, K).
 
-    `mask`, (N, M) or (H, N, M), is true where query n may read key m, or what is added to the score there and -inf
-    elsewhere, in the type of the queries; without it queries and keys are the same positions and the mask is
-    causal. Torch makes the second form of the first at each call and keeps it for the backward pass. It is passed
-    with four dimensions: with fewer the CPU falls back to unfused.
+    `mask`, (N, M), (H, N, M) or (B, H, N, M), is true where query n may read key m, or what is added to the score
+    there and -inf elsewhere, in the type of the queries; without it queries and keys are the same positions and the
+    mask is causal. Torch makes the second form of the first at each call and keeps it for the backward pass. It is
+    passed with four dimensions: with fewer the CPU falls back to unfused.
     """
     if mask is None:
         return scaled_dot_product_attention(q_BHNK, k_BHMK, v_BHMK, is_causal=True)
-    four = mask[None] if mask.ndim == 3 else mask[None, None]
+    four = mask[(None,) * (4 - mask.ndim)]
     return scaled_dot_product_attention(q_BHNK, k_BHMK, v_BHMK, attn_mask=four)
 
 
@@ -55,10 +55,11 @@ def merge_heads(x_BHNK: Tensor) -> Tensor:
 def split_qkv(qkv_BND: Tensor, positions: Positions) -> tuple[Tensor, Tensor, Tensor]:
     """Queries, keys and values of one projection, (B, N, 3 D) -> three of (B, N, D).
 
-    Turned queries and keys are copies, which attention keeps: so that these do not come on top of the whole
-    projection, its last third becomes a copy too, and the projection goes.
+    With rotary positions the values are a copy, not a view.
     """
     q, k, v = qkv_BND.chunk(3, dim=-1)
+    # Attention keeps its inputs. Turned queries and keys are copies, so a view of the values alone would keep the whole
+    # projection alive beside them; with a copy of the values the projection can be freed.
     return q, k, v.clone() if positions.scheme == "rotary" else v
 
 
@@ -83,20 +84,20 @@ class SelfAttention(nn.Module):
 class CrossProjections(nn.Module):
     """The matrices of attention from one sequence to another, and how positions enter it."""
 
-    def __init__(self, d_model: int, n_heads: int, scheme: str) -> None:
+    def __init__(self, d_model: int, n_heads: int, scheme: str, pairs: str = "halves") -> None:
         super().__init__()
-        self.n_heads, self.scheme = n_heads, scheme
+        self.n_heads, self.scheme, self.rotation = n_heads, scheme, ROTATIONS[pairs]
         self.q = nn.Linear(d_model, d_model)
         self.kv = nn.Linear(d_model, 2 * d_model)
         self.out = nn.Linear(d_model, d_model)
 
     def turned_at(self, x_BHNK: Tensor, at_N: Tensor) -> Tensor:
         """Queries or keys that stand at tokens `at_N`, turned where the scheme is rotary."""
-        return turn(x_BHNK, *turning(at_N, x_BHNK.shape[3], x_BHNK)) if self.scheme == "rotary" else x_BHNK
+        return self.rotation.at(x_BHNK, at_N) if self.scheme == "rotary" else x_BHNK
 
 
 class CrossAttention(CrossProjections):
-    """Attention of one sequence to another: each query reads the keys whose last token is not after its own."""
+    """Attention from one sequence to another: each query reads the keys that end at or before its own token."""
 
     def forward(self, x_BND: Tensor, memory_BMD: Tensor, at_N: Tensor, at_M: Tensor) -> Tensor:
         """Queries (B, N, D) standing at tokens `at_N`, keys and values (B, M, D) at `at_M` -> (B, N, D).

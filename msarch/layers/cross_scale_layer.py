@@ -1,6 +1,6 @@
 """A layer with which one sequence reads another: cross-attention, then feed-forward.
 
-Shapes: B batch, N and M positions of readers and of what is read, D d_model.
+Shapes: B batch, N positions that read, M positions that are read, D d_model.
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ from msarch.layers.transformer_layer import FeedForward, Recomputable, residual_
 
 
 class CrossScaleLayer(Recomputable):
-    """``s + Attention(Q = LN s, K = V = LN m)``, then ``s + FFN(LN s)``: states that read other ones."""
+    """``s + Attention(Q = LN s, K = V = LN m)``, then ``s + FFN(LN s)``: s reads m."""
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
         self.query_norm = nn.LayerNorm(config.d_model)
         self.memory_norm = nn.LayerNorm(config.d_model)
-        self.attention = CrossAttention(config.d_model, config.n_heads, config.positions)
+        self.attention = CrossAttention(config.d_model, config.n_heads, config.positions, config.rotary_pairs)
         self.feed_forward_norm = nn.LayerNorm(config.d_model)
         self.feed_forward = FeedForward(config.d_model, config.d_ff)
         self.drop = residual_dropout(config.dropout)

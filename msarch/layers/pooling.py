@@ -3,9 +3,9 @@
     average      the mean: no parameters, and the best single way on text in Hourglass (table 8)
     conv         a strided convolution of width and stride k, which Subramanian et al. name beside pooling; the
                  "linear" shortening of Hourglass is the same thing
-    attention    the mean reads its own block, then feed-forward (Hourglass, section 2.2)
-    query_only   the mean reads all that is finer up to its block's end, then feed-forward: the first layer of the
-                 coarser scale has pooled queries and keys that are not (Funnel-Transformer, section 2.1, made causal)
+    attention    the mean attends to its own block, then feed-forward (Hourglass, section 2.2)
+    query_only   the mean attends to all finer states up to its block's end, then feed-forward: the first layer of the
+                 coarser scale pools its queries but not its keys (Funnel-Transformer, section 2.1, made causal)
 
 Hourglass is arXiv 2110.13711, Funnel-Transformer 2006.03236, Subramanian et al. 2005.00581. Ours: the norms before
 attention and feed-forward, as in every layer here, and that a block is never pooled before it is complete.
@@ -26,11 +26,11 @@ from msarch.layers.resampling import average_pool
 
 
 class Pool(nn.Module):
-    """The mean of each block, and what all ways to shorten have in common.
+    """The mean of each block; the other ways to shorten derive from it.
 
     Attributes:
-        finer, coarser: shortening factors of the scales it stands between; `factor` is k, their ratio.
-        layers: how many of the coarser scale's layers it takes the place of.
+        finer, coarser: shortening factors of the two scales; `factor` is k, their ratio.
+        layers: how many layers of the coarser scale's allocation it counts as.
     """
 
     layers: ClassVar[int] = 0
@@ -68,7 +68,7 @@ class ConvPool(Pool):
         blocks = length // self.factor
         complete = x_BND[:, : blocks * self.factor]
         pooled: Tensor = self.project(complete.reshape(batch, blocks, self.factor * d_model))
-        return pooled.to(x_BND.dtype)
+        return pooled.to(x_BND.dtype)  # autocast would hand on half precision, which the mean does not
 
 
 class AttentionPool(Pool):
@@ -87,13 +87,13 @@ class AttentionPool(Pool):
         if blocks == 0:
             return pooled
         members = x_BND[:, : blocks * self.factor].reshape(batch * blocks, self.factor, d_model)
-        # Every block as if it were the first: only distances count.
+        # Blocks go into the batch dimension, all with the positions of the first block: only distances matter.
         at_first = last_tokens(1, self.coarser, x_BND.device), last_tokens(self.factor, self.finer, x_BND.device)
         read: Tensor = self.reading(pooled.reshape(batch * blocks, 1, d_model), members, *at_first)
         return read.view(batch, blocks, d_model)
 
     def attended_pairs(self, states: int) -> int:
-        """Each block its members."""
+        """One query for each block, and k keys."""
         return states // self.factor * self.factor
 
 
@@ -116,7 +116,7 @@ class QueryOnlyPool(Pool):
         blocks = pooled.shape[1]
         if blocks == 0:
             return pooled
-        members = x_BND[:, : blocks * self.factor]
+        members = x_BND[:, : blocks * self.factor]  # later states belong to no complete block
         at_M = last_tokens(blocks, self.coarser, x_BND.device)
         read: Tensor = self.reading(pooled, members, at_M, last_tokens(members.shape[1], self.finer, x_BND.device))
         return read

@@ -1,12 +1,13 @@
-"""Where states stand in the text, and how attention learns of it.
+"""Positions of states in the text, and how attention takes them into account.
 
-A state that stands for a block stands at the block's last token: state j of a scale of factor f at (j+1) f - 1, a
-learned null state, which comes before the text, at -1. It has read everything up to there, so it may be read from there
-on: one rule for masks and for distances, at any pair of scales. Fixed distances then agree across scales
-(our proposal: the papers of the schemes below know one scale alone).
+The state of a block has the position of the block's last token: state j of a scale of factor f is at (j+1) f - 1. A
+learned null state comes before the text, at -1. A state has read everything up to its position, so it may be read from
+there on. This one rule gives masks and distances between any two scales, and distances agree across scales. (Our
+proposal: the papers of the schemes below have a single scale.)
 
     learned   one vector for each state of a scale, added where the scale begins (`Stream`); attention knows nothing
-    rotary    queries and keys turned by angles proportional to their position (Su et al. 2021, arXiv 2104.09864)
+    rotary    queries and keys turned by angles proportional to their position (Su et al. 2021, arXiv 2104.09864),
+              two numbers of a vector at a time: see `ROTATIONS`
     alibi     score - m_h (distance), m_h = 2^(-8h/H) for head h = 1..H (Press et al. 2022, arXiv 2108.12409)
     none      order from the causal mask alone (Kazemnejad et al. 2023, arXiv 2305.19466)
 
@@ -16,12 +17,13 @@ Shapes: B batch, N and M positions of queries and keys, H heads, K width of a he
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 BASE = 10_000.0
-"""Of rotary angles, as in its paper: the slowest pair turns once in 2 pi times that many tokens."""
+"""Base of the rotary angles, as in the paper: the slowest pair turns once in about 2 pi * BASE tokens."""
 
 
 def last_tokens(states: int, factor: int, device: torch.device) -> Tensor:
@@ -46,55 +48,93 @@ def slopes(n_heads: int, like: Tensor) -> Tensor:
 
 
 def distance_bias(at_N: Tensor, at_M: Tensor, seen_NM: Tensor, n_heads: int, like: Tensor) -> Tensor:
-    """(H, N, M) -m_h times the distance in tokens where a query reads a key, -inf elsewhere.
-
-    As distances and not as a term for each key, which would do for softmax: in half precision small distances
-    are exact, large absolute positions are not.
-    """
+    """(H, N, M) -m_h times the distance in tokens where a query reads a key, -inf elsewhere."""
+    # Softmax would also accept a term for each key alone, but in half precision only small distances are exact.
     distance_NM = (at_N[:, None] - at_M).to(like.dtype)
     bias_HNM = -slopes(n_heads, like)[:, None, None] * distance_NM
     return bias_HNM.masked_fill_(~seen_NM, float("-inf"))
 
 
-def turning(at_N: Tensor, width: int, like: Tensor) -> tuple[Tensor, Tensor]:
+def angles(at_N: Tensor, width: int) -> Tensor:
+    """(N, K / 2) float64: what each pair of a vector of that width is turned by at each position."""
+    speeds = BASE ** (-torch.arange(0, width, 2, dtype=torch.float64, device=at_N.device) / width)
+    return at_N[:, None] * speeds
+
+
+def cosines(at_N: Tensor, width: int, like: Tensor) -> tuple[Tensor, ...]:
     """Cosines and sines, (N, K / 2) each, of the angles at each position; in single precision at least."""
     dtype = torch.promote_types(like.dtype, torch.float32)
-    speeds = BASE ** (-torch.arange(0, width, 2, dtype=torch.float64, device=at_N.device) / width)
-    angles = at_N[:, None] * speeds
-    return angles.cos().to(dtype), angles.sin().to(dtype)
+    angles_NK = angles(at_N, width)
+    return angles_NK.cos().to(dtype), angles_NK.sin().to(dtype)
 
 
-def turn(x_BHNK: Tensor, cos_NK: Tensor, sin_NK: Tensor) -> Tensor:
+def turn_halves(x_BHNK: Tensor, cos_NK: Tensor, sin_NK: Tensor) -> Tensor:
     """Rotate the pairs (i, i + K / 2) of each vector by its angles: (B, H, N, K) -> the same, in the same type.
 
     In memory the heads of a position stay side by side, as a projection leaves them: attention gives its output the
-    layout of its queries, and in another one it would have to be copied.
+    layout of its queries, and in another one it would have to be copied. Tables may be those of each sequence,
+    (B, N, K / 2).
     """
     left, right = x_BHNK.transpose(1, 2).chunk(2, dim=-1)
-    cos, sin = cos_NK[:, None], sin_NK[:, None]
+    cos, sin = cos_NK.unsqueeze(-2), sin_NK.unsqueeze(-2)
     turned = torch.cat([left * cos - right * sin, right * cos + left * sin], dim=-1)
     return turned.to(x_BHNK.dtype).transpose(1, 2)
+
+
+def phases(at_N: Tensor, width: int, like: Tensor) -> tuple[Tensor, ...]:
+    """exp(i angle), (N, K / 2) complex, of the angles at each position; in single precision at least."""
+    exact = torch.promote_types(like.dtype, torch.float32)
+    angles_NK = angles(at_N, width)
+    return (torch.polar(torch.ones_like(angles_NK), angles_NK).to(exact.to_complex()),)
+
+
+def turn_adjacent(x_BHNK: Tensor, phases_NK: Tensor) -> Tensor:
+    """Rotate the pairs (2i, 2i + 1) of each vector, as complex numbers, by its angles: (B, H, N, K) -> the same.
+
+    Type and layout are as in `turn_halves`; one multiplication takes the place of four and two sums.
+    """
+    x_BNHK = x_BHNK.transpose(1, 2)
+    pairs = x_BNHK.view(*x_BNHK.shape[:-1], x_BNHK.shape[-1] // 2, 2).to(phases_NK.dtype.to_real())
+    turned = torch.view_as_real(torch.view_as_complex(pairs) * phases_NK.unsqueeze(-2))
+    return turned.flatten(-2).to(x_BHNK.dtype).transpose(1, 2)
+
+
+@dataclass(frozen=True, slots=True)
+class Rotation:
+    """A choice of pairs: `tables(at_N, K, like)` are what `turn(x_BHNK, *tables)` needs."""
+
+    tables: Callable[[Tensor, int, Tensor], tuple[Tensor, ...]]
+    turn: Callable[..., Tensor]
+
+    def at(self, x_BHNK: Tensor, at_N: Tensor) -> Tensor:
+        """Queries or keys that stand at tokens `at_N`, turned."""
+        return self.turn(x_BHNK, *self.tables(at_N, x_BHNK.shape[3], x_BHNK))
+
+
+ROTATIONS = {"halves": Rotation(cosines, turn_halves), "adjacent": Rotation(phases, turn_adjacent)}
+"""The ways to pair the numbers of a vector: two models that differ by the order of those numbers alone."""
 
 
 class Positions:
     """Positions within one scale, shared by all its layers, so that tables and biases exist once.
 
-    The last answers are kept: they depend on the length, the type and the device alone.
+    The last tables are kept, since they depend only on length, type and device.
     """
 
-    def __init__(self, scheme: str, n_heads: int, factor: int) -> None:
+    def __init__(self, scheme: str, n_heads: int, factor: int, pairs: str = "halves") -> None:
         self.scheme, self.n_heads, self.factor = scheme, n_heads, factor
+        self.rotation = ROTATIONS[pairs]
         self._kept: dict[str, tuple[object, tuple[Tensor, ...]]] = {}
 
     def turned(self, x_BHNK: Tensor) -> Tensor:
-        """Queries or keys as attention is to see them: turned where the scheme is rotary."""
+        """Queries or keys ready for attention: rotated where the scheme is rotary."""
         if self.scheme != "rotary":
             return x_BHNK
-        cos_NK, sin_NK = self._keep("turning", x_BHNK, lambda at_N: turning(at_N, x_BHNK.shape[3], x_BHNK))
-        return turn(x_BHNK, cos_NK, sin_NK)
+        tables = self._keep("tables", x_BHNK, lambda at_N: self.rotation.tables(at_N, x_BHNK.shape[3], x_BHNK))
+        return self.rotation.turn(x_BHNK, *tables)
 
     def causal_bias(self, like_BHNK: Tensor) -> Tensor | None:
-        """(H, N, N) for self-attention where the scheme is ALiBi; None where the plain causal mask says it all."""
+        """(H, N, N) for self-attention where the scheme is ALiBi; None where the causal mask is enough."""
         if self.scheme != "alibi":
             return None
         (bias_HNN,) = self._keep(
@@ -105,10 +145,10 @@ class Positions:
         return bias_HNN
 
     def _keep(self, name: str, like_BHNK: Tensor, make: Callable[[Tensor], tuple[Tensor, ...]]) -> tuple[Tensor, ...]:
-        """What `make` gives for the positions of as many states; made again when length, type or device change."""
+        """The tables that `make` returns for this sequence; made again when length, type or device change."""
         key = (like_BHNK.shape[2], like_BHNK.dtype, like_BHNK.device)
         if name not in self._kept or self._kept[name][0] != key:
-            # Validation may run in inference mode, whose tensors no training step could keep.
+            # A first call may come from validation in inference mode, whose tensors autograd cannot save later.
             with torch.inference_mode(False):
                 self._kept[name] = (key, make(last_tokens(like_BHNK.shape[2], self.factor, like_BHNK.device)))
         return self._kept[name][1]

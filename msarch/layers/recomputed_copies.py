@@ -1,10 +1,10 @@
-"""Copies that the backward pass puts together again instead of keeping them.
+"""Copies that are made again in the backward pass instead of being kept for it.
 
-Attention keeps its keys and values for the backward pass. Where these are copies of parts of tensors that are kept
-anyway, keeping how they are joined is enough: a hook on what autograd saves swaps the copy for its recipe, and
-follows it when the backward pass asks.
+Attention keeps its keys and values for the backward pass. Where these are joined from parts of tensors that are kept
+anyway, it is enough to remember how: a hook on autograd's saved tensors replaces the copy by a recipe, and follows the
+recipe when the backward pass needs the copy.
 
-Inside `torch.utils.checkpoint` the hooks of the checkpoint come first, and nothing is kept either way.
+Inside `torch.utils.checkpoint` the hooks of the checkpoint come first, and neither copies nor recipes are kept.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from torch.autograd.graph import saved_tensors_hooks
 
 @dataclass(frozen=True)
 class _Recipe:
-    """How to make a copy again, and which view of it was to be kept."""
+    """How to make a copy again, and which view of it autograd saved."""
 
     make: Callable[[], Tensor]
     size: torch.Size
@@ -29,20 +29,20 @@ class _Recipe:
 
 
 class RecomputedCopies:
-    """Knows the copies in use, and what autograd is to keep in their place."""
+    """The copies in use, and the recipes that autograd keeps in their place."""
 
     def __init__(self) -> None:
         self._makers: dict[int, Callable[[], Tensor]] = {}
 
     def hooks(self) -> AbstractContextManager[object]:
-        """What runs inside keeps recipes in place of copies; without it, copies are kept."""
+        """Within this context autograd keeps recipes in place of copies; outside it, the copies."""
         return saved_tensors_hooks(self._pack, self._unpack)
 
     @contextmanager
     def replaced(self, *copies: tuple[Tensor, Callable[[], Tensor]]) -> Iterator[None]:
-        """Inside, autograd keeps of each copy only how to make it again.
+        """Within this context each copy is saved as the function that makes it again.
 
-        What makes it must hold detached tensors alone: the graph would keep it, and it the graph.
+        That function must hold only detached tensors: the graph holds it, so it must not hold the graph.
         """
         self._makers = {copy.untyped_storage()._cdata: make for copy, make in copies}
         try:
@@ -51,7 +51,7 @@ class RecomputedCopies:
             self._makers = {}
 
     def _pack(self, tensor: Tensor) -> Tensor | _Recipe:
-        # By storage: the unfused kernel keeps views of other shapes.
+        # Found by storage, not by tensor: the unfused kernel saves views with other shapes.
         make = self._makers.get(tensor.untyped_storage()._cdata)
         if make is None:
             return tensor

@@ -2,9 +2,9 @@
 
 Shapes: B batch, N positions at the finer scale, M = N // k blocks at the coarser one, D d_model.
 
-Convention (inclusive): the state at position t has read tokens 0..t. Block j stands for positions
+Convention (inclusive): the state at position t has read tokens 0..t. Block j covers positions
 jk .. (j+1)k - 1 and may be read from position (j+1)k - 1 on, where its last member is known.
-A block that the sequence does not complete could be read by nobody, so it is never made: any length works.
+An incomplete block at the end could never be read, so it is not made; any length of sequence works.
 """
 
 from __future__ import annotations
@@ -35,6 +35,7 @@ class CausalUpsample(nn.Module):
 
     def forward(self, null_and_coarse: Tensor, length: int) -> Tensor:
         """(B, 1 + M, D), the null state first -> (B, length, D)."""
+        # The null state serves positions 0 .. k - 2: one fewer than the k copies, so the first copy is dropped.
         repeated = null_and_coarse.unsqueeze(2).expand(-1, -1, self.factor, -1).flatten(1, 2)
         return repeated[:, 1 : length + 1]
 

@@ -31,7 +31,7 @@ class FeedForward(nn.Module):
 
 
 def residual_dropout(share: float) -> nn.Module:
-    """Drops that share of a residual branch in training; nothing at all, not even a copy, where the share is 0."""
+    """Dropout on a residual branch; the identity, without a copy, where the share is 0."""
     return nn.Dropout(share) if share else nn.Identity()
 
 
@@ -64,7 +64,7 @@ class Recomputable(nn.Module):
         self.checkpointing = False
 
     def run(self, layer: Callable[..., Tensor], *inputs: Tensor) -> Tensor:
-        """``layer(*inputs)``, recomputed in the backward pass where asked."""
+        """``layer(*inputs)``, recomputed in the backward pass with `checkpointing`."""
         if self.checkpointing and any(x.requires_grad for x in inputs):
             out: Tensor = checkpoint(layer, *inputs, use_reentrant=False, preserve_rng_state=self._draws)
             return out
@@ -72,12 +72,12 @@ class Recomputable(nn.Module):
 
     @cached_property
     def _draws(self) -> bool:
-        """Only dropout draws anything that has to be drawn again."""
+        """Only dropout needs the same random numbers again; saving the generator's state costs time."""
         return any(isinstance(module, nn.Dropout) for module in self.modules())
 
 
 class Stack(Recomputable):
-    """Layers one after another at one scale, each recomputed on its own where that is asked."""
+    """Layers one after another at one scale, each recomputed on its own with `checkpointing`."""
 
     def __init__(self, layers: list[TransformerLayer]) -> None:
         super().__init__()
@@ -87,7 +87,7 @@ class Stack(Recomputable):
         return len(self.blocks)
 
     def forward(self, x_BND: Tensor) -> Tensor:
-        """(B, N, D) -> (B, N, D); a sequence too short for a single state of this scale passes as it is."""
+        """(B, N, D) -> (B, N, D); an empty sequence (too short for one state of this scale) is returned unchanged."""
         if x_BND.shape[1] == 0:
             return x_BND
         for layer in self.blocks:

@@ -1,9 +1,9 @@
-"""What CUDA's caching allocator in torch makes of a sequence of allocations, replayed without a GPU.
+"""Torch's caching allocator for CUDA, replayed without a GPU on a sequence of allocations and frees.
 
 `torch.cuda.max_memory_allocated` adds up the allocator's blocks, not tensors. A block is at least as large as its
-tensor: sizes are rounded up to 512 bytes, and the rest of a large free block is cut off only where it is worth keeping.
-The rules are those of torch's own source, ``c10/cuda/CUDACachingAllocator.cpp``, for one stream and the allocator's
-default settings; its names stand beside them here.
+tensor: sizes are rounded up to 512 bytes, and a large free block is split only if enough would be left over.
+The rules follow torch's source, ``c10/cuda/CUDACachingAllocator.cpp``, for one stream and default settings; comments
+give the names that it uses.
 """
 
 from __future__ import annotations
@@ -13,21 +13,21 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 ROUND = 512
-"""Sizes are multiples of this (kMinBlockSize)."""
+"""Sizes are rounded up to multiples of this (kMinBlockSize)."""
 SMALL = 2**20
 """The largest size that comes from the pool of small blocks (kSmallSize)."""
 SMALL_SEGMENT, LARGE_SEGMENT = 2 * 2**20, 20 * 2**20
-"""What is asked of the driver for small sizes, and for large ones below `HUGE` (kSmallBuffer, kLargeBuffer)."""
+"""Segments requested from the driver for small sizes, and for large ones below `HUGE` (kSmallBuffer, kLargeBuffer)."""
 HUGE, HUGE_ROUND = 10 * 2**20, 2 * 2**20
-"""From this size on a segment is made for one tensor, in multiples of the second (kMinLargeAlloc, kRoundLarge)."""
+"""From `HUGE` on each tensor gets a segment of its own, rounded up to `HUGE_ROUND` (kMinLargeAlloc, kRoundLarge)."""
 
 
 @dataclass(slots=True, order=True)
 class MemoryBlock:
-    """A part of a segment, in use or free. Free ones are kept in this order: by size, then by address."""
+    """A part of a segment, in use or free. Free blocks are sorted by size, then by address."""
 
     size: int
-    address: int  # only tells blocks of one size apart: no driver gave it
+    address: int  # made up, only to order blocks of the same size
     small: bool = field(compare=False)
     free: bool = field(default=False, compare=False)
     # Neighbours in the same segment, free or not.
@@ -40,7 +40,7 @@ class CachingAllocator:
 
     Attributes:
         allocated: bytes of blocks in use, the figure of `torch.cuda.memory_allocated`.
-        reserved: bytes of segments, the figure of `torch.cuda.memory_reserved`, on which a cap acts.
+        reserved: bytes of segments, the figure of `torch.cuda.memory_reserved`, which a memory cap limits.
     """
 
     def __init__(self) -> None:
@@ -51,10 +51,10 @@ class CachingAllocator:
     def allocate(self, size: int) -> MemoryBlock:
         """A block of at least `size` bytes, which is above 0."""
         size = -(-size // ROUND) * ROUND  # round_size
-        small = size <= SMALL  # get_pool: the two pools never lend to each other
+        small = size <= SMALL  # get_pool: the two pools share no blocks
         block = self._best_fit(size, small) or self._new_segment(size, small)
         rest = block.size - size
-        # should_split: a rest of up to 1 MiB of a large block stays with it, and counts as allocated.
+        # should_split: in the large pool a rest of up to 1 MiB stays with the block, and counts as allocated.
         if rest >= ROUND if small else rest > SMALL:
             self._split(block, size)
         block.free = False
@@ -62,7 +62,7 @@ class CachingAllocator:
         return block
 
     def free(self, block: MemoryBlock) -> None:
-        """Take a block back, joined with free neighbours (free_block); its segment is kept for later."""
+        """Take a block back and merge it with free neighbours (free_block); the segment stays reserved."""
         self.allocated -= block.size
         for neighbour in (block.before, block.after):
             if neighbour is not None and neighbour.free:
@@ -78,7 +78,7 @@ class CachingAllocator:
         return pool.pop(index) if index < len(pool) else None
 
     def _new_segment(self, size: int, small: bool) -> MemoryBlock:
-        """One block as large as what the driver is asked for (get_allocation_size)."""
+        """One block of the size that is requested from the driver (get_allocation_size)."""
         if small:
             segment = SMALL_SEGMENT
         elif size < HUGE:
@@ -101,7 +101,7 @@ class CachingAllocator:
 
     @staticmethod
     def _join(block: MemoryBlock, neighbour: MemoryBlock) -> None:
-        """Let a block take in its neighbour, which is free and no longer in its pool."""
+        """Merge a free neighbour, already taken out of its pool, into the block."""
         block.size += neighbour.size
         if neighbour is block.before:
             block.address, block.before = neighbour.address, neighbour.before
@@ -129,6 +129,6 @@ def in_blocks(events: Iterable[tuple[int, int]]) -> tuple[list[tuple[int, int]],
             block = held.pop(number)
             replayed.append((number, -block.size))
             allocator.free(block)
-        else:  # an empty storage comes or goes: the event stays, since positions in the log have a meaning
+        else:  # an empty storage: its event stays, because operations refer to events by index
             replayed.append((number, 0))
     return replayed, allocator.reserved

@@ -1,6 +1,6 @@
-"""Where a step on a CUDA GPU keeps other bytes than the same step on the CPU, and so on the profiler's fake tensors.
+"""Where a step on a CUDA GPU keeps other bytes than the same step on the CPU, and on the profiler's fake CPU tensors.
 
-The profiler runs the step on fake CPU tensors: a build of torch without CUDA has no fake GPU ones. Most operations
+The profiler uses fake CPU tensors, because a build of torch without CUDA has no fake GPU tensors. Most operations
 make and keep the same tensors on both. The exceptions are modelled here, each with its place in torch's source:
 
 dropout       CUDA keeps a mask of one byte a number (``native/cuda/Dropout.cu``), the CPU the noise in floats.
@@ -54,7 +54,7 @@ _RANDOM_STATE = 16
 
 
 class CudaStorages(LiveStorages):
-    """Counts what the same operations would hold on a GPU; where it ends, sizes are those of the allocator's blocks.
+    """Counts what the same operations would hold on a GPU. On exit, sizes become those of the allocator's blocks.
 
     Attributes:
         reserved: bytes of the allocator's segments in all, known at the end.
@@ -66,22 +66,22 @@ class CudaStorages(LiveStorages):
         self._functions = CudaFunctions()
 
     def __enter__(self) -> Self:
-        super().__enter__()  # type: ignore[no-untyped-call]
-        self._functions.__enter__()  # type: ignore[no-untyped-call]
+        super().__enter__()
+        self._functions.__enter__()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._functions.__exit__(kind, error, trace)  # type: ignore[no-untyped-call]
-        super().__exit__(kind, error, trace)  # type: ignore[no-untyped-call]
+        self._functions.__exit__(kind, error, trace)
+        super().__exit__(kind, error, trace)
         self.events, self.reserved = in_blocks(self.events)
 
     def after(self, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any], out: Any) -> None:
         """Add what a CUDA kernel keeps, or holds while it runs, beyond the CPU's."""
         masked = kwargs.get("attn_mask") is not None
         if func._schema.name == _FORWARD:
-            # out[1] is the log-sum-exp: what is kept beside it lives as long.
+            # out[1] is the log-sum-exp, which lives as long as the bytes that the kernel keeps beside it.
             for size in kept_by_attention(args[0], masked=masked):
                 self._hold(size, out[1])
         elif func._schema.name == _SAFE_SOFTMAX:
@@ -90,10 +90,10 @@ class CudaStorages(LiveStorages):
             self._hold(held_by_attention_backward(args[1], masked=masked))  # args[0] is the output's gradient
 
     def _hold(self, size: int, tensor: Tensor | None = None) -> None:
-        """Count `size` bytes as long as `tensor` lives, or for this moment only."""
+        """Count `size` bytes as long as `tensor` lives; without a tensor, for a moment only."""
         number = self._appear(size)
         if tensor is None:
-            # It comes and goes at once: the peak sees it, the state after the operation does not.
+            # Freed at once: it counts for the peak, but is gone after the operation.
             self.events.append((number, -size))
         else:
             weakref.finalize(tensor.untyped_storage(), lambda: self.events.append((number, -size)))
@@ -102,7 +102,7 @@ class CudaStorages(LiveStorages):
 def kept_by_attention(q_BHNK: Tensor, *, masked: bool) -> list[int]:
     """Bytes that a fused CUDA kernel keeps for the backward pass, beyond output and a log-sum-exp of each query."""
     batch, heads, queries, _ = q_BHNK.shape
-    # -n % m is what n lacks to the next multiple of m; log-sum-exps are float32 whatever the queries are.
+    # -n % m is the distance from n up to the next multiple of m. Log-sum-exps are float32 for queries of any type.
     padding = 0 if is_flash(q_BHNK, masked=masked) else 4 * batch * heads * (-queries % 32)
     return [padding, _RANDOM_STATE, _RANDOM_STATE]
 
@@ -123,7 +123,7 @@ def is_flash(q_BHNK: Tensor, *, masked: bool) -> bool:
 
 
 class CudaFunctions(TorchFunctionMode):
-    """Makes functions that differ between CPU and CUDA do on the CPU what they do on CUDA."""
+    """Makes functions that differ between CPU and CUDA behave on the CPU as they do on CUDA."""
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         as_on_cuda: Callable[..., Any] = _AS_ON_CUDA.get(func, func)
@@ -146,8 +146,8 @@ def _layer_norm(x: Tensor, *args: Any, **kwargs: Any) -> Tensor:
 def _attention(
     query: Tensor, key: Tensor, value: Tensor, attn_mask: Tensor | None = None, *args: Any, **kwargs: Any
 ) -> Tensor:
-    # Not what this machine has: which kernels the context manager around the step allows.
-    fused = torch.backends.cuda.mem_efficient_sdp_enabled()  # type: ignore[no-untyped-call]
+    # Asks which kernels `attention_kernel` allows, not which ones this machine has.
+    fused = torch.backends.cuda.mem_efficient_sdp_enabled()
     if attn_mask is not None and fused:
         autocast = torch.is_autocast_enabled(query.device.type)
         dtype = torch.get_autocast_dtype(query.device.type) if autocast else query.dtype
@@ -156,8 +156,8 @@ def _attention(
 
 
 def _backward(loss: Tensor, **nothing: Any) -> None:
-    # A mode is off inside each function that it handles, `backward` too, where checkpointed layers run again. So what
-    # `backward` ends in is called here, with the mode on.
+    # A mode is switched off while it handles a function, and `backward` recomputes checkpointed layers. So the engine
+    # that `backward` would call is called here, with the mode on again.
     with CudaFunctions():
         _engine_run_backward(
             (loss,), (torch.ones_like(loss),), False, False, (), allow_unreachable=True, accumulate_grad=True
@@ -172,7 +172,7 @@ def aligned_mask(mask: Tensor, dtype: torch.dtype) -> Tensor:
     if all(stride % 8 == 0 for stride in mask.stride()[:-1]):
         return mask
     width = mask.shape[-1]
-    # A view of a wider tensor: the storage counts, and its rows begin where the kernel wants them.
+    # A view of a wider tensor: its rows begin at multiples of eight, and the count sees the wider storage.
     return F.pad(mask, (0, 8 - width % 8))[..., :width]
 
 

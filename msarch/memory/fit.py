@@ -1,7 +1,7 @@
 """The largest batch and the longest context of a candidate that fit an amount of memory, found by real profiles.
 
 Memory is nearly affine in the batch, and in the context where no scores are kept: two profiles tell about where the
-limit lies, and a few more end the search where one size fits and the next one does not.
+limit lies, and a few more find the size that fits while the next one does not.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from msarch.config.candidate import Candidate
 from msarch.memory.profile import profile_training_step
 
 LARGEST = {"batch_size": 2**20, "context": 2**20}
-"""Where the search ends: sequences in a batch, tokens in a context."""
-_LONGEST_RETINA = 2**15  # it runs in chunks, so that a profile takes as long as its context is
+"""The largest sizes that are tried: sequences in a batch, tokens in a context."""
+_LONGEST_RETINA = 2**15  # a retina runs in chunks, so the time of a profile grows with its context
 Dimension = Literal["batch_size", "context"]
 
 
@@ -49,7 +49,7 @@ def largest_that_fits(
     device: str = "cpu",
     tried: Callable[[int], None] = lambda size: None,
 ) -> Fit:
-    """The largest batch at this context, or the longest context at this batch; `tried` is told each size profiled.
+    """The largest batch at this context, or the longest context at this batch; `tried` is called with each size.
 
     Contexts are multiples of the coarsest factor.
     """
@@ -107,8 +107,8 @@ def _largest(needs: Callable[[int], int], limit: int, start: int, most: int) -> 
 def _next(known: dict[int, int], limit: int, low: int, high: int) -> int:
     """Where to try next, strictly between `low` and `high`.
 
-    Where the line through the two sizes nearest to the limit meets it: at its last whole count, then at the one
-    after, which is what has to be shown. From a single size twice or half of that.
+    The line through the two sizes nearest to the limit crosses the limit at some size: that size rounded down, then the
+    next one, which must not fit. With one size known, twice or half of it.
     """
     near = sorted(known, key=lambda count: abs(known[count] - limit))[:2]
     if len(near) < 2:

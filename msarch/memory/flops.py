@@ -1,7 +1,7 @@
-"""Floating-point operations of a training step: its matrix products, attention by the pairs really attended.
+"""Floating-point operations of a training step: its matrix products, and attention by the pairs really attended.
 
-Counted in closed form, since counters of operations see nothing of fused attention on a CPU. A multiplication
-and an addition are two operations; norms and activations are left out, as is usual.
+Attention is counted by a formula, since torch's counter does not see fused attention on a CPU. A multiplication and an
+addition are two operations; norms and activations are left out, as is usual.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ class StepFlops:
 
 
 class LinearFlops:
-    """Adds up the linear layers of a model while they run, told apart by phase.
+    """Adds up the linear layers of a model while they run, separately for each phase.
 
     In the backward phase only recomputed layers run forward: their second time is counted there.
     """
@@ -61,7 +61,7 @@ def step_flops(model: LanguageModel, training: TrainingConfig, linear: LinearFlo
     attention = 4 * config.d_model * model.attended_pairs(config.context) * sequences
     readout = 2 * config.d_model * config.vocab_size * tokens
     forward = linear.by_phase.get("forward", 0) + attention + readout
-    # Attention is no linear layer: that it is recomputed is known from the option, not counted.
+    # The hooks count linear layers only, so recomputed attention follows from the option.
     recomputed = linear.by_phase.get("backward", 0) + (attention if training.checkpointing == "block" else 0)
     # Each product has two in the backward pass: for the gradients of its input and of its weight.
     return StepFlops(forward=forward, total=3 * forward + recomputed)

@@ -12,7 +12,7 @@ from msarch.models.build import model_class
 from msarch.models.language_model import LanguageModel
 
 _MOST_LENGTHS = 2048
-"""Lengths that the mean is taken over: a retina counts its keys anew for each, in time that grows with it."""
+"""Lengths that the mean is taken over, at most: for a retina each takes time in proportion to the length."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -37,7 +37,7 @@ def inference_memory(model: ModelConfig, training: TrainingConfig) -> InferenceM
     built, width = _built(model), _bytes_per_number(training)
     state = 2 * model.d_model * width
     count = min(model.context, _MOST_LENGTHS)
-    # Rounded up, so that the last one is the full context, and the first one is never 0.
+    # Rounded up: the last length is the full context, and the first is never 0.
     lengths = [(number * model.context + count - 1) // count for number in range(1, count + 1)]
     full = built.cached_states(model.context) * state
     return InferenceMemory(
@@ -59,6 +59,6 @@ def _bytes_per_number(training: TrainingConfig) -> int:
 
 @lru_cache(maxsize=4)
 def _built(model: ModelConfig) -> LanguageModel:
-    """The model without data; kept, since fused and unfused figures of one candidate are asked for in turn."""
+    """The model without data, cached: fused and unfused figures of one candidate are asked for in turn."""
     with FakeTensorMode():
         return model_class(model.variant)(model)

@@ -1,8 +1,8 @@
-"""Counts the bytes of all tensor storages alive, operation by operation, on real tensors or on fake ones.
+"""Counts the bytes of all live tensor storages, operation by operation, on real tensors or fake ones.
 
 Every operation passes through a dispatch mode. A storage is counted when an operation first returns it, and dropped
-when the last reference to it goes. What a kernel allocates and frees inside itself is not seen, by design: it is the
-same for every candidate of a kernel.
+when the last reference to it goes. Memory that a kernel allocates and frees internally is not seen, by design: it
+depends on the kernel, not on the architecture.
 """
 
 from __future__ import annotations
@@ -36,11 +36,11 @@ class LiveStorages(TorchDispatchMode):
         storage_phase: the phase in which each storage appeared.
         storage_part: the part of the model in which it appeared.
         operations: every operation, in order.
-        phase, part: of what runs now; whoever runs it keeps them current.
+        phase, part: those that run now; the caller keeps them up to date.
     """
 
     def __init__(self) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
+        super().__init__()
         self.events: list[tuple[int, int]] = []
         self.storage_phase: list[str] = []
         self.storage_part: list[str] = []
@@ -51,7 +51,7 @@ class LiveStorages(TorchDispatchMode):
 
     @classmethod
     def _should_skip_dynamo(cls) -> bool:
-        """Nothing is compiled in here: without torch's guard against it each operation costs less."""
+        """Nothing is compiled in this mode, and without torch's guard against it each operation costs less."""
         return False
 
     def see(self, tensors: Iterable[Tensor]) -> list[int]:
@@ -60,14 +60,14 @@ class LiveStorages(TorchDispatchMode):
 
     def _number(self, tensor: Tensor) -> int:
         storage = tensor.untyped_storage()
-        # Not `data_ptr`, which is 0 for every fake tensor: the address of the storage's own object in C++.
+        # The address of the storage's C++ object. `data_ptr` would not do: it is 0 for every fake tensor.
         key = storage._cdata
         number = self._alive.get(key)
         if number is None:
             size = storage.nbytes()
             number = self._appear(size)
             self._alive[key] = number
-            # Torch keeps this Python object until the storage is gone, and no other reference to it is held here.
+            # Torch keeps this Python object as long as the storage lives, so its end is the storage's end.
             weakref.finalize(storage, self._free, key, number, size)
         return number
 
@@ -81,14 +81,14 @@ class LiveStorages(TorchDispatchMode):
 
     def _free(self, key: int, number: int, size: int) -> None:
         self.events.append((number, -size))
-        # The allocator may give a later storage the same address: it must get a number of its own.
+        # A later storage may get the same address, and needs a number of its own.
         del self._alive[key]
 
     def after(self, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any], out: Any) -> None:
-        """Called after each operation, for what another device would hold besides."""
+        """Called after each operation; a subclass adds what another device would hold."""
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        # Asked of fake tensors alone, twice for each operation: three quarters of all calls. It makes no tensor.
+        # A shortcut: fake tensors ask for their device twice in each operation, three quarters of all calls here.
         if func is _DEVICE:
             return args[0].fake_device
         out = func(*args, **(kwargs or {}))

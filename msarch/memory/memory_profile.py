@@ -1,4 +1,4 @@
-"""What is known of a training step's memory: the peak, where it stands, and what it is made of."""
+"""The memory of a training step: its peak, when and where it occurs, and what it consists of."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class PeakShare:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class MemoryProfile:
-    """What one training step needs.
+    """The memory of one training step.
 
     Attributes:
         peak_bytes: the largest number of bytes alive at once; the six kinds below add up to it.
@@ -36,8 +36,8 @@ class MemoryProfile:
         loss: bytes that the loss keeps for the backward pass: logits where it is full, gradients where chunked.
         temporaries: all other bytes alive at the peak.
         peak_phase: "forward", "loss", "backward" or "optimizer".
-        peak_operation: the operation after which the peak stood.
-        peak_layer: the part of the model in which it ran, forwards or backwards.
+        peak_operation: the operation that reached the peak.
+        peak_layer: the part of the model in which it ran, forward or backward.
         kernel: the attention kernel that ran: "fused" or "unfused".
         flops: floating-point operations of the whole step's matrix products, forward and backward, attention counted
             by attended pairs; `flops_forward` of its forward pass alone.

@@ -1,7 +1,7 @@
-"""Which part of a model is running: its layers and what stands between them, by name and by scale.
+"""Which part of a model is running: its layers and the modules between them, by name and by scale.
 
-A part is a module that the model's own forward pass calls as a whole: a layer, an embedding, the norm of a stream, what
-joins two streams. Hooks note which one runs, forwards and backwards; they change neither values nor lifetimes.
+A part is a module that the model's own forward pass calls as a whole: a layer, an embedding, the norm of a stream, the
+module that joins two streams. Hooks record which one runs, forward and backward, without changing values or lifetimes.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from msarch.memory.live_storages import LiveStorages
 from msarch.models.language_model import Stream
 
 TOKENS, LOSS, UPDATE = "tokens", "loss", "update"
-"""Parts that no module stands for: the batch, the loss with its readout, the optimizer's update."""
+"""Parts that are not modules: the batch, the loss with its readout, the optimizer's update."""
 
 _SCALES = {TOKENS: "embedding", "embedding": "embedding", LOSS: "readout", UPDATE: UPDATE}
 
@@ -35,7 +35,7 @@ class ModelPart:
 
 
 class PartTracker:
-    """Tells a count of live storages which part of the model runs; used as a context around the step.
+    """Keeps a count of live storages informed of the part that runs; used as a context around the step.
 
     Layers are numbered in the order of computation, as in the layer allocation. What is made between two parts
     (a pooled stream, a sum of streams) belongs to the one that runs next.
@@ -67,13 +67,13 @@ class PartTracker:
             self._leave(path, output)
 
         self._handles.append(module.register_forward_pre_hook(before))
-        # Torch ends the recomputation of a checkpointed layer by an exception: the part must be left then, too.
+        # always_call, because torch ends the recomputation of a checkpointed layer with an exception.
         self._handles.append(module.register_forward_hook(after, always_call=True))
 
     def begin_phase(self, name: str) -> None:
         """A phase of the step begins: forward, loss, backward, optimizer or end."""
         self._live.phase = name
-        # The backward pass begins with the loss; the hooks say where it goes from there.
+        # The backward pass begins with the loss; from there the hooks on outputs take over.
         self._live.part = {"forward": "", "optimizer": UPDATE}.get(name, LOSS)
 
     def _enter(self, path: str) -> None:
@@ -83,12 +83,12 @@ class PartTracker:
 
     def _leave(self, path: str, output: object) -> None:
         self._live.part = self._enclosing.pop()
-        # Not in the backward phase: there a layer runs only to be recomputed, and no gradient reaches its output.
+        # Forward phase only: in the backward phase a layer runs to be recomputed, and no gradient reaches that output.
         if self._live.phase == "forward" and isinstance(output, Tensor) and output.requires_grad:
-            output.register_hook(lambda gradient: self._begin_backward(path))  # type: ignore[no-untyped-call]
+            output.register_hook(lambda gradient: self._begin_backward(path))
 
     def _begin_backward(self, path: str) -> None:
-        """The gradient of this part's output is known: its backward pass begins."""
+        """The gradient of this part's output has arrived: its backward pass begins."""
         self._live.part = path
 
     def owner_of(self, parameter: str) -> str:
@@ -108,28 +108,28 @@ class PartTracker:
         return found
 
     def describe(self, path: str, layer: str = "") -> ModelPart:
-        """The part at a path. What stands under a factor is of that scale; all else runs at every token."""
+        """The part at a path. A module under a factor belongs to that scale; any other runs at every token."""
         head, *rest = path.split(".")
-        # A module dictionary with numbers for keys, as `stacks.4`, holds one entry for each scale.
+        # A module dictionary with numbers as keys, such as `stacks.4`, has one entry for each scale.
         factor = rest[0] if isinstance(getattr(self._model, head, None), nn.ModuleDict) and rest[0].isdigit() else ""
         scale = factor or _SCALES.get(head, "1")
         return ModelPart(f"{layer or head} @{scale}" if layer or factor else head, scale)
 
 
 def _is_layer(module: nn.Module | None) -> bool:
-    """A transformer layer, or a module that says that the allocation counts it as one of its scale's layers."""
+    """A transformer layer, or a module that the allocation counts as a layer (`layers` is 1)."""
     return isinstance(module, TransformerLayer) or getattr(module, "layers", 0) == 1
 
 
 def _called_modules(module: nn.Module, prefix: str = "") -> Iterator[tuple[str, nn.Module]]:
     """The outermost modules that are called as a whole, and the layers of stacks one by one."""
     for name, child in module.named_children():
-        # Lists and dictionaries of modules inherit a `forward` that only raises: nobody calls them.
+        # Lists and dictionaries of modules are never called: the `forward` that they inherit only raises.
         is_container = type(child).forward is nn.Module.forward
         if isinstance(child, Stack) or is_container:
             yield from _called_modules(child, f"{prefix}{name}.")
         else:
             yield f"{prefix}{name}", child
             if isinstance(child, Stream):
-                # Top-down models call its norm and its positions one by one, for streams that meet in between.
+                # Top-down models call its norm and add its positions separately: streams meet in between.
                 yield f"{prefix}{name}.norm", child.norm

@@ -1,11 +1,11 @@
 """The memory of one training step, known before any training and without the hardware.
 
-The step that would be trained runs once on fake tensors, which have shapes, types and lifetimes but no
-data, while every storage alive is counted. The result is the true peak, split by what the bytes are for and by the
-part of the model that they belong to. The same count on real tensors is its own check.
+The training step runs once on fake tensors, which have shapes, types and lifetimes but no data, while all live
+storages are counted. The result is the true peak, split by the purpose of the bytes and by the part of the model that
+they belong to. Counting on real tensors in the same way checks it.
 
-Profiles are cached for the life of the process, by all that memory depends on. Not on disk: a figure costs a second
-at most, and one from another version of this code or of torch could be wrong.
+Profiles are cached for the life of the process, by everything that memory depends on. Not on disk: a profile takes a
+second at most, and one from another version of this code or of torch could be wrong.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ def profile_training_step(model: ModelConfig, training: TrainingConfig, *, devic
 
 
 def profile_timeline(model: ModelConfig, training: TrainingConfig, *, device: str = "cpu") -> Timeline:
-    """Live bytes through that step, operation by operation; of a chunked loss's equal chunks only the first ones."""
+    """Live bytes through that step, operation by operation. Of a chunked loss only the chunks that differ are run."""
     return Breakdown(_log_on_fake_tensors(model, training, device.startswith("cuda"))).timeline()
 
 
@@ -61,10 +61,10 @@ def count_training_step(model: ModelConfig, training: TrainingConfig) -> MemoryP
 
 
 def memory_key(training: TrainingConfig) -> TrainingConfig:
-    """What memory depends on; the rest at fixed values, so that one profile serves all learning rates."""
+    """The options that memory depends on, all others at fixed values: one profile serves all learning rates."""
     return TrainingConfig(
         batch_size=training.batch_size,
-        clip=1.0 if training.clip else 0.0,  # whether gradients are clipped decides, not where
+        clip=1.0 if training.clip else 0.0,  # it matters whether gradients are clipped, not at which norm
         attention=training.attention,
         loss=training.loss,
         dtype=training.dtype,
@@ -91,7 +91,7 @@ def _profile(log: StepLog, training: TrainingConfig) -> MemoryProfile:
 
 
 def profile_candidate(candidate: Candidate, *, device: str = "cpu") -> dict[str, Any]:
-    """The figures of a candidate that are known before training, by the names they have in records and tables.
+    """The figures of a candidate that are known before training, named as in records and tables.
 
     Sizes are bytes. `flops_per_token` is of a whole training step, forward and backward; `flops_per_token_forward` of
     its forward pass alone.

@@ -1,4 +1,4 @@
-"""Runs one training step, on fake tensors or on real ones, and logs every storage that lives in it."""
+"""Runs one training step, on fake tensors or real ones, and logs every storage that is alive during it."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ class StepLog:
 
     Attributes:
         live: every storage, event and operation.
-        setup_events: how many of the first events are not the step's own: what it finds when it begins.
-        known: storages whose purpose is known by name, their numbers by the kind of memory.
+        setup_events: how many of the first events count what exists before the step: model, optimizer and batch.
+        known: numbers of the storages whose purpose is known by name, by kind of memory.
         parts: the parts of the model by path, in the order of computation.
         flops: of the step's matrix products.
         attended_pairs: of one sequence of the full context.
@@ -47,15 +47,16 @@ def log_step(
 ) -> StepLog:
     """Build the model inside `tensors` (a fake tensor mode, or none for real ones), run one step, log it in `live`."""
     with tensors:
-        # Parameters as they are allocated, without `initialise`: their values decide no memory.
+        # Without `initialise`: the values of parameters do not matter for memory.
         model = model_class(config.variant)(config)
         optimizer = make_optimizer(model, training)
         fill_optimizer_state(model, optimizer)
-        # Two separate tensors: inputs and targets of a batch are copied to the device one by one.
+        # Two tensors, not two views of one: a trainer copies inputs and targets to the device one by one.
         inputs, targets = (torch.zeros(training.batch_size, config.context, dtype=torch.int64) for _ in range(2))
         with live, LinearFlops(model) as linear, PartTracker(model, live) as tracker:
             owners = {id(p): tracker.owner_of(name) for name, p in model.named_parameters()}
-            # The step finds these three; they are counted before it, so that they have names and parts.
+            # These exist before the step. Counted now, they are attributed by name, not to the first operation that
+            # returns them.
             known = {
                 "parameters": _count(live, ((owners[id(p)], p) for p in model.parameters())),
                 "optimizer": _count(live, ((owners[id(p)], state) for p, state in optimizer_state(optimizer))),
@@ -68,7 +69,7 @@ def log_step(
                 tracker.begin_phase(phase)
 
             training_step(model, optimizer, inputs, targets, training, watch)
-            # Gradients appear inside the backward pass and have numbers already: this only learns which they are.
+            # Gradients were counted when the backward pass made them; this only finds their numbers.
             known["gradients"] = _count(
                 live, ((owners[id(p)], p.grad) for p in model.parameters() if p.grad is not None)
             )
@@ -77,7 +78,7 @@ def log_step(
         live=live,
         setup_events=setup_events,
         known=known,
-        # A parameter that belongs to no called module, as a bare one of the model itself, is a part of its own.
+        # A parameter outside every called module (one of the model itself) is a part of its own.
         parts=parts | {path: tracker.describe(path) for path in owners.values() if path not in parts},
         flops=step_flops(model, training, linear),
         attended_pairs=model.attended_pairs(config.context),
@@ -87,7 +88,7 @@ def log_step(
 
 
 def _count(live: LiveStorages, tensors: Iterable[tuple[str, Tensor]]) -> list[int]:
-    """Count tensors as belonging to these parts, whichever part was running when they appeared; their numbers."""
+    """Count tensors as belonging to these parts, whatever part ran when they appeared. Returns their numbers."""
     numbers = []
     for part, tensor in tensors:
         numbers += live.see([tensor])
@@ -96,7 +97,7 @@ def _count(live: LiveStorages, tensors: Iterable[tuple[str, Tensor]]) -> list[in
 
 
 def fill_optimizer_state(model: LanguageModel, optimizer: torch.optim.Optimizer) -> None:
-    """An update with gradients of zero: AdamW makes its state in the first update, and every later step finds it."""
+    """Run an update with zero gradients: AdamW allocates its state in its first update, and later steps have it."""
     for parameter in model.parameters():
         parameter.grad = torch.zeros_like(parameter)
     optimizer.step()

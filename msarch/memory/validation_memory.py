@@ -1,7 +1,7 @@
-"""The memory of a validation: it makes no gradients, but the last step's still stand beside the optimizer's state.
+"""The memory of a validation. It makes no gradients, but those of the last step and the optimizer's state still exist.
 
-A training step usually needs more. Not always: with all logits held (`loss: full`) or layers checkpointed, twice
-the batch without gradients can be the larger of the two.
+A training step usually needs more, but not always: with all logits held (`loss: full`) or with checkpointed layers, a
+validation of twice the batch can need more than a step.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def _cached(config: ModelConfig, training: TrainingConfig, cuda: bool) -> int:
         optimizer = make_optimizer(model, training)
         for parameter in model.parameters():
             parameter.grad = torch.zeros_like(parameter)
-        optimizer.step()  # AdamW makes its state in the first update
+        optimizer.step()  # AdamW allocates its state in the first update
         shape = (VALIDATION_BATCHES * training.batch_size, config.context)
         inputs, targets = (torch.zeros(shape, dtype=torch.int64) for _ in range(2))
         state = [tensor for _, tensor in optimizer_state(optimizer)]

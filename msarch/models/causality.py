@@ -1,8 +1,7 @@
-"""Does any output see ahead, and does a completed block get through? Checked on the very model that will train.
+"""Does any output depend on a later token, or miss an earlier one? Checked on the model that is about to train.
 
-The check runs on a copy in float64 whose every parameter is drawn at random: the initialisation of a good model
-(zeros, identities) hides leaks. Changing token u must leave every output before u the same, bit for bit, and must
-reach the outputs from u on.
+The check runs on a float64 copy with all parameters drawn at random, because a good initialisation (zeros, identities)
+hides leaks. Changing token u must leave every output before u the same, bit for bit, and must change the output at u.
 
 Shapes: R rows, each with one changed token, T tokens, V vocabulary.
 """
@@ -24,14 +23,16 @@ class CausalityError(AssertionError):
 
 
 def randomised_copy(model: LanguageModel, seed: int = 0) -> LanguageModel:
-    """The same architecture in float64 with every parameter drawn at random, so that no path is closed."""
+    """The same architecture in float64 with every parameter drawn at random, so that every path carries signal."""
     twin = copy.deepcopy(model).to(torch.float64).eval()
     generator = torch.Generator().manual_seed(seed)
     with torch.no_grad():
         for parameter in twin.parameters():
+            # Signals keep their size through any depth, so that an influence does not vanish in rounding.
             scale = 1 / math.sqrt(parameter.shape[-1]) if parameter.ndim > 1 else 1.0
             noise = torch.randn(parameter.shape, generator=generator, dtype=torch.float64)
             parameter.copy_(scale * noise)
+        # The last axis of the embedding is its output, not its fan-in: back to unit size.
         twin.embedding.weight.mul_(math.sqrt(model.config.d_model))
     return twin
 
@@ -44,8 +45,9 @@ def influence(model: LanguageModel, length: int, changed: Sequence[int], seed: i
     tokens = torch.randint(vocabulary, (length,), generator=generator)
     rows = tokens.repeat(len(changed) + 1, 1)
     for row, position in enumerate(changed):
+        # Half the vocabulary away: another token whatever was drawn.
         rows[row + 1, position] = (rows[row + 1, position] + vocabulary // 2) % vocabulary
-    # One row at a time: kernels may round differently at another place in a batch.
+    # One row at a time: a kernel may round differently at another position in a batch.
     device = model.embedding.weight.device
     outputs = torch.cat([model.features(row[None].to(device)) for row in rows])
     return (outputs[1:] != outputs[:1]).any(dim=-1).cpu()
@@ -54,8 +56,8 @@ def influence(model: LanguageModel, length: int, changed: Sequence[int], seed: i
 def check_causality(model: LanguageModel, seed: int = 0) -> None:
     """Raises CausalityError unless outputs depend on all earlier tokens and on no later one.
 
-    A few positions around the edges of blocks of the coarsest scale are changed, in a short sequence whose length no
-    factor divides: a fraction of a second for models that train on a laptop.
+    It changes a few tokens around the block edges of the coarsest scale, in a sequence of about two blocks. That takes
+    a fraction of a second for models that train on a laptop.
     """
     block = max(model.config.scales)
     length = min(model.config.context, 2 * block + 3)

@@ -9,8 +9,8 @@ k = f_(l+1) / f_l:
     x       = x + Up_k( W_l LN(x') )
     out     = Post_l( x );                 logits = LN( out of level 0 ) E^T
 
-The paper's: the order, the ways to shorten and to up-sample, the residual, pre and post layers of any number. Ours:
-positions at each scale, a norm and W where streams meet (there the repeated state is added as it is), and where
+From the paper: the order, the ways to shorten and to up-sample, the residual, any number of pre and post layers. Ours:
+positions at each scale, a norm and W where streams meet (the paper adds the repeated state unchanged), and where
 blocks begin.
 
 The shift. The paper moves the stream right by k - 1, then pools: its block j is positions (j-1)k + 1 .. jk, read
@@ -25,58 +25,31 @@ Shapes: B batch, T tokens, N positions at this scale, M = N // k blocks at the c
 from __future__ import annotations
 
 from itertools import pairwise
+from typing import cast
 
-import torch
 from torch import Tensor, nn
 
 from msarch.config import ModelConfig
 from msarch.layers.attention import causal_pairs
-from msarch.layers.cross_scale_layer import CrossScaleLayer
+from msarch.layers.meeting import Meeting
 from msarch.layers.pooling import make_pool, pools_in
-from msarch.layers.positions import last_tokens, null_first
-from msarch.layers.resampling import CausalUpsample, LinearUpsample, prepend
 from msarch.models.language_model import LanguageModel
 
 
-class Rejoin(nn.Module):
+class Rejoin(Meeting):
     """``x + Up(W LN(x'))``: the coarse stream returns to the fine one that it was made from.
 
-    A norm and a projection act on each state alone, so they run on M coarse states before these are repeated.
+    A norm and a projection act on each state alone, so they run on M coarse states before these are brought back.
     W is drawn as large as the stream it meets: scaled down as a residual branch, or the identity, it learns slower.
-
-    With ``upsampling: linear`` W is k D wide and each position reads its own part. With ``attention`` that is U, and
-    each position then reads all coarse states complete by then: U + Attention(Q = U, K = V = x'), and feed-forward
-    (the paper's best). The mask is ours, the loosest that is causal.
     """
 
-    def __init__(self, config: ModelConfig, finer: int, coarser: int) -> None:
-        super().__init__()
-        self.finer, self.coarser = finer, coarser
-        factor = coarser // finer
-        self.drawn_as = "add, attend" if config.upsampling == "attention" else "add"
-        repeat = config.upsampling == "repeat"
-        self.null = nn.Parameter(torch.zeros(config.d_model))
-        self.norm = nn.LayerNorm(config.d_model)
-        self.project = nn.Linear(config.d_model, config.d_model * (1 if repeat else factor))
-        self.upsample = CausalUpsample(factor) if repeat else LinearUpsample(factor)
-        self.reading = CrossScaleLayer(config) if config.upsampling == "attention" else None
+    def add_projections(self, d_model: int) -> None:
+        """W."""
+        self.project = nn.Linear(d_model, self.parts * d_model)
 
-    def initialise(self) -> None:
-        """The null state starts near zero."""
-        nn.init.normal_(self.null, std=0.02)
-
-    def token_positions(self, length: int, states: int, device: torch.device) -> tuple[Tensor, Tensor]:
-        """(N,) and (1 + M,): where the fine states stand, and from which token on each coarse one may be read."""
-        return last_tokens(length, self.finer, device), null_first(last_tokens(states, self.coarser, device))
-
-    def forward(self, fine_BND: Tensor, coarse_BMD: Tensor) -> Tensor:
-        """(B, N, D) and (B, M, D) -> (B, N, D)."""
-        length = fine_BND.shape[1]
-        coarse = prepend(self.null, coarse_BMD)
-        out: Tensor = fine_BND + self.upsample(self.project(self.norm(coarse)), length)
-        # A stream too short for a single state has nobody to read.
-        if self.reading is not None and length:
-            out = self.reading(out, coarse, *self.token_positions(length, coarse_BMD.shape[1], fine_BND.device))
+    def meet(self, fine_BND: Tensor, normed_BMD: Tensor) -> Tensor:
+        """(B, N, D) and (B, 1 + M, D) -> (B, N, D)."""
+        out: Tensor = fine_BND + self.upsample(self.project(normed_BMD), fine_BND.shape[1])
         return out
 
 
@@ -120,12 +93,8 @@ class Hourglass(LanguageModel):
     def attended_pairs(self, length: int) -> int:
         """Each scale attends to its own past, before and after; attention between scales comes on top."""
         pairs = sum(stage.layers * causal_pairs(length // stage.factor) for stage in self.config.stages)
-        for pool in pools_in(self.shorten):
-            fine = length // pool.finer
-            pairs += pool.attended_pairs(fine)
-            if self.config.upsampling == "attention":
-                pairs += fine + sum((position + 1) // pool.factor for position in range(fine))
-        return pairs
+        pairs += sum(pool.attended_pairs(length // pool.finer) for pool in pools_in(self.shorten))
+        return pairs + sum(meeting.attended_pairs(length // meeting.finer) for meeting in self._meetings())
 
     def cached_states(self, length: int) -> int:
         """Each scale keeps its own states; attention that up-samples keeps keys of the coarse ones and the null.
@@ -133,6 +102,7 @@ class Hourglass(LanguageModel):
         The running block that any shortening waits for is not counted: fewer than k states.
         """
         states = sum(stage.layers * (length // stage.factor) for stage in self.config.stages)
-        if self.config.upsampling == "attention":
-            states += sum(1 + length // factor for factor in self.factors[1:])
-        return states
+        return states + sum(meeting.cached_states(length // meeting.finer) for meeting in self._meetings())
+
+    def _meetings(self) -> list[Meeting]:
+        return [cast(Meeting, module) for module in self.rejoin.values()]

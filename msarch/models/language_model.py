@@ -20,18 +20,18 @@ from msarch.layers.transformer_layer import Stack, causal_stack
 
 @runtime_checkable
 class InitialisesItself(Protocol):
-    """A module whose start differs from the common rule."""
+    """A module whose initialisation differs from the common rule."""
 
     def initialise(self) -> None:
-        """Draw or set this module's own parameters, after the common rule has."""
+        """Draw or set this module's own parameters, after the common rule was applied."""
 
 
 class Stream(nn.Module):
     """The entrance of a scale: a layer norm and, where positions are learned, a vector for each state.
 
-    Every stream is normalised before it meets another, in every variant alike: token embeddings start two
-    orders of magnitude below what leaves a stack of layers, which would drown them for the whole of a
-    small budget. This is our own addition to the papers.
+    Every stream is normalised before it meets another, in every variant. Token embeddings start two orders of
+    magnitude smaller than the output of a stack of layers, and would be drowned by it for the whole of a small budget.
+    This is our own addition to the papers.
     """
 
     def __init__(self, d_model: int, positions: int | None) -> None:
@@ -42,7 +42,7 @@ class Stream(nn.Module):
     def place(self, x_BND: Tensor) -> Tensor:
         """Add position n to state n, where positions are learned: (B, N, D) -> (B, N, D).
 
-        What leaves has the parameters' type: a residual stream is not kept in the half precision of autocast.
+        The result has the type of the parameters: the residual stream stays in full precision under autocast.
         """
         x_BND = x_BND.to(self.norm.weight.dtype)
         return x_BND if self.positions is None else x_BND + self.positions.weight[: x_BND.shape[1]]
@@ -86,11 +86,11 @@ class LanguageModel(nn.Module, ABC):
 
     @abstractmethod
     def attended_pairs(self, length: int) -> int:
-        """Query-key pairs that all layers together compute for one sequence of that many tokens."""
+        """Query-key pairs that all layers together compute for one sequence of `length` tokens."""
 
     @abstractmethod
     def cached_states(self, length: int) -> int:
-        """Key-value pairs, each of 2 D numbers, that generation keeps after that many tokens of one sequence."""
+        """Key-value pairs, each of 2 D numbers, that generation keeps after `length` tokens of one sequence."""
 
     def forward(self, tokens_BT: Tensor) -> Tensor:
         """Logits, (B, T) int64 -> (B, T, V). Raises ValueError beyond the configured context."""
@@ -109,9 +109,10 @@ class LanguageModel(nn.Module, ABC):
         return embedded
 
     def positions_at(self, factor: int) -> Positions:
-        """Where the states of the scale of that factor stand, for all attention within it."""
+        """The positions of one scale's states, shared by all attention within it."""
         if factor not in self._positions:
-            self._positions[factor] = Positions(self.config.positions, self.config.n_heads, factor)
+            config = self.config
+            self._positions[factor] = Positions(config.positions, config.n_heads, factor, config.rotary_pairs)
         return self._positions[factor]
 
     def new_stack(self, layers: int, factor: int) -> Stack:
@@ -142,18 +143,22 @@ class LanguageModel(nn.Module, ABC):
     def initialise(self) -> None:
         """Draw every parameter, from torch's current random state.
 
-        Matrices 1/sqrt(fan_in), token embeddings 0.02, biases 0, norms 1. Positions 1, as large as the normalised
-        tokens they are added to: a small model that starts them at 0.02 spends a third of a short budget before
-        it can tell neighbours apart. The last matrix of each residual branch is scaled by 1/sqrt(2 layers), as in
-        GPT-2. What a module wants otherwise it sets in its own `initialise`, called last.
+        Matrices 1/sqrt(fan_in), token embeddings 0.02 or 1/sqrt(d_model) (`embedding_init`), biases 0, norms 1.
+        Positions 1, as large as the normalised tokens they are added to: a small model that starts them at 0.02
+        spends a third of a short budget before it can tell neighbours apart. The last matrix of each residual
+        branch is scaled by 1/sqrt(2 layers), as in GPT-2. What a module wants otherwise it sets in its own
+        `initialise`, called last.
         """
-        depth = 1 / math.sqrt(2 * self.config.n_layers)
+        config = self.config
+        depth = 1 / math.sqrt(2 * config.n_layers)
+        # In muP the embedding learns at one rate for all widths, so it starts alike at all of them.
+        embedding_std = 0.02 if config.embedding_init == "gpt2" else math.sqrt(config.width_ratio / config.d_model)
         for module in self.modules():
             if isinstance(module, nn.Linear):
                 nn.init.normal_(module.weight, std=1 / math.sqrt(module.in_features))
                 nn.init.zeros_(module.bias) if module.bias is not None else None
             elif isinstance(module, nn.Embedding):
-                nn.init.normal_(module.weight, std=0.02)
+                nn.init.normal_(module.weight, std=embedding_std)
         for stream in self.streams.values():
             positions = cast(Stream, stream).positions
             if positions is not None:

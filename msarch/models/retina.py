@@ -1,17 +1,20 @@
 """Retina: one stack whose keys are fine for the near past and pooled for the far past.
 
-The name and the idea (compressing tokens further away in the past) are those of Subramanian et al. 2020 (arXiv
-2005.00581); the equations are our proposal. The keys of query t are an exact cover of tokens 0..t, without
-gaps or overlaps, by aligned blocks:
+The name and the idea (compressing tokens further away in the past) are from Subramanian et al. 2020 (arXiv 2005.00581);
+the equations are our proposal. The keys of query t are aligned blocks that cover tokens 0..t exactly, without gaps or
+overlaps:
 
     b_{-1}(t) = t + 1
     b_s(t)    = f_{s+1} floor( max(0, b_{s-1}(t) - w_s f_s) / f_{s+1} )      s = 0 .. S-2;   b_{S-1} = 0
     scale s holds the blocks [j f_s, (j+1) f_s) with b_s(t) <= j f_s < b_{s-1}(t)
 
+Where the coarsest scale has a window too, b_{S-1}(t) = max(0, b_{S-2}(t) - w_{S-1} f_{S-1}), and older tokens are not
+read: a single scale is then attention in a sliding window (Longformer, arXiv 2004.05150), the retina's control.
+
 Keys and values are pooled in each layer from that layer's own states, after their projection (the mean of a
 projection is the projection of the mean).
 
-It runs in chunks of about 256 queries. The blocks of a scale that any query of a chunk reads stand side by side, so a
+It runs in chunks of about 256 queries. The blocks of a scale that the queries of a chunk read are consecutive, so a
 chunk's keys are one slice of each scale, joined, and its mask is small: no (T x T) mask or score is ever made.
 
 Shapes: B batch, T tokens, N queries of a chunk, M keys of a chunk, D d_model, H heads, K width of a head, S scales.
@@ -41,32 +44,33 @@ CHUNK = 256
 
 @dataclass(frozen=True)
 class Chunk:
-    """Queries that run together, the blocks of each scale that any of them reads, coarsest first, and their mask."""
+    """Queries that run together, the blocks of each scale that any of them reads (coarsest first), and their mask."""
 
     queries: range
     blocks: list[range]
-    mask: Tensor  # (N, M) or (H, N, M), what is added to the score where a query reads a key, -inf elsewhere
+    mask: Tensor  # (N, M) or (H, N, M), added to the scores: 0 or a bias where a query reads a key, -inf elsewhere
 
 
 class RetinaPattern:
-    """The attention pattern: which blocks of which scale stand for the past of a token. All layers share one."""
+    """The attention pattern: which blocks of each scale a token reads. All layers share one."""
 
     def __init__(
         self, factors: Sequence[int], windows: Sequence[int], chunk: int = CHUNK, *, bias_heads: int = 0
     ) -> None:
-        """With `bias_heads`, masks hold ALiBi's bias for so many heads."""
+        """Masks hold ALiBi's bias for `bias_heads` heads; none with 0."""
         self.factors, self.windows, self.bias_heads = tuple(factors), tuple(windows), bias_heads
-        # A multiple of the coarsest factor: then the patterns of two chunks differ by nothing but their place.
+        # A multiple of the coarsest factor, so that the same pattern repeats from chunk to chunk.
         self.chunk = max(1, chunk // factors[-1]) * factors[-1]
         self._cached: tuple[object, list[Chunk]] = (None, [])
 
     def bounds(self, tokens: NDArray[np.int64]) -> list[NDArray[np.int64]]:
-        """b_{-1}(t) >= b_0(t) >= ... >= b_{S-1}(t) = 0 for each t in `tokens`: where each scale's keys begin."""
+        """b_{-1}(t) >= b_0(t) >= ... >= b_{S-1}(t) for each t in `tokens`: where each scale's keys begin."""
         bounds = [tokens + 1]
-        for (finer, coarser), window in zip(pairwise(self.factors), self.windows, strict=True):
+        aligned_to = (*self.factors[1:], self.factors[-1])
+        for factor, window, aligned in zip(self.factors, self.windows, aligned_to, strict=False):
             # Rounded down to a whole coarse block: the window holds `window` units at least, never a part of a block.
-            bounds.append(coarser * (np.maximum(0, bounds[-1] - window * finer) // coarser))
-        return [*bounds, np.zeros_like(tokens)]
+            bounds.append(aligned * (np.maximum(0, bounds[-1] - window * factor) // aligned))
+        return bounds if len(bounds) > len(self.factors) else [*bounds, np.zeros_like(tokens)]
 
     def keys(self, tokens: NDArray[np.int64]) -> NDArray[np.int64]:
         """How many keys each of `tokens` reads."""
@@ -92,31 +96,32 @@ class RetinaPattern:
         return np.concatenate(masks[::-1], axis=1)
 
     def chunks(self, length: int, like: Tensor) -> list[Chunk]:
-        """All tokens in chunks, the masks of the type and on the device of `like`; the last answer is kept.
+        """All tokens in chunks, with masks of the type and on the device of `like`; the last result is kept.
 
-        The masks are the layers' common ones, made once: attention keeps its mask for the backward pass, and
-        of a mask in bool a copy in floats for each layer.
+        All layers share these masks. Attention keeps its mask for the backward pass; from a boolean mask each layer
+        would make and keep its own float copy.
         """
         key = (length, self.chunk, like.dtype, like.device)
         if self._cached[0] != key:
-            # Validation may run in inference mode, whose tensors no training step could keep.
+            # A first call may come from validation in inference mode, whose tensors autograd cannot save later.
             with torch.inference_mode(False):
                 self._cached = (key, list(self._chunks(length, like))[::-1])
         return self._cached[1]
 
     def _chunks(self, length: int, like: Tensor) -> Iterator[Chunk]:
-        """Last one first: from where on all windows are full, an earlier mask is the later one less its oldest keys.
+        """From the last chunk to the first, so that an earlier one can reuse the mask of a later one.
 
-        So are the distances in it: both chunks begin at a multiple of the coarsest factor.
+        Once all windows are full, an earlier chunk's mask is the later one without its oldest keys. So are ALiBi's
+        distances, since all chunks begin at a multiple of the coarsest factor.
         """
         later, later_mask = np.zeros((0, 0), dtype=np.bool_), torch.empty(0)
         for first in reversed(range(0, length, self.chunk)):
             queries = range(first, min(first + self.chunk, length))
             blocks = self.blocks(queries)
             visible = self.visible(queries, blocks)
-            oldest = later.shape[1] - visible.shape[1]  # keys that the later chunk has and this one has not
-            # The same numbers in the same memory: one mask then serves nearly all chunks of a long sequence. Kernels
-            # for GPUs read masks from addresses that are multiples of eight elements.
+            oldest = later.shape[1] - visible.shape[1]  # how many more keys the later chunk has
+            # A view of the later mask costs no memory, so one mask serves nearly all chunks of a long sequence. GPU
+            # kernels need the rows of a mask to start at multiples of eight elements; another offset gets its own mask.
             if oldest >= 0 and oldest % 8 == 0 and np.array_equal(visible, later[:, oldest:]):
                 yield Chunk(queries, blocks, later_mask[..., oldest:])
                 continue
@@ -128,20 +133,19 @@ class RetinaPattern:
         if not self.bias_heads:
             return torch.tensor(np.where(visible, 0.0, -np.inf), dtype=like.dtype, device=like.device)
         at_N = torch.arange(queries.start, queries.stop, device=like.device)
-        # A block stands at its last token, as in `msarch.layers.positions`.
+        # The position of a block is its last token, as in `msarch.layers.positions`.
         last = [np.array(scale) * factor + factor - 1 for factor, scale in zip(self.factors, blocks[::-1], strict=True)]
         at_M = torch.tensor(np.concatenate(last[::-1]), device=like.device)
         return distance_bias(at_N, at_M, torch.tensor(visible, device=like.device), self.bias_heads, like)
 
 
 def cut(keys_BHMK: Tensor, ranges: Sequence[range]) -> list[list[Tensor]]:
-    """For each range of keys the views that make it up.
-
-    Cut at the ends of all ranges at once: the backward pass of a split is one concatenation, while each slice would
-    fill a gradient of full length with zeros. Ranges that all begin at 0 would be cut into too many: slices.
-    """
+    """For each range of keys the views that together make it up."""
+    # Ranges that all begin at 0 would be cut into very many pieces: plain slices are cheaper there.
     if all(r.start == 0 for r in ranges):
         return [[keys_BHMK[:, :, : r.stop]] for r in ranges]
+    # One split at the edges of all ranges: its backward pass is one concatenation, while each slice's would fill a
+    # gradient of full length with zeros.
     edges = sorted({0, keys_BHMK.shape[2]} | {end for r in ranges for end in (r.start, r.stop)})
     parts = torch.split(keys_BHMK, [stop - start for start, stop in pairwise(edges)], dim=2)
     return [[part for start, part in zip(edges, parts, strict=False) if r.start <= start < r.stop] for r in ranges]
@@ -156,17 +160,17 @@ class PooledKeys:
         self._parts = [cut(keys, [chunk.blocks[s] for chunk in chunks]) for s, keys in enumerate(scales)]
 
     def join(self, number: int) -> Tensor:
-        """All that chunk reads, (B, H, M, K), a copy."""
+        """All keys that chunk `number` reads, as a copy: (B, H, M, K)."""
         return torch.cat([part for scale in self._parts for part in scale[number]], dim=2)
 
     def join_again(self, blocks: Sequence[range]) -> Callable[[], Tensor]:
-        """Makes the same copy without a gradient, and holds on to nothing but the scales."""
+        """A function that makes the same copy without a gradient, and holds only the (detached) scales."""
         scales = self._detached
         return lambda: torch.cat([k[:, :, r.start : r.stop] for k, r in zip(scales, blocks, strict=True)], dim=2)
 
 
 class RetinaAttention(nn.Module):
-    """Attention whose keys and values are pooled more the further away they are.
+    """Attention whose keys and values are pooled more strongly the further back they are.
 
     Keys are turned (rotary positions) after they are pooled, each by its block's last token.
     """
@@ -192,11 +196,12 @@ class RetinaAttention(nn.Module):
         outputs = []
         for number, (chunk, q_BHNK) in enumerate(zip(chunks, queries, strict=True)):
             k_BHMK, v_BHMK = keys.join(number), values.join(number)
-            # Of these copies autograd keeps how to join them again, not the copies.
+            # Autograd keeps how to join these copies again instead of the copies.
             k_again, v_again = keys.join_again(chunk.blocks), values.join_again(chunk.blocks)
             with self.copies.replaced((k_BHMK, k_again), (v_BHMK, v_again)):
                 heads = attend(q_BHNK, k_BHMK, v_BHMK, chunk.mask)
-            # Projected before they are joined: attention keeps these very outputs, a joined copy would come on top.
+            # Projected chunk by chunk: attention keeps its outputs anyway, and the projection needs them too. Joined
+            # first, they would be kept twice.
             outputs.append(self.out(merge_heads(heads)))
         return torch.cat(outputs, dim=1)
 
@@ -233,5 +238,5 @@ class Retina(LanguageModel):
         return self.config.n_layers * int(self.pattern.keys(np.arange(length)).sum())
 
     def cached_states(self, length: int) -> int:
-        """The most keys that any token up to there has, in every layer."""
+        """The most keys that any of these tokens reads, in every layer."""
         return self.config.n_layers * int(self.pattern.keys(np.arange(length)).max())

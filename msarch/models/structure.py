@@ -1,11 +1,11 @@
-"""What a model computes, in which order, and from what: read off the model itself, not off its configuration.
+"""What a model computes, in which order and from what, traced on the model itself instead of its configuration.
 
-The model runs once on tensors that have shapes but no data, while every tensor is followed from where it was made:
-a stack of layers that runs marks what comes out as its own, and what any operation makes of several tensors carries
-the marks of all of them. So where streams meet is seen, not told, in any variant and with any options.
+The model runs once on fake tensors (shapes without data). Each stack of layers marks its output, and the result of
+every operation carries the marks of all its inputs. So the places where streams meet are observed, for any variant and
+any options.
 
-A module may say in one or two words what it does to the streams that pass it, ``drawn_as = "concat"``, and that it
-takes the place of ``layers`` of the scale that it leads to.
+A module may name in a word or two what it does to the streams that pass through it, ``drawn_as = "concat"``. With an
+attribute ``layers`` it counts as that many layers of the scale that it leads to.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from msarch.layers.transformer_layer import Stack
 from msarch.models.build import model_class
 
 TOKENS = -1
-"""The source that is no run: the token embeddings."""
+"""The source of streams that come straight from the token embeddings instead of a run."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,7 @@ class StreamInput:
 
     Attributes:
         source: the number of the run that it comes from, or TOKENS.
-        labels: what the modules it passed on the way say of themselves, the first one first.
+        labels: `drawn_as` of the modules that it passed, in order.
     """
 
     source: int
@@ -50,7 +50,7 @@ class Keys:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """`layers` layers that run on `states` states, each of `factor` tokens; none where streams only meet.
+    """`layers` layers that run on `states` states, each of `factor` tokens; 0 layers where streams only meet.
 
     Attributes:
         inputs: the streams that it reads, the earliest source first.
@@ -80,7 +80,7 @@ class Structure:
 
 @runtime_checkable
 class AttentionPattern(Protocol):
-    """An attention that does not read all of the past says in a `pattern` what it reads instead."""
+    """The `pattern` of an attention that does not read all of the past: what it reads instead."""
 
     @property
     def factors(self) -> tuple[int, ...]:
@@ -91,7 +91,7 @@ class AttentionPattern(Protocol):
 
 
 def trace_structure(config: ModelConfig) -> Structure:
-    """The structure of the model that `config` describes; a stack without layers is there where streams meet in it."""
+    """The structure of the model that `config` describes. An empty stack counts only where streams meet in it."""
     coarsest = max(config.scales)
     length = config.context // coarsest * coarsest  # whole blocks alone: each scale's factor is exact then
     with FakeTensorMode(), torch.no_grad():
@@ -111,8 +111,8 @@ class _Trace(TorchFunctionMode):
         super().__init__()
         self.runs: list[Run] = []
         self._length, self._context = tokens_BT.shape[1], context
-        self._begun: set[int] = set()  # runs that a module with layers of its own began, and a stack may go on with
-        # By the id of a tensor; the tensor itself is held, or another one could get its id.
+        self._begun: set[int] = set()  # runs begun by a module with layers of its own, which a stack may continue
+        # By the id of a tensor. The tensor is held too: after it is freed, another one could get its id.
         self._marks: dict[int, tuple[Tensor, frozenset[StreamInput]]] = {}
         self._mark(tokens_BT, frozenset({StreamInput(TOKENS)}))
 
@@ -134,13 +134,13 @@ class _Trace(TorchFunctionMode):
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         """Every operation on tensors: what it makes carries the marks of what it read."""
         result = func(*args, **(kwargs or {}))
-        changed = args[0] if result is None and args else result  # x[...] = y gives nothing back
+        changed = args[0] if result is None and args else result  # x[...] = y changes x and returns None
         self._mark(changed, self._marks_of((args, kwargs)))
         return result
 
     def _ran(self, stack: Stack, args: object, kwargs: object, output: Tensor) -> None:
         inputs = self.inputs((args, kwargs))
-        if not len(stack) and len(inputs) < 2:
+        if not len(stack) and len(inputs) < 2:  # no layers, no meeting: the stream only passes
             return
         if len(inputs) == 1 and inputs[0].source in self._begun:
             number = inputs[0].source
@@ -156,7 +156,7 @@ class _Trace(TorchFunctionMode):
 
     def _passed(self, module: nn.Module, args: object, kwargs: object, output: object) -> None:
         label = str(module.drawn_as)
-        # An autograd function of one's own hides what it does: all that enters it may be read.
+        # A custom autograd function hides its operations, so its output has no marks: assume that it reads every input.
         passed = self._marks_of(output) or self._marks_of((args, kwargs))
         self._mark(output, frozenset(StreamInput(read.source, (*read.labels, label)) for read in passed))
         layers = getattr(module, "layers", 0)

@@ -7,6 +7,7 @@
 
     combine: concat   Meet = W [e ; LN(Up(c))], W = [I 0] at the start
              add      Meet = e + LN(Up(c))
+    upsampling        repeat, linear or attention: see `msarch.layers.meeting`
 
 The paper (Subramanian et al. 2020, arXiv 2005.00581) names the architecture, its up-sampling side and its "convolutions
 or pooling"; the rest is open. Ours: pooling straight from the token embeddings; concatenation and the start of W by
@@ -20,51 +21,45 @@ Shapes: B batch, T tokens, N positions at this scale, M blocks at the coarser on
 from __future__ import annotations
 
 from itertools import pairwise
+from typing import cast
 
-import torch
 from torch import Tensor, nn
 
 from msarch.config import ModelConfig
 from msarch.layers.attention import causal_pairs
+from msarch.layers.meeting import Meeting
 from msarch.layers.pooling import make_pool, pools_in
-from msarch.layers.resampling import CausalUpsample, prepend
 from msarch.models.language_model import LanguageModel
 
 
-class Condition(nn.Module):
-    """``e + LN(Up(c))``: a finer stream meets the coarser one."""
+class Addition(Meeting):
+    """``e + Up(LN(c))``, or ``e + Up(W LN(c))`` where each position reads a part of its own."""
 
     drawn_as = "add"
 
-    def __init__(self, d_model: int, factor: int) -> None:
-        super().__init__()
-        self.null = nn.Parameter(torch.zeros(d_model))
-        self.norm = nn.LayerNorm(d_model)
-        self.upsample = CausalUpsample(factor)
+    def add_projections(self, d_model: int) -> None:
+        """W, where it is wider than the stream."""
+        self.project = nn.Linear(d_model, self.parts * d_model) if self.parts > 1 else nn.Identity()
 
-    def initialise(self) -> None:
-        """The null state starts near zero."""
-        nn.init.normal_(self.null, std=0.02)
-
-    def forward(self, fine_BND: Tensor, coarse_BMD: Tensor) -> Tensor:
-        """(B, N, D) and (B, M, D) -> (B, N, D)."""
-        out: Tensor = fine_BND + self.upsample(self.norm(prepend(self.null, coarse_BMD)), fine_BND.shape[1])
+    def meet(self, fine_BND: Tensor, normed_BMD: Tensor) -> Tensor:
+        """(B, N, D) and (B, 1 + M, D) -> (B, N, D)."""
+        out: Tensor = fine_BND + self.upsample(self.project(normed_BMD), fine_BND.shape[1])
         return out
 
 
-class Projection(Condition):
+class Projection(Meeting):
     """``W [e ; LN(Up(c))]``, with W = [I 0] at the start.
 
     W is held as its two halves: a norm and a projection act on each state alone, so the coarse half runs
-    on M coarse states before they are repeated, not on N copies of them.
+    on M coarse states before they are brought back, not on N copies of them.
     """
 
     drawn_as = "concat"
 
-    def __init__(self, d_model: int, factor: int) -> None:
-        super().__init__(d_model, factor)
+    def add_projections(self, d_model: int) -> None:
+        """The halves of W; one bias is enough for both where all positions read alike."""
         self.fine = nn.Linear(d_model, d_model)
-        self.coarse = nn.Linear(d_model, d_model, bias=False)
+        self.coarse = nn.Linear(d_model, self.parts * d_model, bias=self.parts > 1)
 
     def initialise(self) -> None:
         """The identity on the fine stream, nothing from the coarse one."""
@@ -72,14 +67,14 @@ class Projection(Condition):
         nn.init.eye_(self.fine.weight)
         nn.init.zeros_(self.coarse.weight)
 
-    def forward(self, fine_BND: Tensor, coarse_BMD: Tensor) -> Tensor:
-        """(B, N, D) and (B, M, D) -> (B, N, D)."""
-        coarse = self.coarse(self.norm(prepend(self.null, coarse_BMD)))
+    def meet(self, fine_BND: Tensor, normed_BMD: Tensor) -> Tensor:
+        """(B, N, D) and (B, 1 + M, D) -> (B, N, D)."""
+        coarse = self.coarse(normed_BMD)
         out: Tensor = self.fine(fine_BND) + self.upsample(coarse, fine_BND.shape[1])
         return out
 
 
-CONDITIONS: dict[str, type[Condition]] = {"concat": Projection, "add": Condition}
+MEETINGS: dict[str, type[Meeting]] = {"concat": Projection, "add": Addition}
 
 
 class TopDown(LanguageModel):
@@ -95,7 +90,7 @@ class TopDown(LanguageModel):
         self.pools = nn.ModuleDict({str(factor): pool for factor, pool in pools.items()})
         self.conditions = nn.ModuleDict(
             {
-                str(finer.factor): CONDITIONS[config.combine](config.d_model, coarser.factor // finer.factor)
+                str(finer.factor): MEETINGS[config.combine](config, finer.factor, coarser.factor)
                 for coarser, finer in pairwise(stages)
             }
         )
@@ -116,11 +111,16 @@ class TopDown(LanguageModel):
         return out
 
     def attended_pairs(self, length: int) -> int:
-        """Each scale attends to its own past; pooling by attention comes on top."""
+        """Each scale attends to its own past; pooling and up-sampling by attention come on top."""
         own = sum(self.layers_at(f) * causal_pairs(length // f) for f in self.config.scales)
-        return own + sum(pool.attended_pairs(length) for pool in pools_in(self.pools))
+        back = sum(meeting.attended_pairs(length // meeting.finer) for meeting in self._meetings())
+        return own + back + sum(pool.attended_pairs(length) for pool in pools_in(self.pools))
 
     def cached_states(self, length: int) -> int:
-        """Each scale keeps its own states, and pooling what it reads again."""
+        """Each scale keeps its own states, pooling and up-sampling what they read again."""
         own = sum(self.layers_at(f) * (length // f) for f in self.config.scales)
-        return own + sum(pool.cached_states(length) for pool in pools_in(self.pools))
+        back = sum(meeting.cached_states(length // meeting.finer) for meeting in self._meetings())
+        return own + back + sum(pool.cached_states(length) for pool in pools_in(self.pools))
+
+    def _meetings(self) -> list[Meeting]:
+        return [cast(Meeting, module) for module in self.conditions.values()]

@@ -1,6 +1,6 @@
 """A training run on disk: one safetensors file, its progress as JSON in the file's own metadata.
 
-A file that is there is whole, and nothing in it needs unpickling.
+A file with its final name is complete, and nothing in it is unpickled.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def read_tensors(path: Path, device: str = "cpu") -> tuple[dict[str, Tensor], di
     """Tensors and metadata of such a file. Raises OSError or SafetensorError where it is none."""
     with safe_open(path, framework="pt", device=device) as file:
         metadata = json.loads((file.metadata() or {}).get(_METADATA, "{}"))
-        return {name: file.get_tensor(name) for name in file.keys()}, metadata  # noqa: SIM118 - not a dict
+        return {name: file.get_tensor(name) for name in file.keys()}, metadata  # noqa: SIM118  # a file, not a dict
 
 
 def training_state(model: nn.Module, optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:

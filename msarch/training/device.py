@@ -16,20 +16,20 @@ def make_deterministic(device: str, threads: int) -> None:
     """
     torch.set_num_threads(threads)
     torch.use_deterministic_algorithms(True, warn_only=device != "cpu")
-    # Otherwise each new tensor would first be filled, which costs time and hides nothing here.
+    # Otherwise torch fills each new tensor first, which costs time; no tensor here is read before it is written.
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]  # set by a property
 
 
 def allocated_without_model() -> int:
     """Bytes that this process has on the GPU before its model: cuBLAS's workspaces are made first, then all is counted.
 
-    What is allocated later belongs to the model that is built then.
+    Everything allocated later belongs to the model.
     """
-    # cuBLAS takes a workspace for each thread that calls it: the forward pass runs in this one, backward in another.
+    # cuBLAS takes a workspace for each thread that calls it, and autograd runs the backward pass in another thread.
     for dtype in (torch.float32, torch.bfloat16):
         weight = torch.ones(64, 64, device="cuda", dtype=dtype, requires_grad=True)
         bias = torch.ones(64, device="cuda", dtype=dtype, requires_grad=True)
-        linear(linear(weight, weight, bias), weight).sum().backward()  # type: ignore[no-untyped-call]  # torch annotates it in part
+        linear(linear(weight, weight, bias), weight).sum().backward()
     torch.cuda.synchronize()
     del weight, bias
     return torch.cuda.memory_allocated()
@@ -38,7 +38,7 @@ def allocated_without_model() -> int:
 class DeviceMemory:
     """What a GPU's allocator measures of a model's training steps; on a CPU nothing is measured.
 
-    Made before the model is built: what the process holds by then is not counted.
+    Create it before the model: what the process holds by then is not counted.
 
     Attributes:
         largest: the largest peak of all measured steps so far, in bytes; None before the first and on a CPU.

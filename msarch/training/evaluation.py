@@ -46,8 +46,8 @@ def evaluate(
 ) -> Evaluation:
     """The mean loss on tokens 1 to `targets` of a split (fewer where it holds fewer), each predicted once.
 
-    The windows stand side by side and are as long as the context: a token has up to a whole context before it. What
-    this needs is known to `msarch.memory.validation_memory`.
+    The windows are consecutive and as long as the context, so a token has up to a whole context before it.
+    `msarch.memory.validation_memory` profiles this.
     """
     text = tokens.split(split)
     targets = min(targets, len(text) - 1)

@@ -2,8 +2,8 @@
 
 With a large vocabulary the logits, their softmax and their gradient are three copies of
 (batch x time x vocabulary): most of a small model's memory, and all of the difference between architectures.
-The chunked loss computes the gradient of the states and of the readout while a chunk's logits are at hand, in the
-forward pass, with the same number of matrix products and nothing kept.
+The chunked loss computes the gradients of states and readout already in the forward pass, while it has a chunk's
+logits. It takes the same number of matrix products and keeps no logits.
 
 Shapes: N = batch x time positions, D d_model, V vocabulary.
 """
@@ -33,7 +33,7 @@ def full_loss(features_BTD: Tensor, weight_VD: Tensor, targets_BT: Tensor) -> Te
 def chunked_loss(features_BTD: Tensor, weight_VD: Tensor, targets_BT: Tensor) -> Tensor:
     """The same value and gradients as `full_loss`, one chunk of logits at a time."""
     rows = chunk_rows(weight_VD.shape[0])
-    loss: Tensor = _ChunkedCrossEntropy.apply(features_BTD.flatten(0, 1), weight_VD, targets_BT.flatten(), rows)  # type: ignore[no-untyped-call]
+    loss: Tensor = _ChunkedCrossEntropy.apply(features_BTD.flatten(0, 1), weight_VD, targets_BT.flatten(), rows)
     return loss
 
 
@@ -44,9 +44,9 @@ def chunk_rows(vocab_size: int) -> int:
 
 @contextmanager
 def abridged_chunks() -> Iterator[None]:
-    """Inside, a chunked loss leaves out chunks that repeat the one before: its value is wrong, its memory is not.
+    """Within this context a chunked loss skips chunks that repeat the one before: right memory, wrong value.
 
-    For profiles: from the third chunk on each finds and leaves the same storages, and a large batch has thousands.
+    For profiles: from the third chunk on all allocate and free the same storages, and a large batch has thousands.
     """
     global _abridged
     _abridged = True
@@ -58,6 +58,7 @@ def abridged_chunks() -> Iterator[None]:
 
 def _starts(positions: int, rows: int) -> Sequence[int]:
     starts = range(0, positions, rows)
+    # From the third on all are alike, but the last may be shorter.
     return [*starts[:3], starts[-1]] if _abridged and len(starts) > 4 else starts
 
 
@@ -78,12 +79,13 @@ class _ChunkedCrossEntropy(torch.autograd.Function):
                 here = slice(start, start + rows)
                 states, targets = features_ND[here].to(narrow), targets_N[here, None]
                 logits = linear(states, weight).to(loss.dtype)
-                # In place, step by step: `logsumexp` makes another chunk inside itself, which no profile sees.
+                # In place, because `logsumexp` allocates another chunk internally, which a profile does not see.
                 logits -= logits.amax(dim=1, keepdim=True)
                 chosen = logits.gather(1, targets)
                 total = logits.exp_().sum(dim=1, keepdim=True)
                 loss += (total.log() - chosen).sum()
                 if grad_features is not None and grad_weight is not None:
+                    # The gradient of the logits is softmax minus one-hot; the logits' own memory holds it.
                     grad = logits.div_(total).scatter_add_(1, targets, torch.full_like(total, -1.0))
                     grad = grad.div_(positions).to(narrow)
                     grad_features[here] = grad @ weight
@@ -96,12 +98,12 @@ class _ChunkedCrossEntropy(torch.autograd.Function):
     @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, None, None]:
         grad_features, grad_weight = ctx.saved_tensors
-        # In place: nobody else holds these two, and a scaled copy of each would be the step's peak.
+        # In place: these two have no other user, and scaled copies of them would set the peak of the step.
         return grad_features.mul_(grad), grad_weight.mul_(grad), None, None
 
 
 def _add_product(total: Tensor, left: Tensor, right: Tensor) -> None:
-    """``total += left @ right``; in one dtype without a second (V, D) tensor, the largest of a small model."""
+    """``total += left @ right``, without a second (V, D) tensor if the types agree: the largest of a small model."""
     if left.dtype == total.dtype:
         total.addmm_(left, right)
     else:

@@ -1,6 +1,6 @@
-"""One training step, exactly as it is trained and exactly as it is profiled.
+"""One training step: the same code trains and is profiled.
 
-Everything that decides memory or numerics stands here: the attention kernel, autocast, the loss, checkpointing,
+Everything that affects memory or numerics is here: the attention kernel, autocast, the loss, checkpointing,
 gradient clipping, the optimizer. The trainer runs it on real tensors, the profiler on fake ones.
 """
 
@@ -74,14 +74,14 @@ def training_step(
 ) -> Tensor:
     """One update; returns the loss before it, detached, in nats per token.
 
-    `watch` is told the phases as they begin: forward, loss, backward, optimizer, end.
+    `watch` is called with each phase as it begins: forward, loss, backward, optimizer, end.
     """
     optimizer.zero_grad(set_to_none=True)
     # Checkpointed layers run again inside the backward pass, so the kernel is chosen around both.
     with attention_kernel(training.attention):
         loss = batch_loss(model, inputs_BT, targets_BT, training, watch)
         watch("backward")
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
     watch("optimizer")
     if training.clip:
         torch.nn.utils.clip_grad_norm_(model.parameters(), training.clip)

@@ -1,7 +1,7 @@
 """Trains one candidate from rung to rung; the same seed gives the same bits on the same machine.
 
-Nothing here knows of searches: a trainer is advanced to its next validation, saved and restored. Data order is a
-pure function of (seed, step), so a restored run goes on exactly as an uninterrupted one would.
+A trainer does not know of searches: it advances to its next validation, saves and restores. Data order is a pure
+function of (seed, step), so a restored run continues exactly as an uninterrupted one would.
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ from msarch.training.schedule import decay_begin, learning_rate
 from msarch.training.step import make_optimizer, set_learning_rate, training_step
 from msarch.training.validation import Validation
 
-# Reading a loss waits for the device: finite or not is asked for a few steps at a time.
+# Reading a loss waits for the device, so losses are checked a few steps at a time.
 _CHECK_EVERY = 16
 
 
-class NonFiniteLoss(RuntimeError):  # noqa: N818 - an outcome of training, like optuna.TrialPruned
+class NonFiniteLossError(RuntimeError):
     """The loss became infinite or not a number.
 
     Attributes:
@@ -56,7 +56,7 @@ class Trainer:
     def __init__(self, candidate: Candidate, tokens: TokenSet, *, device: str = "cpu", threads: int = 1) -> None:
         """Build the model from the candidate's seed and check that it is causal. Raises CausalityError."""
         make_deterministic(device, threads)
-        self._memory = DeviceMemory(device)  # before the model, whose bytes it is to measure
+        self._memory = DeviceMemory(device)  # before the model, whose bytes it has to see
         torch.manual_seed(candidate.seed)
         self.candidate, self.tokens, self.device = candidate, tokens, device
         self.model = build_model(candidate.model).to(device)
@@ -79,7 +79,7 @@ class Trainer:
         return self.candidate.training.batch_size * self.candidate.model.context
 
     def advance(self) -> Validation:
-        """Train to the next rung and validate there. Raises NonFiniteLoss with the step."""
+        """Train to the next rung and validate there. Raises NonFiniteLossError with the step."""
         assert not self.finished
         began = time.perf_counter()
         rung = len(self.curve)
@@ -87,7 +87,7 @@ class Trainer:
         self._train_to(goal)
         found = self.evaluate("validation")
         if not math.isfinite(found.loss):
-            raise NonFiniteLoss(self.step, "validation")
+            raise NonFiniteLossError(self.step, "validation")
         self._seconds += time.perf_counter() - began
         self.curve.append(
             Validation(
@@ -102,7 +102,7 @@ class Trainer:
         return self.curve[-1]
 
     def evaluate(self, split: str, targets: int | None = None) -> Evaluation:
-        """The loss on a split's first `targets` tokens, as many as each validation takes by default."""
+        """The loss on a split's first `targets` tokens; by default as many as each validation takes."""
         training = self.candidate.training
         return evaluate(self.model, self.tokens, training, split=split, targets=targets or training.targets())
 
@@ -142,7 +142,7 @@ class Trainer:
             finite = torch.stack(self._losses).isfinite()
             if not finite.all():
                 first = int((~finite).nonzero()[0])
-                raise NonFiniteLoss(self.step - len(self._losses) + first + 1)
+                raise NonFiniteLossError(self.step - len(self._losses) + first + 1)
             self._losses.clear()
 
     def save(self, folder: Path) -> None:
@@ -159,22 +159,22 @@ class Trainer:
         write_tensors(folder / FILE, training_state(self.model, self.optimizer), progress)
 
     def restore(self, folder: Path) -> bool:
-        """Go on from the checkpoint in `folder`; False where there is none of this candidate.
+        """Continue from the checkpoint in `folder`; False where it holds none of this candidate.
 
-        A wsd run also goes on from one of the same candidate with a smaller budget, made before its decay. The
-        two share all but the length of their warm-up. Rungs that already lie behind are validated at once.
+        A wsd run also continues from one of the same candidate with a smaller budget, made before its decay. The
+        two differ only in the length of their warm-up. Rungs that it has already passed are validated at once.
         """
         if not (folder / FILE).exists():
             return False
         try:
             state, progress = read_tensors(folder / FILE)
         except (SafetensorError, ValueError):
-            return False  # cut short by a full disk or a damaged one: training starts again
+            return False  # damaged, as by a full disk: training starts again
         if progress.get("candidate") != self.candidate.digest() and not self._continues(progress):
             return False
         load_training_state(self.model, self.optimizer, {name: t.to(self.device) for name, t in state.items()})
         self.step, self._seconds = progress["step"], progress["seconds"]
-        # Validations stand at shares of the budget: of a smaller one, those of this one are still to come.
+        # Rungs are shares of the budget: validations of a smaller budget are not those of this one.
         self.curve = [Validation(**point) for point in progress["curve"] if not self._continues(progress)]
         return True
 

@@ -1,7 +1,7 @@
-"""The command line: its commands, their arguments, and how a mistake is told.
+"""The command line: its commands, their arguments, and how errors are reported.
 
-Only what a command needs is imported by it: `--help`, validation and `pareto` never load torch or Ray. A mistake of
-the user's is one line on standard error and exit status 2, without a traceback.
+Only what a command needs is imported by it: `--help`, validation and `pareto` never load torch or Ray. A mistake
+of the user's is one line on standard error and exit status 2, without a traceback.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ def search(
     time_budget: Annotated[str | None, typer.Option(metavar="10m", help="Of training; resumable.")] = None,
     overrides: SetOption = None,
     ray_address: Annotated[str | None, typer.Option(metavar="A", help="A Ray cluster: auto, or HOST:PORT.")] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Tell what the search would cost, and stop.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Estimate what the search would cost, and stop.")] = False,
 ) -> None:
     """Search a space; run the same command again to resume."""
     from search.cli.search import dry_run_search, launch_search
@@ -209,11 +209,11 @@ def spaces(
 
     if draw is not None:
         if space is not None or overrides:
-            raise UserError("draws one model, of its own file; leave SPACE and --set out", key="--draw")
+            raise UserError("draws one model, of its own file; leave out SPACE and --set", key="--draw")
         draw_model(draw)
     elif space is None:
         if overrides:
-            raise UserError("changes one space; name it, or leave --set out", key="--set")
+            raise UserError("changes one space; name it, or leave out --set", key="--set")
         list_spaces()
     else:
         show_space(space, overrides or [], sample)
@@ -225,15 +225,15 @@ def main() -> None:
         with text_warnings_to(lambda line: print(line, file=sys.stderr)):
             status = app(prog_name="msarch", standalone_mode=False)
     except UserError as error:
-        sys.exit(_complain(str(error)))
+        sys.exit(_report_error(str(error)))
     except TyperException as error:
         message = error.format_message() if hasattr(error, "format_message") else str(error)
         known = sys.argv[1:2] if sys.argv[1:2] and sys.argv[1] in _commands() else []
-        sys.exit(_complain(f"{message.rstrip('.?')}; see {' '.join(['msarch', *known, '--help'])}"))
+        sys.exit(_report_error(f"{message.rstrip('.?')}; see {' '.join(['msarch', *known, '--help'])}"))
     except (KeyboardInterrupt, Abort):
         sys.exit(130)
     except BrokenPipeError:
-        sys.stderr.close()  # whoever read our output has gone, as `head` does
+        sys.stderr.close()  # the reader of our output has closed it, as `head` does
         sys.exit(0)
     sys.exit(status or 0)
 
@@ -242,7 +242,7 @@ def _commands() -> set[str]:
     return {command.callback.__name__ for command in app.registered_commands if command.callback}
 
 
-def _complain(text: str) -> int:
+def _report_error(text: str) -> int:
     print(f"error: {' '.join(text.split())}", file=sys.stderr)
     return 2
 

@@ -43,8 +43,8 @@ def complete_results(incomplete: str) -> Iterator[tuple[str, str]]:
 
 
 def _paths(incomplete: str, pattern: str) -> list[str]:
-    # text, not `Path`: a shell takes only what begins with the very letters that were typed, as in ./results/q
-    return sorted(glob.glob(glob.escape(incomplete) + pattern))  # noqa: PTH207
+    # A shell takes only what begins with the very letters that were typed, as in ./results/q.
+    return sorted(glob.glob(glob.escape(incomplete) + pattern))  # noqa: PTH207  # Path drops the ./
 
 
 def complete_model(incomplete: str) -> Iterator[tuple[str, str]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import partial
 from itertools import product
 from pathlib import Path
@@ -16,6 +16,7 @@ from rich.text import Text
 
 from msarch.config.candidate import Candidate
 from msarch.errors import UserError, unknown
+from search.cli.notes import print_notes
 from search.results.conditions import Conditions, describe_conditions
 from search.results.named_candidate import NamedCandidate, find_candidate
 from search.show.profile.comparison import Compared, Explained, compared, comparison_view, fit_view
@@ -41,6 +42,7 @@ def show_profile(
         raise UserError(f"'{html.name}' must end in .html: the profile is written as a web page", key="--html")
     named = _under(find_candidate(model, trial), conditions)
     other = _under(_against(against), conditions) if against else None
+    print_notes((*named.notes, *(other.notes if other else ())))
     explained = explain(named.candidate)
     figures = compared(explained, explain(other.candidate)) if other else []
     fits = list(_fits(named.candidate, fit)) if fit is not None else []
@@ -61,7 +63,7 @@ def show_profile(
 
 
 def explain(candidate: Candidate) -> Explained:
-    """All that is known of a candidate before training."""
+    """The memory profile and inference memory of a candidate."""
     from msarch.memory.inference import inference_memory
     from msarch.memory.profile import profile_training_step
 
@@ -77,7 +79,7 @@ def _against(source: str) -> NamedCandidate:
 
 
 def _under(named: NamedCandidate, conditions: Conditions) -> NamedCandidate:
-    return NamedCandidate(name=named.name, candidate=conditions.apply(named.candidate))
+    return replace(named, candidate=conditions.apply(named.candidate))
 
 
 def _differing(one: NamedCandidate, other: NamedCandidate) -> str:

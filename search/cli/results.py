@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.text import Text
 
 from msarch.errors import UserError, unknown
+from search.cli.notes import print_notes
 from search.ledger.records import TrialRecord
 from search.results.conditions import Conditions
 from search.results.front import check_any_within, within
@@ -47,8 +48,8 @@ def show_front(
         if path is not None:
             _write(results, path)
     if results.conditions:
-        told = Console(stderr=fmt != "table", highlight=False, soft_wrap=True)
-        told.print(Text(f"memory with {results.conditions}; perplexity as trained\n"))
+        console = Console(stderr=fmt != "table", highlight=False, soft_wrap=True)
+        console.print(Text(f"memory with {results.conditions}; perplexity as trained\n"))
     print(format_front(kept, results.objectives, fmt).rstrip("\n"))
     if open_report:
         page = (html or folder / "report.html").resolve()
@@ -58,10 +59,9 @@ def show_front(
 
 
 def _load(folder: Path, skip_damaged: bool) -> Results:
-    """The results; what limits how far they can be relied on goes to standard error, a line each."""
+    """The results; notes on how far to trust them go to standard error, a line each."""
     results = load_results(folder, skip_damaged=skip_damaged)
-    for note in results.notes:
-        Console(stderr=True, highlight=False, soft_wrap=True).print(Text(f"note: {note}"))
+    print_notes(results.notes)
     return results
 
 
@@ -160,7 +160,7 @@ def _show(console: Console, found: Reproduction, changed: list[str]) -> None:
         return
     verdict = "within tolerance, not identical" if found.within_tolerance else "outside tolerance"
     console.print(Text(verdict, style="bold yellow" if found.within_tolerance else "bold red"))
-    for line in changed or ["nothing that was recorded of the environment differs"]:
+    for line in changed or ["the recorded environment is the same as this one"]:
         console.print(Text(f"  {line}"))
 
 

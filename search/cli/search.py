@@ -1,4 +1,4 @@
-"""`msarch search`: launch the search of a space, or tell what it would cost."""
+"""`msarch search`: launch the search of a space, or estimate its cost."""
 
 from __future__ import annotations
 
@@ -7,14 +7,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 from msarch.units import format_bytes, format_count, format_seconds
+from search.cli.notes import print_notes
 from search.cli.text_warnings import text_warnings_to
 from search.ledger.folder import JOURNAL
 from search.results.results import load_results
 from search.run.watcher import Silent
+from search.show.terminal.fitted_table import FittedColumn, FittedTable
 from search.show.terminal.front_table import format_front
 from search.space.load import load_space
 from search.space.space import Space
@@ -47,7 +48,7 @@ def launch_search(
         SearchDisplay(space.name, total, space.objectives, tokens_per_trial=tokens) as display,
         text_warnings_to(display.message),
     ):
-        display.phase("starting")  # at once: what is imported now takes seconds
+        display.phase("starting")  # at once: the imports below take seconds
         from search.run.run_search import run_search
 
         if (folder / JOURNAL).is_file():
@@ -69,23 +70,21 @@ def _show_outcome(folder: Path) -> None:
     from search.show.terminal.summary import summary_lines
 
     results = load_results(folder)
+    print_notes(results.notes)
     print(format_front(results.records, results.objectives))
     for line in summary_lines(results):
         print(line)
 
 
 def dry_run_search(source: str, overrides: Sequence[str], *, trials: int | None, concurrent: int | None) -> None:
-    """Tell how many candidates the limits admit, how many tokens they would read and about how long it takes."""
+    """Print how many candidates the limits admit, how many tokens they would read and about how long it takes."""
     console = Console(highlight=False)
     with console.status("starting") as status, text_warnings_to(lambda text: console.print(Text(text))):
         from search.run.plan import plan_search
 
         space = load_space(source, overrides)
         plan = plan_search(space, trials=trials, concurrent=concurrent, watcher=_StatusWatcher(status))
-    table = Table(show_header=False, box=None)
-    for name, text in _plan_rows(space, plan):
-        table.add_row(name, Text(text))
-    console.print(table)
+    console.print(plan_table(space, plan))
 
 
 class _StatusWatcher(Silent):
@@ -98,26 +97,31 @@ class _StatusWatcher(Silent):
         self._status.update(text)
 
 
-def _plan_rows(space: Space, plan: Plan) -> list[tuple[str, str]]:
+def plan_table(space: Space, plan: Plan) -> FittedTable:
+    """What to expect of a search, a row for each figure, under the space and its size."""
+    names, figures = zip(*_plan_rows(plan), strict=True)
+    return FittedTable(
+        [FittedColumn(space.name, names, text=True), FittedColumn(_size(space), figures, text=True)],
+    )
+
+
+def _plan_rows(plan: Plan) -> list[tuple[str, str]]:
     time, (slowest, fastest) = plan.time, map(format_count, plan.speed)
+    excluded = ", ".join(f"{count} by {name}" for name, count in plan.excluded.items())
+    smallest, middle, largest = map(format_bytes, plan.memory)
     rows = [
-        ("space", f"{space.name}: {_size(space)}"),
         ("admitted", f"{plan.admitted} of {plan.sampled} candidates drawn at random ({plan.share:.0%})"),
-        *(
-            [("excluded", ", ".join(f"{count} by {name}" for name, count in plan.excluded.items()))]
-            if plan.excluded
-            else []
-        ),
-        ("memory", " / ".join(map(format_bytes, plan.memory)) + "  smallest / median / largest drawn"),
-        ("trials", f"{plan.trials}, {plan.concurrent} at a time"),
+        *([("excluded", excluded)] if excluded else []),
+        ("memory", f"{smallest} smallest, {middle} median, {largest} largest"),
+        ("trials", f"{plan.trials:,}, {plan.concurrent} at a time"),
         ("tokens", f"{format_count(plan.tokens)} at most"),
         ("speed", f"{slowest} to {fastest} tokens/s a trial; {plan.timed} candidates timed, {plan.measured_on}"),
-        ("start", f"{_span(time.startup)}, the end included"),
-        ("a trial", f"{_span(time.trial)}, where it is not pruned"),
+        ("overhead", f"{_span(time.startup)} to start Ray and to write the report"),
+        ("a trial", f"{_span(time.trial)} unless it is pruned"),
         ("time", f"{_span(time.seconds)} in all"),
     ]
     if time.prunes:
-        rows.append(("", "the upper figure counts on no pruning, the lower one on trials cut by half after the first"))
+        rows.append(("", "the upper figure assumes no pruning, the lower one that later trials take half their time"))
     return rows
 
 

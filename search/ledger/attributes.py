@@ -2,7 +2,7 @@
 
 They are written in the order in which a trial lives: `candidate` closes the proposal, `profile` follows, then
 `rung/0`, `rung/1` ..., then `outcome`, and last `check`, the checksum over all of them. After that the study is told.
-A crash between any two of them is made good at the next opening.
+A crash between any two of them is repaired when the folder is opened again.
 """
 
 from __future__ import annotations
@@ -22,23 +22,25 @@ CANDIDATE, PROFILE, RUNG, TWIN, VIOLATION, OUTCOME = "candidate", "profile", "ru
 
 Verdict = Literal["continue", "prune", "control"]
 """What became of a trial at a rung; "control": the pruner would have stopped it, and let it run to see how it ends."""
-CONTINUE, PRUNE, SPARE = "continue", "prune", "control"
+CONTINUE: Verdict = "continue"
+PRUNE: Verdict = "prune"
+CONTROL: Verdict = "control"
 
 
-def rung_attribute(point: Validation, verdict: str) -> tuple[str, dict[str, Any]]:
+def rung_attribute(point: Validation, verdict: Verdict) -> tuple[str, dict[str, Any]]:
     """The attribute that holds a point of a curve, and what the pruner decided there."""
     return f"{RUNG}{point.rung}", {"point": asdict(point), "verdict": verdict}
 
 
 def record_of(trial: FrozenTrial) -> TrialRecord:
-    """The record that a trial's attributes hold. A duplicate's has not its twin's figures yet: see `with_twins`."""
+    """The record that a trial's attributes hold. A duplicate does not have its twin's figures yet: see `with_twins`."""
     attributes = trial.user_attrs
     outcome: dict[str, Any] = attributes.get(OUTCOME, {})
     state: TrialState = outcome.get("state", "running")
     candidate = Candidate.from_dict(attributes[CANDIDATE])
     rungs = sorted((key for key in attributes if key.startswith(RUNG)), key=lambda key: int(key.removeprefix(RUNG)))
     curve = tuple(_validation(attributes[key]["point"], candidate) for key in rungs)
-    spared = [point.rung for key, point in zip(rungs, curve, strict=True) if attributes[key]["verdict"] == SPARE]
+    controls = [point.rung for key, point in zip(rungs, curve, strict=True) if attributes[key]["verdict"] == CONTROL]
     return TrialRecord(
         number=trial.number,
         state=state,
@@ -52,7 +54,7 @@ def record_of(trial: FrozenTrial) -> TrialRecord:
         violation=attributes.get(VIOLATION, ""),
         twin=attributes.get(TWIN),
         error=outcome.get("error", ""),
-        control_rung=spared[0] if spared else None,
+        control_rung=controls[0] if controls else None,
     )
 
 

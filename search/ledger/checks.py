@@ -1,4 +1,4 @@
-"""Whether a trial's record is what was written: its checksum, the study's own values, and what cannot be.
+"""Checks that a trial's record is what was written: its checksum, the study's own values, impossible figures.
 
 The checksum is over everything that the outcome rests on: candidate, profile, curve with verdicts, violation, twin,
 outcome, constraints, and the state and values that the study is told. It is written just before the study is told.
@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, get_args
 
 from search.ledger.attributes import record_of
-from search.ledger.measures import objective_values
+from search.ledger.metrics import objective_values
 from search.ledger.records import TrialRecord, TrialState
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ CHECK = "check"
 """Attribute of a trial: its number, the state and values that the study is told, and the checksum over all."""
 
 
-class DamagedTrial(ValueError):  # noqa: N818 - reads as what it says: raise DamagedTrial
+class DamagedTrialError(ValueError):
     """A trial in the journal is not what a search wrote; the message says what is wrong with it."""
 
 
@@ -49,7 +49,7 @@ def _sum(trial: FrozenTrial, told: dict[str, Any]) -> str:
 
 
 def checked_record(trial: FrozenTrial, objectives: tuple[str, ...]) -> TrialRecord:
-    """The record of a trial. Raises DamagedTrial where it is not what was written, or cannot be."""
+    """The record of a trial. Raises DamagedTrialError where it is not what was written, or is impossible."""
     check = trial.user_attrs.get(CHECK)
     if check is not None:
         _verify(trial, check)
@@ -57,9 +57,9 @@ def checked_record(trial: FrozenTrial, objectives: tuple[str, ...]) -> TrialReco
         record = record_of(trial)
         _refuse_impossible(record)
     except (ValueError, TypeError, KeyError, AttributeError, OverflowError) as error:
-        raise DamagedTrial(_one_line(error)) from None
+        raise DamagedTrialError(_one_line(error)) from None
     if trial.state.is_finished() and record.state == "running":
-        raise DamagedTrial("the study has it as ended, and how is missing")
+        raise DamagedTrialError("the study says that it ended, but its outcome is missing")
     if trial.state.name == "COMPLETE" and check is None and record.state == "complete":
         _compare(record, trial.values, objectives)  # recorded before there were checksums
     return record
@@ -67,47 +67,49 @@ def checked_record(trial: FrozenTrial, objectives: tuple[str, ...]) -> TrialReco
 
 def _verify(trial: FrozenTrial, check: Any) -> None:
     if not isinstance(check, dict) or not isinstance(check.get("values"), dict):
-        raise DamagedTrial("its checksum cannot be read")
+        raise DamagedTrialError("its checksum cannot be read")
     told = {key: check.get(key) for key in ("number", "state", "values")}
     if check.get("sum") != _sum(trial, told) or check["number"] != trial.number:
-        raise DamagedTrial("it does not match its checksum")
+        raise DamagedTrialError("it does not match its checksum")
     if trial.state.is_finished():
         values = [value for value in check["values"].values() if value is not None]
         if trial.state.name != check["state"] or list(trial.values or []) != values:
-            raise DamagedTrial("the study's state or values of it are not those that were recorded")
+            raise DamagedTrialError("the study's state or values differ from those recorded")
 
 
 def _refuse_impossible(record: TrialRecord) -> None:
     if record.state not in get_args(TrialState):
-        raise DamagedTrial(f"its state is '{record.state}'")
+        raise DamagedTrialError(f"its state is '{record.state}'")
     for index, point in enumerate(record.curve):
         if point.rung != index:
-            raise DamagedTrial(f"rung {index} of its curve is missing")
+            raise DamagedTrialError(f"rung {index} of its curve is missing")
         for name in ("loss", "bits_per_byte", "seconds", "tokens"):
-            _number(getattr(point, name), f"{name} at rung {index}", least=0 if name in ("seconds", "tokens") else None)
+            _number(
+                getattr(point, name), f"{name} at rung {index}", minimum=0 if name in ("seconds", "tokens") else None
+            )
     for name, value in record.profile.items():
         if isinstance(value, (int, float)):
-            _number(value, name, least=1 if name == "memory_bytes" else 0)
+            _number(value, name, minimum=1 if name == "memory_bytes" else 0)
     if record.state == "complete" and not record.curve:
-        raise DamagedTrial("it is complete without a validation")
+        raise DamagedTrialError("it is complete without a validation")
     if record.state == "infeasible" and not record.violation:
-        raise DamagedTrial("it is infeasible without a limit that it exceeds")
+        raise DamagedTrialError("it is infeasible without a limit that it exceeds")
     if record.state == "duplicate" and not (isinstance(record.twin, int) and 0 <= record.twin < record.number):
-        raise DamagedTrial(f"it is a duplicate of trial {record.twin}")
+        raise DamagedTrialError(f"it is a duplicate of trial {record.twin}")
 
 
-def _number(value: object, name: str, least: float | None) -> None:
+def _number(value: object, name: str, minimum: float | None) -> None:
     if not isinstance(value, (int, float)) or isinstance(value, bool) or not math.isfinite(value):
-        raise DamagedTrial(f"its {name} is {value!r}")
-    if least is not None and value < least:
-        raise DamagedTrial(f"its {name} is {value!r}")
+        raise DamagedTrialError(f"its {name} is {value!r}")
+    if minimum is not None and value < minimum:
+        raise DamagedTrialError(f"its {name} is {value!r}")
 
 
 def _compare(record: TrialRecord, told: Iterable[float], objectives: tuple[str, ...]) -> None:
     """Whether the values that the study was told are those of the record, but for the last bits of a logarithm."""
     values = objective_values(record, objectives) or ()
     if len(values) != len(list(told)) or not all(map(_equal, values, told)):
-        raise DamagedTrial(f"the study's values of it are {list(told)}, its record gives {list(values)}")
+        raise DamagedTrialError(f"the study's values of it are {list(told)}, its record gives {list(values)}")
 
 
 def _equal(one: float, other: float) -> bool:

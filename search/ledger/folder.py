@@ -1,4 +1,4 @@
-"""The folder of one search: where its files are, the lock on it, and that nothing in it leads elsewhere.
+"""The folder of one search: where its files are, its lock, and a check that no link in it points outside.
 
 One process writes at a time. It holds a kernel lock on the folder, which is freed when its owner dies.
 """
@@ -44,10 +44,10 @@ def locked(folder: Path) -> Iterator[None]:
 
 
 def refuse_links(folder: Path) -> None:
-    """See that no file that a search writes, cuts or deletes is a link to a place outside the folder.
+    """Check that no file that a search writes, cuts or deletes is a link to a place outside the folder.
 
     Raises:
-        UserError: one is; it is named.
+        UserError: one is; the message names it.
     """
     inside = folder.resolve()
     for path in [*folder.glob("*"), *folder.glob("trials/*"), *folder.glob("trials/*/*")]:

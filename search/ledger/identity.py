@@ -4,19 +4,27 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
+from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from msarch.config import ModelConfig
+from msarch.config.candidate import ABSENT_MEANS
 from msarch.errors import UserError
 
 if TYPE_CHECKING:
     import optuna
 
 IDENTITY = "identity"
+DEFAULTS = "defaults"
+"""What the space left open and models had when the search began: later defaults are not for it."""
+
+
+_LATER = [item for item in fields(ModelConfig) if item.name in ABSENT_MEANS["model"]]
 
 
 def check_identity(attributes: Mapping[str, Any], identity: Mapping[str, Any], folder: Path) -> None:
-    """See that a space still is what was recorded; nothing to see where nothing was.
+    """Check that a space is the one that was recorded, if one was.
 
     Args:
         attributes: of the search study.
@@ -33,9 +41,16 @@ def check_identity(attributes: Mapping[str, Any], identity: Mapping[str, Any], f
 
 
 def record_identity(study: optuna.Study, identity: Mapping[str, Any]) -> None:
-    """Record what the space is, where that is not recorded yet."""
+    """Record what the space is and today's defaults, where that is not recorded yet."""
     if IDENTITY not in study.user_attrs:
+        # The defaults first: a search that has an identity and no defaults began before these were recorded.
+        study.set_user_attr(DEFAULTS, {item.name: item.default for item in _LATER})
         study.set_user_attr(IDENTITY, _as_recorded(identity))
+
+
+def defaults_of(study: optuna.Study) -> dict[str, Any]:
+    """What models of this search have where the space does not say, of all fields that came after version 0.1."""
+    return {**ABSENT_MEANS["model"], **study.user_attrs.get(DEFAULTS, {})}
 
 
 def _as_recorded(identity: Mapping[str, Any]) -> Any:

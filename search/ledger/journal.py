@@ -1,6 +1,6 @@
-"""The journal file as bytes: its lines, what a crash can leave in it, and how that is put right before it is opened.
+"""The journal file as bytes: its lines, what a crash can leave in it, and how that is repaired.
 
-Three things are notable:
+Three things to know:
 
 * Optuna's own lock is a symbolic link beside the journal. Killed while it is held, the next start waits for
   it, for ever with a relative path. We hold a kernel lock on the folder, so a link that is there is left over.
@@ -31,12 +31,12 @@ attributes, 4 creates a trial, 6 sets its state and values, 8 and 9 set its attr
 
 @dataclass(frozen=True, slots=True)
 class JournalLines:
-    """The whole lines of a journal, held against their sums.
+    """The whole lines of a journal, compared with their checksums.
 
     Attributes:
         lines: each with its line end; a last one that a crash tore is left out.
         altered: indices of lines that are not what was written.
-        missing: lines that were written and are not there any more.
+        missing: how many lines were written and are gone.
         unsummed: lines at the end that have no sum; all of them where the journal has no sums.
         summed: whether the journal has sums.
     """
@@ -81,7 +81,7 @@ def read_lines(journal: Path, *, use_sums: bool = True) -> JournalLines:
 
 
 def repair(journal: Path, *, study: str, last_attr: str) -> None:
-    """Put a journal right that a crash left behind; only with the folder's lock held, and after it was checked.
+    """Repair a journal after a crash; only with the folder's lock held, and after the journal was checked.
 
     Args:
         journal: path of the file; nothing happens where there is none.
@@ -89,7 +89,7 @@ def repair(journal: Path, *, study: str, last_attr: str) -> None:
         last_attr: the trial attribute that is written last in a proposal.
 
     Raises:
-        UserError: more is damaged than a crash can have left; nothing is cut.
+        UserError: the damage is more than a crash can leave; nothing is cut.
     """
     for left_over in journal.parent.glob(f"{journal.name}.lock*"):  # the link, and ones half removed
         left_over.unlink(missing_ok=True)

@@ -1,6 +1,6 @@
 """Every write to a search study, and what is known of each trial by number.
 
-What is decided about a trial is written before it is acted on, in the order that `search.ledger.attributes` gives. All
+Every decision about a trial is written before it is acted on, in the order that `search.ledger.attributes` gives. All
 values go through Optuna's journal, one line each, so that a crash loses what was being written and nothing else.
 """
 
@@ -18,6 +18,7 @@ from search.ledger.attributes import (
     PROFILE,
     TWIN,
     VIOLATION,
+    Verdict,
     record_of,
     rung_attribute,
     with_twin,
@@ -27,8 +28,8 @@ from search.ledger.folder import JOURNAL
 from search.ledger.identity import check_identity, record_identity
 from search.ledger.journal import repair
 from search.ledger.line_sums import SummedJournal, sums_path
-from search.ledger.measures import objective_values
-from search.ledger.reading import REMEDY, damage_told, read_ledger
+from search.ledger.metrics import objective_values
+from search.ledger.reading import REMEDY, damage_reported, read_ledger
 from search.ledger.records import TrialRecord
 from search.ledger.studies import SEARCH, StudyTrials, open_search_study, quiet_optuna
 
@@ -39,30 +40,40 @@ if TYPE_CHECKING:
 EXHAUSTED = "exhausted"
 """Attribute of the search study: its grid has been proposed whole."""
 
+_SUMS_LOST = (
+    "is missing, so nobody can tell whether trials at the end are lost; restore it from a copy, or create it as an "
+    "empty file to continue with the trials that are there"
+)
+
 
 def open_ledger(folder: Path, objectives: tuple[str, ...], identity: Mapping[str, Any]) -> Ledger:
     """The ledger of a results folder for writing, new or continued; only with the folder's lock held.
 
-    What is there is checked first, and whether it is the same search. Only then is mended what a crash left.
+    The journal is checked first, then whether it is the same search. Only then is a crash repaired.
 
     Raises:
-        UserError: the folder holds the search of another space, or its journal is damaged.
+        UserError: the folder holds the search of another space, or its journal is damaged, or its sums are gone.
     """
     from optuna.storages import JournalStorage
 
     from msarch.errors import UserError
 
     journal = folder.resolve() / JOURNAL
+    notes: tuple[str, ...] = ()
     if journal.exists():
-        check_identity(read_ledger(folder).study_attributes, identity, folder)
+        found = read_ledger(folder)
+        if found.sums_lost:
+            raise UserError(_SUMS_LOST, file=str(sums_path(journal)))
+        check_identity(found.study_attributes, identity, folder)
+        notes = found.notes
     elif sums_path(journal).exists():
         raise UserError(f"is missing, though a search was recorded; {REMEDY}", file=str(journal))
-    with damage_told(journal):
+    with damage_reported(journal):
         repair(journal, study=SEARCH, last_attr=CANDIDATE)
         storage = JournalStorage(SummedJournal(_touched(journal)))
         study = open_search_study(storage, objectives)
         record_identity(study, identity)
-        return Ledger(study, storage)
+        return Ledger(study, storage, notes)
 
 
 def _touched(journal: Path) -> Path:
@@ -74,16 +85,17 @@ class Ledger:
     """The search study, written.
 
     Attributes:
-        study: for whoever asks it; all that is written about its trials goes through this object.
+        study: to ask for trials; everything written about them goes through this object.
         storage: holds the study, and others beside it.
         objectives: names of what the search minimises.
+        notes: what a user should know of how far that which was recorded before can be relied on.
     """
 
-    def __init__(self, study: optuna.Study, storage: BaseStorage) -> None:
-        self.study, self.storage = study, storage
+    def __init__(self, study: optuna.Study, storage: BaseStorage, notes: tuple[str, ...] = ()) -> None:
+        self.study, self.storage, self.notes = study, storage, notes
         self.objectives: tuple[str, ...] = tuple(study.metric_names or ())
         self._trials = StudyTrials(study)
-        self._ended: dict[int, TrialRecord] = {}  # what has ended stays as it is
+        self._ended: dict[int, TrialRecord] = {}  # records of ended trials, which never change
 
     def records(self) -> list[TrialRecord]:
         """Every trial that has been proposed, by number."""
@@ -105,10 +117,11 @@ class Ledger:
         """By how much a trial exceeds each limit and constraint."""
         return dict(self._trials.get(number).constraints)
 
-    def verdict(self, number: int, rung: int) -> str | None:
+    def verdict(self, number: int, rung: int) -> Verdict | None:
         """What was decided at a rung; None where the trial has not reached it."""
         known = self._trials.get(number).user_attrs.get(f"rung/{rung}")
-        return None if known is None else str(known["verdict"])
+        verdict: Verdict | None = None if known is None else known["verdict"]
+        return verdict
 
     def next_number(self) -> int:
         """The number of the trial that `study.ask` gives next: the first that waits, else a new one."""
@@ -136,7 +149,7 @@ class Ledger:
         """The trial that a duplicate repeats."""
         self._trials.set_attribute(number, TWIN, twin)
 
-    def record_rung(self, number: int, point: Validation, verdict: str) -> None:
+    def record_rung(self, number: int, point: Validation, verdict: Verdict) -> None:
         """A validation, and what was decided there."""
         self._trials.set_attribute(number, *rung_attribute(point, verdict))
 
@@ -146,7 +159,7 @@ class Ledger:
         return self._close(number)
 
     def close_unfinished(self) -> list[int]:
-        """Close what was as good as closed when the last process ended; the numbers of trials to be continued."""
+        """Close trials whose end was already decided when the last process died; returns the trials to continue."""
         to_continue = []
         for trial in self._trials.all():
             if trial.state.name != "RUNNING":
@@ -161,11 +174,11 @@ class Ledger:
 
     @property
     def exhausted(self) -> bool:
-        """Whether a grid was recorded to be at its end."""
+        """Whether the whole grid was proposed, as recorded."""
         return EXHAUSTED in self.study.user_attrs
 
     def record_exhausted(self) -> None:
-        """Record that a grid is at its end, so that the next start knows."""
+        """Record that the whole grid was proposed, so that the next start knows."""
         if not self.exhausted:
             self.study.set_user_attr(EXHAUSTED, True)
 

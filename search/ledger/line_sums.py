@@ -1,4 +1,4 @@
-"""A checksum for each line of the journal, in a file beside it: what was cut off or altered shows, and where.
+"""A checksum for each line of the journal, in a file beside it: it shows what was cut off or altered, and where.
 
 `study.journal.sums` has one line for each line of the journal, in the same order: its CRC-32 in hexadecimal. A sum is
 written right after its line. So a crash between the two leaves the journal one line longer than its sums (more, after
@@ -48,7 +48,7 @@ def read_sums(journal: Path) -> list[bytes] | None:
     for number, text in enumerate(found, start=1):
         if not _SUM.fullmatch(text):
             raise UserError(
-                "is damaged: this line is not a checksum; restore the file from a copy, or delete it (trials are then "
+                "is damaged: this line is not a checksum; restore the file from a copy, or empty it (trials are then "
                 "checked by their own checksums alone)",
                 file=str(path),
                 line=number,
@@ -57,7 +57,7 @@ def read_sums(journal: Path) -> list[bytes] | None:
 
 
 def cut_sums(journal: Path, count: int) -> None:
-    """Keep the first `count` sums; what a crash left behind them goes."""
+    """Keep the first `count` sums; drop what a crash left after them."""
     path = sums_path(journal)
     if path.exists() and path.stat().st_size > count * _SIZE:
         with path.open("r+b") as file:

@@ -15,12 +15,14 @@ from typing import TYPE_CHECKING, Any
 
 from msarch.errors import UserError
 from search.ledger.attributes import CANDIDATE, with_twins
-from search.ledger.checks import CHECK, DamagedTrial, checked_record
+from search.ledger.checks import CHECK, DamagedTrialError, checked_record
 from search.ledger.folder import JOURNAL
 from search.ledger.journal import JournalLines, read_lines
+from search.ledger.notes import left_out, uncheckable
 from search.ledger.records import TrialRecord
 from search.ledger.salvage import Salvage
 from search.ledger.studies import SEARCH, quiet_optuna
+from search.ledger.traces import Traces, find_traces
 
 if TYPE_CHECKING:
     import optuna
@@ -39,13 +41,15 @@ class LedgerContents:
         records: every trial that has been proposed, by number; of a damaged ledger, those that are whole.
         objectives: names of what the search minimises.
         study_attributes: of the search study, such as its space's identity.
-        notes: what a user should know of how far this can be relied on, a line each.
+        notes: what limits how far this can be trusted, a line each.
+        sums_lost: whether the file of sums is gone that was written with these trials.
     """
 
     records: list[TrialRecord] = field(default_factory=list)
     objectives: tuple[str, ...] = ()
     study_attributes: Mapping[str, Any] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    sums_lost: bool = False
 
 
 def read_ledger(folder: Path, *, skip_damaged: bool = False) -> LedgerContents:
@@ -60,47 +64,51 @@ def read_ledger(folder: Path, *, skip_damaged: bool = False) -> LedgerContents:
     path = folder.resolve() / JOURNAL
     if not path.is_file():
         raise UserError(f"{folder} holds no search: there is no {JOURNAL} in it")
-    with damage_told(path):
+    with damage_reported(path):
+        traces = find_traces(path.parent)
         lines, notes = _read_patiently(path, skip_damaged)
         try:
-            found = _read_whole(path, lines, skip_damaged)
-        except Exception:  # whatever Optuna makes of lines that no search wrote
+            found = _read_whole(path, lines, traces, skip_damaged)
+        except Exception:  # Optuna can fail in any way on lines that no search wrote
             if not skip_damaged:
                 raise
             found = _read_salvaged(path, lines)
     return replace(found, notes=notes + found.notes)
 
 
-def _read_whole(path: Path, lines: JournalLines, skip_damaged: bool) -> LedgerContents:
-    """What Optuna makes of a journal whose lines are those that were written, as far as their sums say."""
+def _read_whole(path: Path, lines: JournalLines, traces: Traces, skip_damaged: bool) -> LedgerContents:
+    """The journal as Optuna replays it, once the checksums show that its lines are as written."""
     if lines.damaged:
         raise _damage(path, lines)
     study = replay(lines)
-    if study is None:
-        return LedgerContents()
-    trials = study.get_trials(deepcopy=False)
-    objectives = tuple(study.metric_names or ())
+    trials = study.get_trials(deepcopy=False) if study else []
+    objectives = tuple(study.metric_names or ()) if study else ()
+    # sums that reach to the end say better whether it is whole
+    lost = traces.lost(trials) if lines.unsummed > 1 or not trials else ""
     records, damaged = check_trials(trials, objectives)
     if damaged and not skip_damaged:
         number, what = next(iter(damaged.items()))
         raise UserError(f"trial {number} is damaged: {what}; {REMEDY}", file=str(path))
+    if lost and not skip_damaged:
+        raise UserError(f"is damaged: {lost}; {REMEDY}", file=str(path))
     return LedgerContents(
         records=records,
         objectives=objectives,
-        study_attributes=study.user_attrs,
-        notes=(*_left_out(damaged), *_uncheckable(lines, trials)),
+        study_attributes=study.user_attrs if study else {},
+        notes=(*_describe_lost(path, lost), *left_out(damaged), *uncheckable(lines, trials)),
+        sums_lost=not lines.summed and any(CHECK in trial.user_attrs for trial in trials),
     )
 
 
 def _read_salvaged(path: Path, lines: JournalLines) -> LedgerContents:
-    """What the whole lines of a damaged journal say of trials that have ended; of others, the end may be lost."""
+    """The ended trials of a damaged journal, from its whole lines; other trials may have lost their end."""
     salvage = Salvage(lines)
     records, damaged = check_trials(salvage.trials, salvage.objectives)
     open_ended = {record.number: "its end, if it had one, is lost" for record in records if record.state == "running"}
     return LedgerContents(
         records=[record for record in records if record.number not in open_ended],
         objectives=salvage.objectives,
-        notes=(_describe_lines(path, lines), *_left_out(damaged | open_ended)),
+        notes=(_describe_lines(path, lines), *left_out(damaged | open_ended)),
     )
 
 
@@ -115,8 +123,8 @@ def read_objectives(folder: Path) -> tuple[str, ...]:
 
 
 @contextmanager
-def damage_told(path: Path) -> Iterator[None]:
-    """Tell whatever goes wrong while a journal is read or opened in one line, with the file's name.
+def damage_reported(path: Path) -> Iterator[None]:
+    """Report anything that goes wrong while a journal is read or opened in one line, with the file's name.
 
     A damaged file can make Optuna and our own reading fail in any way: KeyError, TypeError, AssertionError ...
     """
@@ -125,16 +133,16 @@ def damage_told(path: Path) -> Iterator[None]:
     except UserError as error:
         raise error.at(str(path)) from None
     except OSError:
-        raise  # the disk's, not the journal's: told by whoever knows what was to be written
+        raise  # an error of the disk: whoever called knows what was being written
     except Exception as error:
         text = " ".join(str(error).split())[:200]
         raise UserError(
-            f"is no journal of a search, or damaged ({type(error).__name__}: {text}); {REMEDY}", file=str(path)
+            f"is damaged, or not the journal of a search ({type(error).__name__}: {text}); {REMEDY}", file=str(path)
         ) from None
 
 
 def replay(lines: JournalLines) -> optuna.Study | None:
-    """The search study of a journal, read only; None where a search was killed before it had begun."""
+    """The search study of a journal, read only; None if a search was killed before its study was created."""
     import optuna
     from optuna.storages import JournalStorage
     from optuna.storages.journal import BaseJournalBackend
@@ -185,8 +193,8 @@ def check_trials(
         try:
             record = checked_record(trial, objectives)
             if record.state == "duplicate" and record.twin not in records:
-                raise DamagedTrial(f"it is a duplicate of trial {record.twin}, which is damaged or missing")
-        except DamagedTrial as error:
+                raise DamagedTrialError(f"it is a duplicate of trial {record.twin}, which is damaged or missing")
+        except DamagedTrialError as error:
             damaged[trial.number] = str(error)
         else:
             records[trial.number] = record
@@ -214,23 +222,12 @@ def _number_at(lines: JournalLines, index: int) -> int | None:
         return None
 
 
+def _describe_lost(path: Path, lost: str) -> Iterator[str]:
+    if lost:
+        yield f"{path} is damaged: {lost}; only trials that it still holds are shown"
+
+
 def _describe_lines(path: Path, lines: JournalLines) -> str:
     what = _describe(lines) if lines.damaged else "cannot be replayed"
     more = f" (line {lines.altered[0] + 1} and {len(lines.altered) - 1} more)" if lines.altered else ""
     return f"{path}: {what}{more}; only trials whose records are whole are shown"
-
-
-def _left_out(damaged: Mapping[int, str]) -> Iterator[str]:
-    for number, what in damaged.items():
-        yield f"left out trial {number}, which is damaged: {what}"
-
-
-def _uncheckable(lines: JournalLines, trials: Iterable[FrozenTrial]) -> Iterator[str]:
-    """What a user should know who opens a folder that cannot be checked, or not to its end."""
-    ended = [trial for trial in trials if trial.state.is_finished() and CANDIDATE in trial.user_attrs]
-    if not lines.summed and any(CHECK not in trial.user_attrs for trial in ended):
-        yield "recorded by an earlier version, without checksums: damage to its journal would not be noticed"
-    elif not lines.summed and ended:
-        yield f"{JOURNAL}.sums is missing: trials are whole, but some may be missing at the end"
-    elif lines.unsummed > 1:
-        yield f"the last {lines.unsummed} lines of {JOURNAL} are not in {JOURNAL}.sums: its end cannot be checked"

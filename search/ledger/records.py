@@ -11,7 +11,7 @@ from msarch.training.validation import Validation
 TrialState = Literal["complete", "pruned", "infeasible", "duplicate", "failed", "running"]
 
 TRAINED: tuple[TrialState, ...] = ("complete", "pruned", "failed")
-"""How a trial ends that was trained: these count against a search's number of trials."""
+"""Final states of a trial that was trained: these count towards a search's number of trials."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -1,7 +1,7 @@
 """The trials of a damaged journal, from the lines of it that are whole, and which trial a line belongs to.
 
-Optuna can only replay a journal from its first line to its last. Here lines that are damaged are left out, and what
-the others say of each trial is put together. Whether a trial is whole is for its checksum to say, which holds its
+Optuna can only replay a journal from its first line to its last. Here damaged lines are left out, and each
+trial is put together from the others. Whether a trial is whole is for its checksum to say, which holds its
 number too: a lost line may have been the one that created a trial, so that counting them is not enough.
 """
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from optuna.trial import FrozenTrial, TrialState
 
 SEARCH = "search"
-"""Name of the search study, the one truth. Pruners judge another one, see `search.propose.mirror`."""
+"""Name of the search study, the source of truth. Pruners judge another one, see `search.propose.mirror`."""
 
 
 def open_search_study(storage: BaseStorage, objectives: Sequence[str]) -> optuna.Study:
@@ -74,7 +74,7 @@ class StudyTrials:
             self._storage.set_trial_user_attr(self._id(number), key, value)
 
     def set_constraint(self, number: int, name: str, value: float) -> None:
-        """As `Trial.set_constraint` does; the first value stays."""
+        """As `Trial.set_constraint` does; a value that is already there is kept."""
         if name not in self.get(number).constraints:
             self._storage.set_trial_system_attr(self._id(number), f"constraints:{name}", float(value))
 

@@ -1,4 +1,4 @@
-"""What trials cost, and how often the pruner would have been wrong: judged by the controls that it spared."""
+"""What trials cost, and how often the pruner would have been wrong: judged by the controls that it let run on."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """The mirror study: what pruners judge by.
 
-Optuna lets a study of several objectives neither report nor prune. So beside the search study, which is the truth and
-holds final values only, a study of one objective, the loss, holds the curves of trained trials. It lies in the same
-journal, and is made anew from the ledger's records wherever the two differ.
+Optuna lets a study of several objectives neither report nor prune. So beside the search study, the truth with
+final values only, a study of one objective, the loss, holds the curves of trained trials. It lies in the same
+journal, and is rebuilt from the ledger's records wherever the two differ.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from search.ledger.records import TRAINED, TrialRecord
 from search.ledger.studies import StudyTrials, open_study, quiet_optuna
 from search.propose.false_prunes import costs_of
-from search.propose.pareto_pruner import COSTS, LAST_STEP, NUMBER, SPARED_AT
+from search.propose.pareto_pruner import CONTROL_AT, COSTS, LAST_STEP, NUMBER
 from search.propose.pruners import step_of
 
 if TYPE_CHECKING:
@@ -30,21 +30,21 @@ class Mirror:
     """The study that holds the curves and asks the pruner."""
 
     def __init__(self, storage: BaseStorage, pruner: BasePruner, objectives: Sequence[str]) -> None:
-        self._storage = storage
+        self._ledger_storage = storage
         self._pruner = pruner
         self._objectives = objectives
         self._open()
 
     def match(self, records: Sequence[TrialRecord]) -> bool:
-        """Make the mirror hold what the records say; whether it had to be made anew."""
+        """Rebuild the mirror if it differs from the records; returns whether it did."""
         reported = [record for record in records if _belongs(record) and (record.curve or record.state != "running")]
-        meant = {record.number: self._picture(record) for record in reported}
-        if meant == {trial.user_attrs[NUMBER]: _picture(trial) for trial in self._trials.all()}:
+        expected = {record.number: self._contents(record) for record in reported}
+        if expected == {trial.user_attrs[NUMBER]: _contents(trial) for trial in self._trials.all()}:
             return False
         import optuna
 
         with quiet_optuna():
-            optuna.delete_study(study_name=MIRROR, storage=self._storage)
+            optuna.delete_study(study_name=MIRROR, storage=self._ledger_storage)
         self._open()
         for record in reported:
             self._add(record)
@@ -62,12 +62,12 @@ class Mirror:
         """What the pruner says to the trial's last point."""
         return self._pruner.prune(self._study, self._trial(number))
 
-    def is_spared(self, number: int) -> bool:
+    def is_control(self, number: int) -> bool:
         """Whether the pruner would have stopped the trial, and let it run to see how it ends."""
-        return number in self._numbers and SPARED_AT in self._trial(number).user_attrs
+        return number in self._numbers and CONTROL_AT in self._trial(number).user_attrs
 
     def finish(self, record: TrialRecord) -> None:
-        """Close a trial as the record says; one that the mirror does not hold, and that was not trained, is left."""
+        """Close a trial as the record says; one that was never trained is ignored."""
         if not _belongs(record):
             return
         if record.number not in self._numbers:
@@ -78,7 +78,7 @@ class Mirror:
 
     def _open(self) -> None:
         with quiet_optuna():
-            self._study = open_study(self._storage, MIRROR, values=1, pruner=self._pruner)
+            self._study = open_study(self._ledger_storage, MIRROR, values=1, pruner=self._pruner)
         self._trials = StudyTrials(self._study)
         self._numbers = {trial.user_attrs[NUMBER]: trial.number for trial in self._trials.all()}
 
@@ -94,7 +94,7 @@ class Mirror:
             LAST_STEP: _step(record, len(record.candidate.training.rungs) - 1),
         }
         if record.control_rung is not None:
-            attributes[SPARED_AT] = _step(record, record.control_rung)
+            attributes[CONTROL_AT] = _step(record, record.control_rung)
         trial = optuna.trial.create_trial(
             state=_state(record),
             value=record.loss if record.state == "complete" else None,
@@ -104,18 +104,18 @@ class Mirror:
         self._numbers[record.number] = len(self._trials.all())
         self._study.add_trial(trial)
 
-    def _picture(self, record: TrialRecord) -> tuple[Any, ...]:
+    def _contents(self, record: TrialRecord) -> tuple[Any, ...]:
         curve = {_step(record, point.rung): point.loss for point in record.curve}
         return (_state(record).name, curve, costs_of(record.profile, self._objectives), record.control_rung is not None)
 
 
 def _belongs(record: TrialRecord) -> bool:
-    """Whether the mirror is to hold a trial: trained, in training, or out of memory after a validation."""
+    """Whether a trial belongs in the mirror: trained, in training, or out of memory after a validation."""
     return record.state in (*TRAINED, "running") or bool(record.ran_out and record.curve)
 
 
-def _picture(trial: FrozenTrial) -> tuple[Any, ...]:
-    return (trial.state.name, dict(trial.intermediate_values), trial.user_attrs[COSTS], SPARED_AT in trial.user_attrs)
+def _contents(trial: FrozenTrial) -> tuple[Any, ...]:
+    return (trial.state.name, dict(trial.intermediate_values), trial.user_attrs[COSTS], CONTROL_AT in trial.user_attrs)
 
 
 def _step(record: TrialRecord, rung: int) -> int:

@@ -15,7 +15,7 @@ the winners. Hence the rule, at each rung but the last:
    count since at first there are few overtakings to learn from, and they tell as much about slow starters.
 4. Nothing is stopped before 8 trials are complete.
 5. One would-be-stopped trial in ten, drawn from (seed, number), runs on as a *control*. Controls show how often
-   the rule is wrong, and put late bloomers back into what the margin is learnt from.
+   the rule is wrong, and add late bloomers to what the margin is learnt from.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from search.propose.samplers import derived_seed
 if TYPE_CHECKING:
     from optuna import Study
 
-COSTS, NUMBER, LAST_STEP, SPARED_AT = "costs", "number", "last_step", "control"
+COSTS, NUMBER, LAST_STEP, CONTROL_AT = "costs", "number", "last_step", "control"
 """Attributes of a mirror trial: its costs, its number in the search, the step of its last rung, and the step at which
 it would have been stopped and runs on as a control."""
 
@@ -81,13 +81,13 @@ class ParetoPruner(BasePruner):
     def prune(self, study: Study, trial: FrozenTrial) -> bool:
         """Whether to stop `trial`, a trial of a mirror study, at its last reported step."""
         step = trial.last_step
-        if step is None or step >= trial.user_attrs[LAST_STEP] or SPARED_AT in trial.user_attrs:
+        if step is None or step >= trial.user_attrs[LAST_STEP] or CONTROL_AT in trial.user_attrs:
             return False
         complete = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
         if len(complete) < self.min_complete or not self._is_behind(complete, trial, step):
             return False
         if self.is_control(trial.user_attrs[NUMBER]):
-            StudyTrials(study).set_attribute(trial.number, SPARED_AT, step)
+            StudyTrials(study).set_attribute(trial.number, CONTROL_AT, step)
             return False
         return True
 

@@ -52,7 +52,7 @@ def step_of(rungs: Sequence[float], rung: int) -> int:
 
 
 def pruner_warning(name: str, objectives: Sequence[str]) -> str:
-    """What to tell a user who chose a pruner that looks at the loss alone; empty where nothing is to be told."""
+    """A warning for a user who chose a pruner that looks at the loss alone; empty for other pruners."""
     costs = [objective for objective in objectives if OBJECTIVES[objective].known_before_training]
     if name in ("pareto", "none") or not costs:
         return ""

@@ -1,8 +1,8 @@
-"""Samplers by name, made anew and seeded for each proposal.
+"""Samplers by name, a fresh one with its own seed for each proposal.
 
 A sampler that lives through a search draws from a stream that a restart would begin again. So each proposal
 gets a fresh one, seeded from (space seed, trial number): with one trial at a time a resumed search proposes
-exactly what an uninterrupted one would. All that they learn from stands in the study.
+exactly what an uninterrupted one would. Everything they learn from is in the study.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ def make_sampler(name: str, *, seed: int, number: int, startup: int = 10, concur
     """The sampler that proposes trial `number`; TPE draws the first `startup` trials at random.
 
     TPE learns from complete, pruned and infeasible trials, NSGA-II from complete ones alone. With several
-    trials at a time TPE takes running ones for bad, so that it does not propose the same twice.
+    trials at a time TPE counts running ones as bad, so that it does not propose the same candidate twice.
 
     Raises:
         UserError: no sampler has that name.
@@ -59,7 +59,7 @@ def _grid(seed: int) -> BaseSampler:
     from optuna.samplers import BruteForceSampler
 
     class Grid(BruteForceSampler):
-        """Every combination once. Its end is an attribute: `Study.stop`, which it calls, needs `optimize`."""
+        """Every combination once. `exhausted` marks the end, since `Study.stop` works in `optimize` only."""
 
         exhausted = False
 

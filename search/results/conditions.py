@@ -1,4 +1,4 @@
-"""The conditions of a training step: those of a candidate, and others that one may ask about ("what if")."""
+"""The conditions of a training step: those a candidate was trained under, and others to compare with ("what if")."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from msarch.errors import UserError
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Conditions:
-    """What may be asked for instead of what a candidate says; None leaves it. Values are checked by `apply`.
+    """Settings that replace a candidate's own; None keeps the candidate's. Values are checked by `apply`.
 
     Attributes:
         batch_size: sequences in a step.

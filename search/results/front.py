@@ -11,10 +11,9 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
 from msarch.errors import UserError
-from msarch.units import format_bytes
-from search.ledger.measures import measure, objective_values
+from search.ledger.metrics import metric, objective_values
 from search.ledger.records import TrialRecord
-from search.space.objectives import DEFAULT_OBJECTIVES, OBJECTIVES
+from search.space.objectives import DEFAULT_OBJECTIVES, LIMITS, OBJECTIVES
 
 Values = tuple[float, ...]
 
@@ -77,7 +76,7 @@ def hypervolume(
     """Volume between the front and a reference point: over (loss in nats, log memory) by default.
 
     Perplexity and costs are taken by their natural logarithm, so that perplexity becomes the loss; bits per
-    byte as they are. `reference` gives the point in the objectives' own units. Points outside add nothing.
+    byte as they are. `reference` gives the point in the objectives' own units. Points beyond it add nothing.
     """
     names = tuple(objectives)
     corner = _logarithms(tuple(reference[name] for name in names), names)
@@ -106,7 +105,7 @@ def reference_point(
         elif name == "bits_per_byte":
             point[name] = 8.0
         else:
-            values = [value for record in records if (value := measure(record, OBJECTIVES[name].key)) is not None]
+            values = [value for record in records if (value := metric(record, OBJECTIVES[name].key)) is not None]
             point[name] = (limits or {}).get(name) or max(values, default=1.0)
     return point
 
@@ -200,7 +199,7 @@ def _check_usable(record: TrialRecord, max_memory: int | None) -> TrialRecord:
     if record.state != "complete":
         raise UserError(f"trial {number} is {record.state}{f' ({why})' if why else ''}: choose a complete trial")
     if max_memory is not None and memory > max_memory:
-        needed, allowed = _told_apart(memory, max_memory)
+        needed, allowed = LIMITS["memory"].format_both(memory, max_memory)
         raise UserError(f"trial {number} needs {needed}, more than the {allowed} allowed")
     return record
 
@@ -216,15 +215,9 @@ def _why_none(records: Sequence[TrialRecord], max_memory: int | None) -> str:
     complete = [record for record in records if record.state == "complete" and "memory_bytes" in record.profile]
     if max_memory is not None and complete:
         smallest = min(complete, key=lambda record: record.profile["memory_bytes"])
-        needed, allowed = _told_apart(smallest.profile["memory_bytes"], max_memory)
+        needed, allowed = LIMITS["memory"].format_both(smallest.profile["memory_bytes"], max_memory)
         return f"no complete trial fits {allowed}: the smallest, trial {smallest.number}, needs {needed}"
     counts = Counter(record.state for record in records)
     if counts["complete"]:
         return "no complete trial has the figures that this asks for"
     return f"no trial is complete: {', '.join(f'{n} {state}' for state, n in counts.items()) or 'none was run'}"
-
-
-def _told_apart(one: float, other: float) -> tuple[str, str]:
-    """Two sizes for people, in bytes where three figures would make them look equal."""
-    short = format_bytes(one), format_bytes(other)
-    return short if short[0] != short[1] else (f"{one:,.0f} bytes", f"{other:,.0f} bytes")

@@ -14,10 +14,15 @@ from search.space.config_file import read_config
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class NamedCandidate:
-    """A candidate and what people call it."""
+    """A candidate and what people call it.
+
+    Attributes:
+        notes: what to know of how far the results that it is from can be relied on.
+    """
 
     name: str
     candidate: Candidate
+    notes: tuple[str, ...] = ()
 
 
 def find_candidate(source: str, trial: str | None = None) -> NamedCandidate:
@@ -36,7 +41,7 @@ def find_candidate(source: str, trial: str | None = None) -> NamedCandidate:
     if path.suffix not in (".yaml", ".yml") and not path.is_file():
         raise UserError(f"there is no {path}: give the YAML file of one model, or a results folder")
     if trial is not None:
-        raise UserError(f"{path} is one model, not a results folder; leave it out", key="--trial")
+        raise UserError(f"{path} is one model, not a results folder; leave out --trial", key="--trial")
     return NamedCandidate(name=path.name, candidate=read_config(path))
 
 
@@ -45,4 +50,4 @@ def _trial(folder: Path, which: str) -> NamedCandidate:
     text = which.strip().lstrip("#")
     numbered = {str(record.number): record for record in results.records}
     record: TrialRecord = numbered[text] if text in numbered else results.trial(which)
-    return NamedCandidate(name=f"{folder} trial {record.number}", candidate=record.candidate)
+    return NamedCandidate(name=f"{folder} trial {record.number}", candidate=record.candidate, notes=results.notes)

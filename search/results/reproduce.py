@@ -1,4 +1,4 @@
-"""Any trial again, from its own recorded configuration, with recorded and reproduced figures side by side."""
+"""Trains a trial again from its recorded configuration, and compares recorded and reproduced figures."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def with_corpus(candidate: Candidate, overrides: Sequence[str]) -> Candidate:
     """The candidate with its corpus elsewhere: ``corpus.train=...`` and so on, as ``search --set`` reads them.
 
     Raises UserError on another key, and where the text is not the recorded one: it is read and checked, since
-    tokens in the cache would do without it.
+    cached tokens alone would not reveal a different text.
     """
     if not overrides:
         return candidate
@@ -106,7 +106,7 @@ _MOVABLE = {f"corpus.{split}": split for split in ("train", "validation", "test"
 
 
 def open_corpus(corpus: CorpusConfig) -> TokenSet:
-    """The tokens that the trial was trained on. Raises UserError where they are neither cached nor to be read."""
+    """The tokens that the trial was trained on. Raises UserError if they are not cached and the text cannot be read."""
     from msarch.data.token_set import prepare_tokens
 
     return prepare_tokens(corpus)

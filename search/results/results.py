@@ -1,4 +1,4 @@
-"""A results folder, read: nothing in it is changed, so a copy or a read-only one will do."""
+"""Reads a results folder. Nothing in it is changed, so a copy or a read-only folder works too."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ class Results:
         folder: of the results.
         records: every trial, by number.
         objectives: what the search minimises.
-        conditions: under which figures known before training stand, where not as trained; see `what_if`.
-        notes: what to know of how far the records can be relied on, such as damaged trials that are left out.
+        conditions: those of memory and other costs, if other than trained; see `what_if`.
+        notes: what limits how far the records can be trusted, such as damaged trials that were left out.
     """
 
     folder: Path
@@ -97,14 +97,16 @@ class Results:
         except ValueError as error:
             raise UserError(f"is damaged ({error}); restore it from a copy, or delete it", file=str(path)) from None
         if not isinstance(found, dict):
-            raise UserError("is damaged: it holds no mapping; restore it from a copy, or delete it", file=str(path))
+            raise UserError(
+                "is damaged: it does not hold a mapping; restore it from a copy, or delete it", file=str(path)
+            )
         return found
 
     @cached_property
     def limits(self) -> dict[str, int]:
         """The limits of the recorded space; none where space.yaml is missing. Raises UserError where damaged.
 
-        None under other conditions than those trained: they were meant for these.
+        None under other conditions: limits hold for the conditions of training.
         """
         if self.conditions:
             return {}

@@ -16,7 +16,7 @@ from msarch.config import ModelConfig, TrainingConfig
 from msarch.config.variants import options_without_effect
 from msarch.perplexity import perplexity
 from msarch.training.validation import Validation
-from search.ledger.measures import measure
+from search.ledger.metrics import metric
 from search.ledger.records import TrialRecord
 from search.results.columns import COLUMNS, CURVE_COLUMNS, Column, column_name
 from search.results.front import pareto_front
@@ -38,7 +38,7 @@ def trial_row(record: TrialRecord) -> dict[str, Any]:
         "error": record.error or None,
     }
     given = outcome | option_values(record.candidate.model) | option_values(record.candidate.training)
-    return {name: given[name] if name in given else _typed(measure(record, name), name) for name in COLUMNS}
+    return {name: given[name] if name in given else _typed(metric(record, name), name) for name in COLUMNS}
 
 
 def option_values(config: ModelConfig | TrainingConfig) -> dict[str, Any]:

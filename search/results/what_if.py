@@ -1,4 +1,4 @@
-"""A search's trials under other conditions than those they were trained under: what would each need, which win then?
+"""A search's trials under other conditions than those they were trained under: what each would need, and which win.
 
 Perplexity stays as trained. Nothing in the results folder is touched.
 """
@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from msarch.config.candidate import Candidate
 from msarch.errors import UserError
-from search.ledger.measures import measure
+from search.ledger.metrics import metric
 from search.ledger.records import TrialRecord
 from search.results.conditions import Conditions
 
@@ -20,10 +20,10 @@ Progress = Callable[[Sequence[TrialRecord]], Iterable[TrialRecord]]
 def records_under(
     records: Iterable[TrialRecord], conditions: Conditions, progress: Progress = lambda records: records
 ) -> tuple[list[TrialRecord], list[str]]:
-    """The complete trials with their figures under `conditions`, and why others cannot run under them.
+    """The complete trials with their figures under `conditions`, and why the others cannot run under them.
 
-    All complete ones are profiled, not those of the old front alone, since the front changes. What was trained
-    half or not at all has no place beside them. `progress` wraps the trials while they are profiled.
+    All complete ones are profiled, not those of the old front alone, since the front changes. Trials that were
+    pruned or never trained are left out. `progress` wraps the trials while they are profiled.
     """
     from msarch.memory.profile import profile_candidate
 
@@ -39,6 +39,6 @@ def records_under(
     found = []
     for record in progress([record for record in complete if record.number in candidates]):
         candidate = candidates[record.number]
-        profile = profile_candidate(candidate) | {"step_seconds": measure(record, "step_seconds")}  # as trained
+        profile = profile_candidate(candidate) | {"step_seconds": metric(record, "step_seconds")}  # as trained
         found.append(replace(record, candidate=candidate, profile=profile, memory_measured_bytes=None))
     return found, refused

@@ -7,7 +7,7 @@ The way of one trial:
 3. The `proposer` asks the sampler for a candidate and measures it against the limits.
 4. On a worker, `ray.trainable` runs `ray.worker`, which trains from rung to rung and reports.
 5. The scheduler (`ray.adapters`) hands each report to the coordinator, which asks the pruner and writes the ledger.
-6. `outputs` makes tables and report from the ledger; a `watcher` hears of every step.
+6. `outputs` makes tables and report from the ledger; a `watcher` gets every event.
 
 `plan` answers beforehand how long that takes, with `timing` and `estimate`; `environment` records where it ran.
 """

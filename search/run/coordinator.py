@@ -1,7 +1,7 @@
 """Decides what to train next, what to do at a rung, and when a search has ended.
 
-Ray's searcher and scheduler only pass on to it, and it knows nothing of Ray, so that it can be driven by a
-plain loop as well. All that it decides is written to the ledger before it acts on it.
+Ray's searcher and scheduler only forward to it. It knows nothing of Ray, so a plain loop can drive it as well. Every
+decision is written to the ledger before it takes effect.
 """
 
 from __future__ import annotations
@@ -19,7 +19,6 @@ import yaml
 from msarch.atomic_files import atomic_write
 from msarch.config.candidate import Candidate
 from msarch.training.validation import Validation
-from msarch.units import format_bytes
 from search.ledger.attributes import CONTINUE, PRUNE
 from search.ledger.folder import trial_folder
 from search.ledger.ledger import Ledger
@@ -27,21 +26,22 @@ from search.ledger.records import TRAINED, TrialRecord, TrialState
 from search.propose.mirror import Mirror
 from search.run.duplicates import Duplicates
 from search.run.judge import Judge
-from search.run.proposer import Proposer, why_nothing_is_left
+from search.run.proposer import Proposer, why_proposals_ended
 from search.run.watcher import Watcher
+from search.space.objectives import LIMITS
 
-MOST_REJECTED = 200
+MAX_REJECTED = 200
 """Proposals in a row that may be infeasible or duplicates before a search ends."""
 
-RAN_OUT, LEAST_EXCESS = "memory_measured", 0.01
-"""Constraint of a trial that ran out of memory, and its least value: fragments may use up a cap that would do."""
+RAN_OUT, MIN_EXCESS = "memory_measured", 0.01
+"""Constraint of a trial that ran out of memory, and its smallest value: fragments alone may fill a sufficient cap."""
 
 _OUTCOME = ("state", "error", "memory_measured_bytes")  # what is recorded of a trial's last report
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """A trial to be trained, or to be trained further."""
+    """A trial to train, from the start or from its checkpoint."""
 
     number: int
     candidate: Candidate
@@ -52,10 +52,10 @@ class Coordinator:
 
     Args:
         folder: of the results.
-        ledger: is written; `mirror` holds its curves for the pruner; `proposer` asks the sampler.
+        ledger: records every decision; `mirror` holds the curves for the pruner; `proposer` asks the sampler.
         profile: gives the figures of a candidate known before training.
         trials: trained trials in all.
-        watcher: is told of everything.
+        watcher: gets every event.
     """
 
     def __init__(
@@ -97,7 +97,7 @@ class Coordinator:
 
     @property
     def ended(self) -> bool:
-        """Whether no more trials start as things are; some may still run."""
+        """Whether no more trials will start; some may still run."""
         if self._resumed:
             return False
         return not self._proposing or self._proposer.exhausted or self._count_trained() >= self._trials
@@ -108,15 +108,15 @@ class Coordinator:
         return "running" not in self._states.values()
 
     def set_concurrent(self, concurrent: int) -> None:
-        """How many trials run at a time, where that is known only now."""
+        """Set how many trials run at a time, once that is known."""
         self._proposer.concurrent = concurrent
 
     def report(self, number: int, report: dict[str, Any]) -> bool:
-        """Take in what a trial's process reports; whether the trial is to be trained further.
+        """Take in what a trial's process reports; returns whether the trial continues.
 
         The report holds `state` (running, complete, failed or infeasible: out of memory), `curve` (all points so far)
         and perhaps `error`, `memory_measured_bytes` and `memory_cap_bytes`. A resumed process repeats its last point,
-        and gets the answer of that time.
+        and gets the same answer again.
         """
         verdict = CONTINUE
         for point in report["curve"]:
@@ -181,8 +181,9 @@ class Coordinator:
 
     def _record_excess(self, number: int, needed: int, cap: int) -> None:
         """Record by how much a trial was too large that ran out of memory, as a share of what it was allowed."""
-        self._ledger.record_constraints(number, {RAN_OUT: max(needed / cap - 1, LEAST_EXCESS)})
-        text = f"memory: ran out at {format_bytes(needed)} or more, {format_bytes(cap)} allowed"
+        self._ledger.record_constraints(number, {RAN_OUT: max(needed / cap - 1, MIN_EXCESS)})
+        needs, allowed = LIMITS["memory"].format_both(needed, cap)
+        text = f"memory: ran out at {needs} or more, {allowed} allowed"
         self._ledger.record_violation(number, text)
 
     def _finish(self, number: int, outcome: dict[str, Any]) -> None:
@@ -202,9 +203,9 @@ class Coordinator:
             self._finish(number, {"state": "duplicate"})
 
     def _stop_where_all_is_rejected(self) -> None:
-        if self._rejected >= MOST_REJECTED and self._proposing:
+        if self._rejected >= MAX_REJECTED and self._proposing:
             self._proposing = False
-            self._watcher.message(why_nothing_is_left(self.records()[-MOST_REJECTED:]))
+            self._watcher.message(why_proposals_ended(self.records()[-MAX_REJECTED:]))
 
     def _count_trained(self) -> int:
         counted = sum(state in (*TRAINED, "running") for state in self._states.values())

@@ -1,6 +1,6 @@
 """From a few trials that were timed to a range of seconds for a whole search.
 
-What may make a search shorter or longer than its sample foretells:
+What can make a search shorter or longer than its sample suggests:
 
 * The sampler draws its first trials at random; later ones may be of the faster half, or of the slower half.
 * A pruner may halve the trials that follow the first ones, or stop none.
@@ -8,7 +8,7 @@ What may make a search shorter or longer than its sample foretells:
 * At the end one slot may train the slowest candidate while the others have nothing left to do.
 * Proposals are profiled while trials train; on cores that are all busy that takes time from them.
 
-Hardly ever does all of this happen at once, so the factors are combined as independent errors are: the root of the
+All of this hardly ever happens at once, so the factors are combined like independent errors: the root of the
 sum of the squares of their logarithms.
 """
 
@@ -39,7 +39,7 @@ SIGMA = 1.64
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Estimate:
-    """What a search takes, from least to most.
+    """How long a search takes, as ranges (low, high).
 
     Attributes:
         seconds: of the whole search.
@@ -82,8 +82,8 @@ def estimate_search(
         shorter.append((UNPRUNED + slots + PRUNED * (trials - UNPRUNED - slots)) / trials)
     longer.append(1 + max(times) * (slots - 1) / expected)  # the last trial, alone
     startup = FIXED[0] + STARTS[0] * slot_start, FIXED[1] + STARTS[1] * slot_start
-    least = (expected + PER_TRIAL[0] * trials) / slots / _together(shorter)
-    most = (expected / slots + proposals) * _together(longer) + PER_TRIAL[1] * trials / slots
+    least = (expected + PER_TRIAL[0] * trials) / slots / _combined(shorter)
+    most = (expected / slots + proposals) * _combined(longer) + PER_TRIAL[1] * trials / slots
     return Estimate(
         seconds=(startup[0] + least, startup[1] + most),
         startup=startup,
@@ -93,7 +93,7 @@ def estimate_search(
 
 
 def _drawn(times: Sequence[float], at_random: int, trials: int, *, faster: bool) -> float:
-    """By what factor trials take less or more where the sampler prefers the faster or the slower half."""
+    """By what factor trials are shorter or longer if the sampler prefers the faster or the slower half."""
     ordered, half = sorted(times, reverse=not faster), max(1, len(times) // 2)
     share = at_random / trials
     return share + (1 - share) * mean(ordered[:half]) / mean(times)
@@ -107,6 +107,6 @@ def _chance(times: Sequence[float], at_random: int, expected: float) -> list[flo
     return [1 + error / expected]
 
 
-def _together(factors: Sequence[float]) -> float:
-    """One factor, at least 1, for several that may or may not meet."""
+def _combined(factors: Sequence[float]) -> float:
+    """One factor, at least 1, for several independent ones."""
     return math.exp(math.sqrt(sum(math.log(factor) ** 2 for factor in factors)))

@@ -1,11 +1,11 @@
-"""What becomes of a trial at a rung: its point is recorded together with the pruner's verdict."""
+"""Whether a trial continues after a rung: its point is recorded together with the pruner's verdict."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 
 from msarch.training.validation import Validation
-from search.ledger.attributes import CONTINUE, PRUNE, SPARE
+from search.ledger.attributes import CONTINUE, CONTROL, PRUNE, Verdict
 from search.ledger.ledger import Ledger
 from search.ledger.records import TrialRecord
 from search.propose.mirror import Mirror
@@ -18,8 +18,8 @@ class Judge:
     def __init__(self, ledger: Ledger, mirror: Mirror, watcher: Watcher) -> None:
         self._ledger, self._mirror, self._watcher = ledger, mirror, watcher
 
-    def verdict(self, number: int, point: Validation) -> str:
-        """The verdict on a trial at a rung. Where it was given before, as after a restart, it is the same again."""
+    def verdict(self, number: int, point: Validation) -> Verdict:
+        """The verdict on a trial at a rung. A verdict already given, before a restart, is repeated."""
         known = self._ledger.verdict(number, point.rung)
         if known is not None:
             return known
@@ -30,9 +30,9 @@ class Judge:
         self._watcher.validated(number, point)
         return verdict
 
-    def _ask_pruner(self, record: TrialRecord, point: Validation) -> str:
+    def _ask_pruner(self, record: TrialRecord, point: Validation) -> Verdict:
         if point.rung == len(record.candidate.training.rungs) - 1:
             return CONTINUE
         if self._mirror.should_prune(record.number):
             return PRUNE
-        return SPARE if record.control_rung is None and self._mirror.is_spared(record.number) else CONTINUE
+        return CONTROL if record.control_rung is None and self._mirror.is_control(record.number) else CONTINUE

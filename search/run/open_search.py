@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from msarch.config.candidate import Candidate
 from msarch.errors import UserError
+from search.ledger.identity import defaults_of
 from search.ledger.ledger import open_ledger
 from search.propose.mirror import Mirror
 from search.propose.pruners import make_pruner
@@ -37,7 +39,7 @@ def open_search(
         concurrent: trials at a time.
 
     Raises:
-        UserError: the folder holds the search of another space, or the journal is damaged.
+        UserError: the folder holds the search of another space, or its journal is damaged.
     """
     settings = space.search
     if settings.sampler == "grid" and space.combinations() is None:
@@ -45,6 +47,9 @@ def open_search(
             "a grid needs a finite space: give each range of fractions a step or values", key="search.sampler"
         )
     ledger = open_ledger(folder, space.objectives, space_identity(space))
+    for note in ledger.notes:
+        watcher.message(f"note: {note}")
+    space = replace(space, defaults=defaults_of(ledger.study))
     pruner = make_pruner(settings.pruner, seed=settings.seed, rungs=space.rungs)
     proposer = Proposer(space, ledger, concurrent, prepare)
     proposer.enqueue_points()

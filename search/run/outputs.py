@@ -26,11 +26,11 @@ TABLES_SECONDS = 5.0
 
 
 class Outputs:
-    """Writes a results folder's files; a watcher that passes everything on to another one.
+    """Writes a results folder's files; a watcher that forwards every event to another one.
 
     Args:
         folder: of the results.
-        watcher: the one that events are passed on to.
+        watcher: gets every event.
         records: gives all records so far.
     """
 
@@ -69,27 +69,27 @@ class Outputs:
         )
 
     def phase(self, text: str) -> None:
-        """Passed on."""
+        """Forward to the watcher."""
         self._watcher.phase(text)
 
     def started(self, number: int, candidate: Candidate, profile: dict[str, Any]) -> None:
-        """Passed on."""
+        """Forward to the watcher."""
         self._watcher.started(number, candidate, profile)
 
     def training(self, number: int) -> None:
-        """Passed on."""
+        """Forward to the watcher."""
         self._watcher.training(number)
 
     def validated(self, number: int, point: Validation) -> None:
-        """Passed on."""
+        """Forward to the watcher."""
         self._watcher.validated(number, point)
 
     def finished(self, record: TrialRecord) -> None:
-        """Passed on; writes the tables too, unless that was done a moment ago."""
+        """Forward to the watcher; also write the tables, at most every `TABLES_SECONDS`."""
         self._watcher.finished(record)
         if record.seconds and time.monotonic() - self._written > TABLES_SECONDS:
             self.write_tables()
 
     def message(self, text: str) -> None:
-        """Passed on."""
+        """Forward to the watcher."""
         self._watcher.message(text)

@@ -54,7 +54,7 @@ class Plan:
         concurrent: trials at a time.
         timed: how many candidates were timed.
         speed: training tokens per second of the slowest and of the fastest of them, all slots busy.
-        measured_on: what on: "one thread", or the GPU's name.
+        measured_on: the device: "one thread", or the GPU's name.
         time: how long the search takes on this machine.
     """
 
@@ -88,7 +88,7 @@ def plan_search(
     """Read the text, draw `sample` candidates, profile them, begin to train `timed`. Writes to the token cache alone.
 
     Raises:
-        UserError: no candidate of the sample meets the limits, the text is not right, or a number is not.
+        UserError: no candidate of the sample meets the limits, the text cannot be used, or a number is invalid.
     """
     watcher = watcher or Silent()
     check_number("trials", trials)
@@ -164,9 +164,9 @@ def draw_candidates(space: Space, count: int) -> list[Candidate]:
 def time_candidates(
     admitted: Sequence[Drawn], slots: int, device: str, *, at_least: int
 ) -> tuple[list[tuple[Candidate, Timing]], float]:
-    """Candidates from cheap to costly with what they take, all slots busy; and the seconds that a slot takes to start.
+    """Candidates from cheap to costly with their timings, all slots busy; and the seconds that a slot takes to start.
 
-    A candidate that was not reached in time is taken to be as fast for its operations as the others were.
+    A candidate that was not timed is assumed to run at the speed of the others, by its number of operations.
     """
     count = slots * -(-at_least // slots)
     ordered = sorted(admitted, key=lambda item: item.cost)
@@ -219,10 +219,10 @@ def _admitted(space: Space, drawn: Sequence[Drawn]) -> list[Drawn]:
     name, _ = Counter(name for item in drawn for name in item.excluded_by).most_common(1)[0]
     if name not in space.limits:
         raise UserError(f"none of {len(drawn)} candidates drawn at random meets '{name}'", key="limits")
-    limit = LIMITS[name]
-    smallest = min(item.profile[limit.key] for item in drawn)
+    smallest = min(item.profile[LIMITS[name].key] for item in drawn)
+    allowed, needed = LIMITS[name].format_both(space.limits[name], smallest)
     raise UserError(
-        f"none of {len(drawn)} candidates drawn at random stays within the {name} of "
-        f"{limit.format(space.limits[name])}; the smallest has {limit.format(smallest)}",
+        f"none of {len(drawn)} candidates drawn at random stays within the {name} of {allowed}; the smallest has "
+        f"{needed}",
         key="limits",
     )

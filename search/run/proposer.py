@@ -71,7 +71,7 @@ class Proposer:
         return number
 
     def note_end(self) -> None:
-        """Record that a grid has ended, so that the next start knows."""
+        """Record the end of a grid, so that the next start knows."""
         if self.exhausted:
             self._ledger.record_exhausted()
 
@@ -109,11 +109,11 @@ class Proposer:
         return replace(candidate, model=replace(candidate.model, vocab_size=self._vocabularies[corpus]))
 
 
-def why_nothing_is_left(records: Sequence[TrialRecord]) -> str:
+def why_proposals_ended(records: Sequence[TrialRecord]) -> str:
     """Why a search ends whose last proposals, those of `records`, were all infeasible or tried before."""
     told = [record.violation for record in records if record.violation]
     if not told:
-        return f"the last {len(records)} proposals had all been tried before: the space is as good as exhausted"
+        return f"the last {len(records)} proposals had all been tried before: the space is practically exhausted"
     names = [violation.split(":")[0] for violation in told]
     tightest = max(set(names), key=names.count)
     example = told[names.index(tightest)]

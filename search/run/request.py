@@ -1,4 +1,4 @@
-"""What a user asked for: a space, where its results go, how much and how fast; and the command that asks again."""
+"""What a user asked for: a space, its results folder, numbers of trials; and the command to repeat it."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class SearchRequest:
         folder: of the results.
         trials: trained trials in all, where asked for; else the space's.
         concurrent: trials at a time; None for one a GPU, or one a core.
-        time_budget: seconds from the first training step to the stop; None without end.
+        time_budget: seconds from the first training step to the stop; None for no limit.
         ray_address: of a Ray cluster; None for this machine alone.
         options: what was asked for beside the space, by option of the command line.
     """
@@ -81,9 +81,9 @@ def check_number(name: str, value: object, *, key: str = "") -> None:
     if value is None:
         return
     seconds = name == "time_budget"
-    kind, meant = (Real, "a number of seconds") if seconds else (Integral, f"a whole number of {_COUNTED[name]}")
+    kind, expected = (Real, "a number of seconds") if seconds else (Integral, f"a whole number of {_COUNTED[name]}")
     if isinstance(value, bool) or not isinstance(value, kind) or not float(value) > 0:
-        raise UserError(f"must be {meant} above 0, got {value!r}; leave it out for the default", key=key or name)
+        raise UserError(f"must be {expected} above 0, got {value!r}; leave it out for the default", key=key or name)
 
 
 _COUNTED = {"trials": "trials", "concurrent": "trials at a time"}
@@ -95,7 +95,7 @@ def load(space: Space | str | Path, overrides: Sequence[str]) -> Space:
         return load_space(space, overrides)
     if overrides:
         raise UserError(
-            f"change a space as it is loaded, and {space.file} is loaded already: give them to load_space instead",
+            f"{space.file} is already loaded; pass them to load_space instead",
             key="overrides",
         )
     return space

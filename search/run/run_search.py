@@ -1,6 +1,6 @@
 """A whole search, from a space to a results folder; the same call continues a search that was stopped.
 
-Nothing is printed here: whoever wants to see how it goes brings a watcher.
+Nothing is printed here: pass a watcher to follow it.
 """
 
 from __future__ import annotations
@@ -52,11 +52,11 @@ def run_search(
         time_budget: seconds from the first training step after which the search stops. Trials that run then continue
             at the next call.
         ray_address: of a Ray cluster ("auto", host:port); this machine alone by default.
-        display: hears how the search goes.
+        display: gets every event of the search.
         overrides: such as ``training.tokens=1M``, where `space` is a name or a path.
 
     Raises:
-        UserError: space, folder, corpus, address or a number are not right, or a file could not be written.
+        UserError: the space, folder, corpus, address or a number is invalid, or a file could not be written.
         KeyboardInterrupt: Ctrl-C; everything is written, and the same call continues.
     """
     request = SearchRequest.of(
@@ -79,7 +79,7 @@ def _search(request: SearchRequest, watcher: Watcher) -> End:
     folder, base = request.folder, Path.cwd()
     if (folder / JOURNAL).exists():
         with locked(folder):
-            pass  # a second search is refused at once, not after corpus and limits have been looked at
+            pass  # refuse a second search at once, before corpus and limits are checked
     if request.ray_address is not None:
         from search.run.ray.session import check_address
 
@@ -108,7 +108,7 @@ def _search(request: SearchRequest, watcher: Watcher) -> End:
 
 
 def _train(request: SearchRequest, coordinator: Coordinator, watcher: Watcher, base: Path) -> End:
-    """Run the trials on Ray until there are no more, time is up, or somebody interrupts."""
+    """Run the trials on Ray until all are done, time is up, or the user interrupts."""
     watcher.phase("starting Ray")
     from search.run.ray.session import prepare_environment, ray_session
 
@@ -134,13 +134,13 @@ def _train(request: SearchRequest, coordinator: Coordinator, watcher: Watcher, b
 
 
 def _is_left(coordinator: Coordinator) -> bool:
-    """Whether trials are still to be started or to be ended."""
+    """Whether trials remain to be started or finished."""
     return not coordinator.ended or any(record.state == "running" for record in coordinator.records())
 
 
 @contextmanager
 def _clear_disk_errors(request: SearchRequest) -> Iterator[None]:
-    """What a full or read-only disk raises, as one line that says how to continue."""
+    """Turn errors of a full or read-only disk into one line that says how to continue."""
     try:
         yield
     except OSError as error:

@@ -31,7 +31,7 @@ def prepare_text(space: Space, prepare: Prepare, watcher: Watcher) -> tuple[Spac
 
 
 def token_preparer(base: Path, watcher: Watcher) -> Prepare:
-    """Prepares the tokens of a corpus whose relative paths start at `base`; says so where they must be encoded."""
+    """Prepares the tokens of a corpus whose relative paths start at `base`; reports when it must encode them."""
 
     def prepare(corpus: CorpusConfig) -> TokenSet:
         from msarch.data.token_set import prepare_tokens

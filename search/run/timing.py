@@ -1,7 +1,7 @@
-"""How long trials take on this machine: a few real ones are begun, as many at a time as a search would run.
+"""How long trials take on this machine: a few are started for real, as many at a time as in a search.
 
 Each slot of the search is a process of its own here, in the environment of Ray's workers, so that slots compete for
-memory and cores as they will. A process reads its candidates as JSON from standard input and writes what it measured:
+memory and cores as in the search. A process reads candidates as JSON from standard input and writes its timings:
 
     python -m search.run.timing < candidates.json
 """
@@ -26,14 +26,14 @@ if TYPE_CHECKING:
     from msarch.training.trainer import Trainer
 
 STEPS_SECONDS = 1.0
-"""Of training steps that are timed for each candidate, at least."""
+"""Time at least this long of training steps for each candidate."""
 SLOT_SECONDS = 15.0
-"""After which a slot begins no further candidate; the steps of a large model on a CPU take minutes."""
+"""A slot starts no new candidate after this long; steps of a large model on a CPU take minutes."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Timing:
-    """What one candidate takes on one slot while the others are busy, in seconds.
+    """How long one candidate takes on one slot while the others are busy, in seconds.
 
     Attributes:
         setup: to build the model and check it.

@@ -1,4 +1,4 @@
-"""Who is kept informed of a search while it runs. A display is one; tests and scripts may bring their own."""
+"""Watchers follow a search while it runs. The display is one; tests and scripts may bring their own."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from search.ledger.records import TrialRecord
 
 
 class Watcher(Protocol):
-    """Hears of every step of a search, in the process that drives it.
+    """Gets every event of a search, in the process that drives it.
 
     A trial's events come in this order: `started`, `training`, `validated` at each rung, `finished`.
     """
 
     def phase(self, text: str) -> None:
-        """What the search does from now on, before its first trial trains: "encoding the text"."""
+        """The search begins a phase, before its first trial trains: "encoding the text"."""
 
     def started(self, number: int, candidate: Candidate, profile: dict[str, Any]) -> None:
         """A trial is handed to a worker, or continues after a restart."""
@@ -35,7 +35,7 @@ class Watcher(Protocol):
 
 
 class Silent:
-    """A watcher that ignores everything; a base for those that want a few events only."""
+    """A watcher that ignores every event; a base class for watchers of a few events."""
 
     def phase(self, text: str) -> None:
         """Ignored."""

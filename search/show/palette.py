@@ -1,7 +1,7 @@
 """How trials look in every picture: a colour and a symbol per variant, and ticks that people can read.
 
-The colours are those of Okabe and Ito, told apart with every common kind of colour blindness; symbols differ
-too, so that a print without colour still reads.
+The colours are those of Okabe and Ito, distinct under every common kind of colour blindness; symbols differ
+too, so that a print without colour is still readable.
 """
 
 from __future__ import annotations

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from msarch.atomic_files import atomic_write
 from msarch.errors import UserError
-from search.ledger.measures import latest, measure, objective_values
+from search.ledger.metrics import latest_quality, metric, objective_values
 from search.ledger.records import TrialRecord
 from search.results.front import pareto_front, split
 from search.show.palette import INK, MUTED, RULE, WARNING, formatter, log_ticks, look
@@ -77,7 +77,7 @@ def front_figure(
         _label_axes(axes, plane, conditions)
         figure.draw_without_rendering()  # settles the layout, which the labels need
         on_front = [point for point in points if any(point[2] is record for record in front)]
-        _label_front(axes, on_front, FigureCanvasAgg(figure).get_renderer())  # type: ignore[no-untyped-call]
+        _label_front(axes, on_front, FigureCanvasAgg(figure).get_renderer())
     return figure
 
 
@@ -101,7 +101,9 @@ def _draw_trials(axes: Axes, points: Sequence[tuple[float, float, TrialRecord]],
 def _draw_pruned(axes: Axes, records: Sequence[TrialRecord], plane: tuple[str, str], highest: float) -> None:
     shared: dict[str, Any] = {"facecolors": "none", "linewidths": 0.7}
     pruned = [record for record in records if record.state == "pruned"]
-    figures = [(measure(r, OBJECTIVES[plane[1]].key), latest(r, plane[0]), r.candidate.model.variant) for r in pruned]
+    figures = [
+        (metric(r, OBJECTIVES[plane[1]].key), latest_quality(r, plane[0]), r.candidate.model.variant) for r in pruned
+    ]
     shown = [(x, y, look(variant)) for x, y, variant in figures if x is not None and y is not None and y <= highest]
     for x, y, style in shown:
         axes.scatter([x], [y], s=20, marker=style.marker, edgecolors=style.colour, alpha=0.6, **shared)
@@ -196,6 +198,14 @@ def _label(axes: Axes, point: tuple[float, float], offset: tuple[int, int], text
     side = "right" if offset[0] < 0 else "left"
     line = {"arrowstyle": "-", "color": MUTED, "linewidth": 0.5} if abs(offset[1]) > 15 else None
     return axes.annotate(
-        text, point, offset, textcoords="offset points", ha=side, va="center", fontsize=8, color=INK, zorder=5,
+        text,
+        point,
+        offset,
+        textcoords="offset points",
+        ha=side,
+        va="center",
+        fontsize=8,
+        color=INK,
+        zorder=5,
         arrowprops=line,
-    )  # fmt: skip
+    )

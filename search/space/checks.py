@@ -1,7 +1,7 @@
 """What must hold between the keys of a space, so that every candidate in it can be built.
 
 Configurations check themselves: each value and each pair of values that a branch admits is tried on
-`ModelConfig` and `TrainingConfig`, and what they refuse is told with the key that holds the value.
+`ModelConfig` and `TrainingConfig`, and what they refuse is reported with the key that holds the value.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from itertools import combinations, islice, product
 from typing import Any
 
 from msarch.config import ModelConfig, TrainingConfig
+from msarch.config.variants import VARIANTS
 from msarch.errors import UserError
 from search.space.schema.model import CONSTANT
 from search.space.space import Space
@@ -24,11 +25,19 @@ Chosen = dict[str, tuple[str, Any]]
 
 def check_space(space: Space) -> None:
     """Raises UserError unless every candidate of `space` can be built; its branches and its training are sound."""
+    _check_bytes(space)
     _check_batches(space)
     _check_factors(space)
     _check_objectives(space)
     _check_grid(space)
     _check_points(space)
+
+
+def _check_bytes(space: Space) -> None:
+    """Some variants look at what their tokens say."""
+    for name in space.branches:
+        if VARIANTS[name].reads_bytes and space.corpus.tokenizer.kind != "bytes":
+            raise UserError(f"{name} reads bytes: write corpus: {{tokenizer: bytes}}", key=f"model.variant.{name}")
 
 
 def check_branch(branch: Branch) -> None:

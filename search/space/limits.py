@@ -31,14 +31,14 @@ def worst_violation(space: Space, broken: Mapping[str, float], profile: Profile)
         return ""
     if name not in space.limits:
         return f"{name}: does not hold"
-    limit = LIMITS[name]
-    return f"{name}: {limit.format(profile[limit.key])} > {limit.format(space.limits[name])}"
+    figure, bound = LIMITS[name].format_both(profile[LIMITS[name].key], space.limits[name])
+    return f"{name}: {figure} > {bound}"
 
 
 def check_limits(space: Space) -> None:
     """Profiles the smallest candidates of the space, a second or less each, until one meets all limits.
 
-    Where they are too many to be tried (`MOST_COMBINATIONS`), nothing is refused. Raises UserError, with the figure
+    With too many to try (more than `MOST_COMBINATIONS`), nothing is refused. Raises UserError, with the figure
     of the smallest, where no candidate can meet the limits.
     """
     if not space.limits:
@@ -60,20 +60,22 @@ def _cannot_be_met(space: Space, tried: list[tuple[Candidate, Profile]]) -> User
         limit = LIMITS[name]
         candidate, profile = min(tried, key=lambda pair: pair[1][limit.key])
         if profile[limit.key] > bound:
-            said = f"no candidate fits {limit.format(bound)}; the smallest ({summary(candidate)})"
-            return UserError(f"{said} {_figure(name, profile)}", key=f"limits.{name}", file=space.file)
+            allowed, figure = limit.format_both(bound, profile[limit.key])
+            text = f"no candidate fits {allowed}; the smallest ({summary(candidate)}) {_with_unit(name, figure)}"
+            return UserError(text, key=f"limits.{name}", file=space.file)
     # Each limit alone can be met, by candidates that exceed another one.
     candidate, profile = min(tried, key=lambda pair: max(violations(space, *pair).values()))
-    bounds = " and ".join(f"{name} {LIMITS[name].format(bound)}" for name, bound in space.limits.items())
-    figures = " and ".join(_figure(name, profile) for name in space.limits)
-    said = f"no candidate fits {bounds} together; the nearest ({summary(candidate)})"
-    return UserError(f"{said} {figures}", key="limits", file=space.file)
+    both = {name: LIMITS[name].format_both(bound, profile[LIMITS[name].key]) for name, bound in space.limits.items()}
+    bounds = " and ".join(f"{name} {allowed}" for name, (allowed, _) in both.items())
+    figures = " and ".join(_with_unit(name, figure) for name, (_, figure) in both.items())
+    text = f"no candidate fits {bounds} together; the nearest ({summary(candidate)}) {figures}"
+    return UserError(text, key="limits", file=space.file)
 
 
-def _figure(name: str, profile: Profile) -> str:
-    limit = LIMITS[name]
+def _with_unit(name: str, figure: str) -> str:
+    """``needs 12 MiB``, ``has 5M parameters``."""
     unit = {"parameters": " parameters", "flops_per_token": " FLOPs per token"}.get(name, "")
-    return f"{'needs' if limit.quantity == 'size' else 'has'} {limit.format(profile[limit.key])}{unit}"
+    return f"{'needs' if LIMITS[name].quantity == 'size' else 'has'} {figure}{unit}"
 
 
 def summary(candidate: Candidate) -> str:

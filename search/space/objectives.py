@@ -82,6 +82,14 @@ class Limit:
         """A figure as people read it."""
         return format_bytes(figure) if self.quantity == "size" else format_count(figure)
 
+    def format_both(self, one: float, other: float) -> tuple[str, str]:
+        """Two figures as people read them; exact where rounding would make different ones look equal."""
+        one_text, other_text = self.format(one), self.format(other)
+        if one == other or one_text != other_text:
+            return one_text, other_text
+        unit = " bytes" if self.quantity == "size" else ""
+        return f"{one:,.0f}{unit}", f"{other:,.0f}{unit}"
+
 
 LIMITS: dict[str, Limit] = {
     "memory": Limit("memory_bytes", "size", "peak bytes of one training step, as trained", "256 MiB"),

@@ -16,7 +16,7 @@ _REPLACES: dict[Path, tuple[str, ...]] = {
     ("model", "d_head"): ("n_heads",),
     ("model", "n_heads"): ("d_head",),
 }
-"""Keys that cannot stand beside the one that is set: one's own text replaces the corpus that the file names."""
+"""Keys that are removed when another is set: your own text, for example, replaces the corpus that the file names."""
 
 
 def apply_override(document: Document, override: str) -> None:

@@ -1,6 +1,6 @@
 """The smallest candidates of a space: one for each combination of its words, with every number at its cheapest.
 
-Fewer layers, narrower states and smaller batches always take less. Of words this cannot be said: which of two kernels
+Fewer layers, narrower states and smaller batches always take less. Words have no such order: which of two kernels
 or poolings takes less memory depends on the model, and what saves memory may cost parameters. So all of their
 combinations are given, the likely smallest ones first.
 """
@@ -75,8 +75,8 @@ def _combinations(choices: Choices) -> Iterator[dict[str, Any]]:
 def _likely_size(candidate: Candidate) -> tuple[int, float]:
     model, training = candidate.model, candidate.training
     words = [getattr(model, name) for name in MODEL_CHOICES] + [getattr(training, name) for name in TRAINING_CHOICES]
-    dear = sum(word not in LIKELY_CHEAP for word in words)
-    return dear, model.d_model * sum(stage.layers / stage.factor for stage in model.stages)
+    expensive = sum(word not in LIKELY_CHEAP for word in words)
+    return expensive, model.d_model * sum(stage.layers / stage.factor for stage in model.stages)
 
 
 class CheapestTrial:

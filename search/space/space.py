@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from msarch.config import DEFAULT_RUNGS, ModelConfig, TrainingConfig
-from msarch.config.candidate import Candidate
+from msarch.config.candidate import Candidate, completed
 from msarch.config.corpus import CorpusConfig
 from msarch.errors import UserError, quoted, unknown
 from search.space.schema.search import SearchSettings
@@ -34,9 +34,10 @@ class Space:
         limits: largest figure allowed, by name of the limit: bytes, counts.
         objectives: names out of OBJECTIVES.
         search: sampler, pruner, trials, seed and so on.
-        constraints: conditions that make a candidate infeasible.
+        constraints: comparisons that every feasible candidate meets.
         points: known designs that are tried first, as written.
         overrides: those that `load_space` applied to the file.
+        defaults: fields of ModelConfig that the search had at other values when it began, and the file leaves open.
     """
 
     name: str
@@ -53,13 +54,14 @@ class Space:
     constraints: tuple[Constraint, ...] = ()
     points: tuple[dict[str, Any], ...] = ()
     overrides: tuple[str, ...] = ()
+    defaults: Mapping[str, Any] = field(default_factory=dict)
 
     def suggest(self, trial: Suggests) -> Candidate:
         """A candidate, drawn through Optuna's suggest API."""
         names = tuple(self.branches)
         name = trial.suggest_categorical("variant", names) if len(names) > 1 else names[0]
         vocab_size = self.vocabulary.suggest(trial)
-        model = ModelConfig(vocab_size=vocab_size, **self.branches[name].suggest(trial))
+        model = ModelConfig(vocab_size=vocab_size, **completed(self.branches[name].suggest(trial), self.defaults))
         training = {key: parameter.suggest(trial) for key, parameter in self.training.items()}
         training["batch_size"] = training["batch_size"] * self.largest_context // model.context
         training["validation_tokens"] = self.validation_tokens

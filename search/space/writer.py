@@ -12,7 +12,7 @@ from search.space.schema.model import VariantsSpec
 from search.space.space import Space
 from search.space.values.allocations import AllocationRange
 
-_NO_IDENTITY = ("trials", "concurrent", "time_budget")
+_NOT_IDENTITY = ("trials", "concurrent", "time_budget")
 
 
 def plain_space(space: Space) -> dict[str, Any]:
@@ -37,7 +37,7 @@ def space_identity(space: Space) -> dict[str, Any]:
     It leaves out trials, concurrency and time budget, and holds the corpus by name and content.
     """
     plain = plain_space(space)
-    plain["search"] = {key: value for key, value in plain["search"].items() if key not in _NO_IDENTITY}
+    plain["search"] = {key: value for key, value in plain["search"].items() if key not in _NOT_IDENTITY}
     return plain
 
 

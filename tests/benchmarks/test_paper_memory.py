@@ -7,7 +7,17 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.paper_memory.profiles import BASELINE, TODAY, Profiles, append, conditions, configs, profile, read
+from benchmarks.paper_memory.profiles import (
+    BASELINE,
+    TODAY,
+    Condition,
+    Profiles,
+    append,
+    conditions,
+    configs,
+    profile,
+    read,
+)
 from benchmarks.paper_memory.tables import is_deep, sheets
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -30,10 +40,10 @@ def test_every_allocation_of_the_space_is_in_the_table_under_every_condition(row
     ("layers", "condition"),
     [("6@1", TODAY), ("12@16 12@4 6@1", TODAY), ("10@1", replace(TODAY, attention="unfused", checkpointing="block"))],
 )
-def test_its_rows_are_those_of_the_code_as_it_is(rows: Profiles, layers: str, condition: object) -> None:
+def test_its_rows_are_those_of_the_code_as_it_is(rows: Profiles, layers: str, condition: Condition) -> None:
     """Where this fails the models have changed: delete docs/paper-memory.csv and run the benchmark again."""
     model = next(model for model in configs() if model.layers == layers)
-    assert profile(model, condition) == rows.row((model.variant, layers), condition)  # type: ignore[arg-type]
+    assert profile(model, condition) == rows.row((model.variant, layers), condition)
 
 
 def test_the_document_has_the_tables_as_the_command_prints_them(rows: Profiles) -> None:

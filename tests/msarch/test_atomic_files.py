@@ -55,8 +55,17 @@ def test_a_file_has_the_permissions_of_any_new_file(tmp_path: Path) -> None:
 def test_the_content_is_on_disk_before_it_has_the_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     done: list[str] = []
     flush, rename = os.fsync, Path.replace
-    monkeypatch.setattr(os, "fsync", lambda handle: (done.append("flushed"), flush(handle))[1])
-    monkeypatch.setattr(Path, "replace", lambda self, target: (done.append("renamed"), rename(self, target))[1])
+
+    def flushing(handle: int) -> None:
+        done.append("flushed")
+        flush(handle)
+
+    def renaming(self: Path, target: Path) -> Path:
+        done.append("renamed")
+        return rename(self, target)
+
+    monkeypatch.setattr(os, "fsync", flushing)
+    monkeypatch.setattr(Path, "replace", renaming)
     with atomic_write(tmp_path / "table.csv") as temporary:
         temporary.write_text("whole")
     assert done == ["flushed", "renamed"]

@@ -66,7 +66,8 @@ def made_record(number: int, perplexity: float, memory_mib: float, **fields: Any
 
 def _candidate(random_: random.Random) -> Candidate:
     variant = random_.choice(list(LAYERS))
-    retina = {"retina_factors": (1, 4, 16), "retina_windows": (64, 16)} if variant == "retina" else {}
+    windows = {"retina_factors": (1, 4, 16), "retina_windows": (64, 16)}
+    retina: dict[str, Any] = windows if variant == "retina" else {}
     d_model = random_.choice([48, 64, 80, 96, 112, 128])
     model = ModelConfig(
         variant=variant,
@@ -143,9 +144,14 @@ def _record(
     if state == "duplicate" and complete:
         twin = random_.choice(complete)
         return TrialRecord(
-            number=number, state=state, candidate=twin.candidate, profile=twin.profile, twin=twin.number,
-            loss=twin.loss, bits_per_byte=twin.bits_per_byte,
-        )  # fmt: skip
+            number=number,
+            state=state,
+            candidate=twin.candidate,
+            profile=twin.profile,
+            twin=twin.number,
+            loss=twin.loss,
+            bits_per_byte=twin.bits_per_byte,
+        )
     if state == "failed":
         error = "the loss is not finite at step 41"
         return TrialRecord(number=number, state=state, candidate=candidate, profile=profile, error=error, seconds=2.0)
@@ -155,6 +161,12 @@ def _record(
             number=number, state=state, candidate=candidate, profile=profile, curve=curve, seconds=curve[-1].seconds
         )
     return TrialRecord(
-        number=number, state="complete", candidate=candidate, profile=profile, loss=loss, seconds=20.0,
-        bits_per_byte=loss / math.log(2) / BYTES_PER_TOKEN, curve=_curve(candidate, loss, slow, 6),
-    )  # fmt: skip
+        number=number,
+        state="complete",
+        candidate=candidate,
+        profile=profile,
+        loss=loss,
+        seconds=20.0,
+        bits_per_byte=loss / math.log(2) / BYTES_PER_TOKEN,
+        curve=_curve(candidate, loss, slow, 6),
+    )

@@ -88,6 +88,18 @@ def replace_a_line(content: bytes, random_: random.Random) -> bytes:
 
 
 DAMAGES: list[Damage] = [
-    cut, cut_at_a_line, empty, flip_a_bit, flip_a_byte, alter_a_digit, alter_a_letter, replace_a_number, lose_a_line,
-    double_a_line, swap_two_lines, zero_a_stretch, nest_deeply, replace_a_line,
-]  # fmt: skip  # one to a line they would fill a page
+    cut,
+    cut_at_a_line,
+    empty,
+    flip_a_bit,
+    flip_a_byte,
+    alter_a_digit,
+    alter_a_letter,
+    replace_a_number,
+    lose_a_line,
+    double_a_line,
+    swap_two_lines,
+    zero_a_stretch,
+    nest_deeply,
+    replace_a_line,
+]

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from msarch.layers.attention import attend, merge_heads, split_heads
+from msarch.layers.positions import ROTATIONS
 from msarch.layers.resampling import average_pool
 from msarch.models.retina import Retina, RetinaAttention
 
@@ -22,8 +23,8 @@ def cover_mask(length: int, factors: tuple[int, ...], windows: tuple[int, ...]) 
         row, upper = [], t + 1
         for s, factor in enumerate(factors):
             lower = 0
-            if s + 1 < len(factors):
-                coarser = factors[s + 1]
+            if s < len(windows):
+                coarser = factors[min(s + 1, len(factors) - 1)]
                 lower = max(0, upper - windows[s] * factor) // coarser * coarser
             row += [lower <= j * factor < upper for j in range(length // factor)]
             upper = lower
@@ -44,7 +45,8 @@ class MaskedRetinaAttention(RetinaAttention):
         mask = cover_mask(length, factors, self.pattern.windows)
         scheme = self.positions[0].scheme
         if scheme == "rotary":
-            q, k = turned(q, at_T), turned(k, at_M)
+            pairs = "adjacent" if self.positions[0].rotation == ROTATIONS["adjacent"] else "halves"
+            q, k = turned(q, at_T, pairs), turned(k, at_M, pairs)
         if scheme == "alibi":
             heads = torch.arange(1, self.n_heads + 1)
             slopes = 2.0 ** (-8 * heads.double() / self.n_heads)
@@ -54,12 +56,16 @@ class MaskedRetinaAttention(RetinaAttention):
         return out
 
 
-def turned(x_BHNK: Tensor, at_N: Tensor) -> Tensor:
-    """Rotary positions as complex numbers: pair (i, i + K / 2) turned by position x 10000^(-2i / K)."""
+def turned(x_BHNK: Tensor, at_N: Tensor, pairs: str) -> Tensor:
+    """Rotary positions as complex numbers: pair i, of K / 2, turned by position x 10000^(-2i / K)."""
     half = x_BHNK.shape[-1] // 2
+    real = torch.arange(half) if pairs == "halves" else 2 * torch.arange(half)
+    imaginary = real + (half if pairs == "halves" else 1)
     angles = at_N[:, None] * 10_000.0 ** (-torch.arange(half).double() / half)
-    rotated = torch.complex(x_BHNK[..., :half], x_BHNK[..., half:]) * torch.exp(1j * angles)
-    return torch.cat([rotated.real, rotated.imag], dim=-1)
+    rotated = torch.complex(x_BHNK[..., real], x_BHNK[..., imaginary]) * torch.exp(1j * angles)
+    out = torch.empty_like(x_BHNK)
+    out[..., real], out[..., imaginary] = rotated.real, rotated.imag
+    return out
 
 
 def masked(model: Retina) -> Retina:

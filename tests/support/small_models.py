@@ -5,15 +5,20 @@ from __future__ import annotations
 from dataclasses import fields
 from typing import Any
 
-from msarch import ModelConfig
+from msarch import ModelConfig, TrainingConfig
 
 
-def small(variant: str, layers: str, *, context: int = 48, **options: object) -> ModelConfig:
-    values: dict[str, Any] = {"d_model": 16, "n_heads": 2, "vocab_size": 61, "context": context, **options}
+def small(variant: str, layers: str, *, context: int = 48, **options: Any) -> ModelConfig:
+    values = {"d_model": 16, "n_heads": 2, "vocab_size": 61, "context": context, **options}
     return ModelConfig(variant=variant, layers=layers, **values)
 
 
-def windows(*sizes: int) -> dict[str, object]:
+def training_of(batch_size: int, **options: Any) -> TrainingConfig:
+    """A `TrainingConfig` whose words are variables of a test: plain strings to mypy, which wants literals."""
+    return TrainingConfig(batch_size=batch_size, **options)
+
+
+def windows(*sizes: int) -> dict[str, Any]:
     return {"retina_factors": (1, 4, 16)[: len(sizes) + 1], "retina_windows": sizes}
 
 
@@ -42,23 +47,50 @@ CONFIGS = [
     small("hourglass", "1@1 1@4 1@1", shortening="linear", upsampling="linear"),
     small("hourglass", "1@1 1@2 1@6 0@2 1@1", shortening="attention", upsampling="attention"),
     small("hourglass", "1@1 0@3 1@6 1@12 0@6 1@3 1@1"),
-    small("vanilla", "2@1", positions="rotary"),
+    small("vanilla", "2@1", positions="rotary", rotary_pairs="halves", embedding_init="gpt2"),
+    small("vanilla", "2@1", positions="rotary", embedding_init="fan_in"),
     small("vanilla", "2@1", positions="alibi", parametrization="mup", base_width=8),
     small("vanilla", "2@1", positions="none"),
     small("top_down", "1@4 1@1", pool="conv", combine="add", positions="none"),
     small("top_down", "1@16 2@4 1@1", pool="attention", combine="add", positions="alibi"),
-    small("top_down", "1@12 2@3 1@1", pool="query_only", positions="rotary", parametrization="mup", base_width=8),
+    small("top_down", "1@12 2@3 1@1", pool="query_only", positions="rotary"),
+    small("top_down", "1@4 1@1", embedding_init="fan_in", parametrization="mup", base_width=8),
     small("top_down", "2@4 1@1", pool="query_only"),
+    small("top_down", "1@16 1@4 1@1", upsampling="linear", positions="rotary"),
+    small("top_down", "1@6 1@3 1@1", upsampling="attention", combine="add", positions="alibi"),
+    small("top_down", "1@16 1@4 1@1", upsampling="attention", positions="rotary"),
     small("bottom_up", "1@1 1@4 1@1", pool="conv", aggregation="aligned"),
-    small("bottom_up", "0@1 2@4 1@16 1@1", pool="attention", aggregation="aligned", positions="rotary"),
+    small(
+        "bottom_up",
+        "0@1 2@4 1@16 1@1",
+        pool="attention",
+        aggregation="aligned",
+        positions="rotary",
+        rotary_pairs="adjacent",
+    ),
     small("bottom_up", "1@1 1@3 2@6 1@1", pool="query_only", positions="alibi"),
     small("bottom_up", "1@1 1@2 1@4 0@1", pool="query_only", aggregation="aligned", positions="alibi"),
-    small("bottom_up", "1@1 1@4 1@1", positions="rotary"),
-    small("retina", "2@1", positions="rotary", **windows(8, 2)),
+    small("bottom_up", "1@1 1@4 1@1", positions="rotary", rotary_pairs="halves", embedding_init="fan_in"),
+    small("retina", "2@1", positions="rotary", rotary_pairs="halves", **windows(8, 2)),
+    small("retina", "2@1", positions="rotary", **windows(3, 1)),
     small("retina", "2@1", positions="alibi", **windows(3, 1)),
     small("retina", "2@1", positions="none", **windows(8)),
-    small("hourglass", "1@1 1@4 1@1", shortening="attention", upsampling="attention", positions="rotary"),
+    small("retina", "2@1", positions="rotary", retina_factors=(1,), retina_windows=(30,)),
+    small("retina", "2@1", positions="alibi", retina_factors=(1, 4), retina_windows=(8, 6)),
+    small(
+        "hourglass",
+        "1@1 1@4 1@1",
+        shortening="attention",
+        upsampling="attention",
+        positions="rotary",
+        rotary_pairs="adjacent",
+    ),
     small("hourglass", "1@1 1@2 1@6 0@2 1@1", shortening="attention", upsampling="attention", positions="alibi"),
+    small("spacebyte", "3@1", vocab_size=256),
+    small("spacebyte", "1@1 2@4 1@1", vocab_size=256),
+    small("spacebyte", "0@1 1@3 2@1", vocab_size=256, positions="rotary"),
+    small("spacebyte", "1@1 1@16 1@1", vocab_size=256, positions="rotary", rotary_pairs="halves"),
+    small("spacebyte", "1@1 1@5 1@1", vocab_size=256, positions="alibi"),
 ]
 
 

@@ -1,1 +1,1 @@
-"""Ray: its session, its processes, and the thin searcher and scheduler that pass on to the coordinator."""
+"""Ray: its session, its processes, and the thin searcher and scheduler that forward to the coordinator."""

@@ -1,7 +1,7 @@
 """Ray Tune's searcher, scheduler and stopper, as thin as they can be: the coordinator decides.
 
 Whatever the coordinator raises is kept and ends the search, since Ray would wrap it in errors of its own. Ray
-saves the state of what it is given from time to time; the truth is in the journal, so these save nothing.
+saves the state of its parts from time to time; the journal has everything, so these save nothing.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ class StopSignal:
         return self.interrupted or self.failure is not None or self.out_of_time
 
     def guard(self, action: Callable[[], Any], otherwise: Any) -> Any:
-        """What `action` gives; `otherwise` where the search is to stop, or stops because `action` raised."""
+        """The result of `action`; `otherwise` if the search is stopping, or stops because `action` raised."""
         if self.is_set:
             return otherwise
         try:
@@ -103,36 +103,36 @@ class CoordinatedSearcher(Searcher):
         return Searcher.FINISHED if self._stop.is_set or finished else None
 
     def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
-        """A trial has ended; its last rung's report said how, so only lost processes are news."""
+        """A trial has ended; its last report said how, so only a lost process matters here."""
         if error:
             number = self._numbers[trial_id]
-            text = "its process was lost, also when it was started again; memory may have run out"
+            text = "its process died, and died again after each restart; memory may have run out"
             self._stop.guard(lambda: self._coordinator.lost(number, text), None)
 
     def save(self, checkpoint_path: str) -> None:
-        """Saves nothing: the journal has it."""
+        """Nothing to save: the journal has it."""
 
     def restore(self, checkpoint_path: str) -> None:
-        """Restores nothing: the journal has it."""
+        """Nothing to restore: the journal has it."""
 
     def __getstate__(self) -> dict[str, Any]:
         return {}
 
 
 class RungScheduler(FIFOScheduler):
-    """Passes each rung's report to the coordinator, and its verdict back."""
+    """Hands each rung's report to the coordinator, and returns its verdict to Ray."""
 
     def __init__(self, coordinator: Coordinator, stop: StopSignal, watcher: Watcher) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]  # Ray annotates few of its constructors
+        super().__init__()
         self._coordinator, self._stop, self._watcher = coordinator, stop, watcher
 
     def on_trial_result(self, tune_controller: Any, trial: Trial, result: dict[str, Any]) -> str:
         """CONTINUE or STOP."""
         report = json.loads(result["report"])
-        runs_on = self._stop.guard(lambda: self._pass_on(report), False)
+        runs_on = self._stop.guard(lambda: self._forward(report), False)
         return str(TrialScheduler.CONTINUE if runs_on else TrialScheduler.STOP)
 
-    def _pass_on(self, report: dict[str, Any]) -> bool:
+    def _forward(self, report: dict[str, Any]) -> bool:
         if report["state"] == "halted":
             raise UserError(f"trial {report['number']}: {report['error']}")
         if report.get("ready"):

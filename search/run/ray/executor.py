@@ -1,4 +1,4 @@
-"""Runs the trials of a coordinator on Ray Tune, until there are no more or the signal stops them."""
+"""Runs the trials of a coordinator on Ray Tune, until all are done or the signal stops them."""
 
 from __future__ import annotations
 
@@ -8,13 +8,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
+from typing import TYPE_CHECKING
 
 from search.run.coordinator import Coordinator
 from search.run.ray.adapters import CoordinatedSearcher, RungScheduler, SignalStopper, StopSignal, Workplace
 from search.run.watcher import Watcher
 
+if TYPE_CHECKING:
+    from ray.tune.experiment import Trial
+
 LOST_PROCESSES = 3
-"""How often a trial whose process died, with its machine perhaps, is started again."""
+"""How often a trial is started again after its process, or its machine, died."""
 
 
 def execute(
@@ -29,7 +33,7 @@ def execute(
 ) -> None:
     """Run trials in an open Ray session, `concurrent` at a time; by default one a GPU, or one a core without.
 
-    Whatever went wrong in the coordinator is raised as it was.
+    An exception of the coordinator is raised unchanged.
     """
     from ray import tune
 
@@ -67,10 +71,10 @@ def execute(
 
 
 def slots(concurrent: int | None) -> tuple[int, dict[str, float], str]:
-    """How many trials run at a time, what each takes of the cluster, and on which device."""
+    """How many trials run at a time, the resources of each, and the device."""
     import ray
 
-    total = ray.cluster_resources()  # type: ignore[no-untyped-call]
+    total = ray.cluster_resources()
     cpus, gpus = max(1, int(total.get("CPU", 1))), int(total.get("GPU", 0))
     at_a_time = min(concurrent or gpus or cpus, cpus)
     if not gpus:
@@ -78,13 +82,13 @@ def slots(concurrent: int | None) -> tuple[int, dict[str, float], str]:
     return at_a_time, {"cpu": 1, "gpu": min(1.0, gpus / at_a_time)}, "cuda"
 
 
-def _name(trial: object) -> str:
-    return str(trial.trial_id)  # type: ignore[attr-defined]
+def _name(trial: Trial) -> str:
+    return str(trial.trial_id)
 
 
 @contextmanager
 def _interrupts(stop: StopSignal) -> Iterator[None]:
-    """Ctrl-C, or SIGTERM, asks for a clean stop; a second one does not ask."""
+    """Ctrl-C, or SIGTERM, requests a clean stop; a second one stops at once."""
     if threading.current_thread() is not threading.main_thread():
         yield  # signals reach the main thread only
         return

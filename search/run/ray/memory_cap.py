@@ -1,8 +1,8 @@
-"""Keeps a trial on a GPU within what was predicted for it, and measures what it took.
+"""Keeps a trial on a GPU within what was predicted for it, and measures what it used.
 
 The cap acts on what the process has from the driver: blocks in use, free fragments between them, cuBLAS's workspaces.
 It is the prediction for CUDA, of a training step or of a validation, whichever is larger, plus `MARGIN` and `EXTRA`.
-Both are an estimate; no GPU has been at hand to measure them.
+Both are estimates.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from msarch.config.candidate import Candidate
 from msarch.units import parse_bytes
 
 MARGIN = 0.15
-"""Share of the prediction for fragments and for what is not modelled."""
+"""Share added to the prediction for fragmentation and for what is not modelled."""
 EXTRA = 256 * 2**20
-"""Bytes for cuBLAS's workspaces (up to 64 MiB) and segments that are begun."""
+"""Bytes for cuBLAS's workspaces (up to 64 MiB) and segments that are partly used."""
 
 _TRIED = re.compile(r"[Tt]ried to allocate ([0-9.]+) ([KMGT]?i?B|bytes)")
 

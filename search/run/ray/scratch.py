@@ -1,8 +1,9 @@
-"""The folder outside the results where Ray keeps its files while a search runs; nothing of it stays.
+"""The folder outside the results where Ray keeps its files while a search runs; it is removed at the end.
 
 The results folder has a note, `.scratch`, of where that is, so that the next search removes what a killed one left.
 The note may have been copied with the folder, while the search that wrote it still runs. So a scratch folder is
-removed only where its own marker names this results folder, and nobody holds its lock, which dies with its owner.
+removed only where its own marker names this results folder, and nobody holds its lock, which dies
+with its owner.
 """
 
 from __future__ import annotations

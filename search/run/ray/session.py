@@ -13,6 +13,7 @@ import socket
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -60,13 +61,15 @@ def ray_session(folder: Path, *, address: str | None, cpus: int) -> Iterator[Pat
         log = folder / "ray.log"
         stack.enter_context(_descriptors_to(log))
         scratch = stack.enter_context(scratch_folder(folder))
-        from ray import is_initialized, shutdown, tune  # noqa: F401 - tune, so that all its loggers are there
+        from ray import is_initialized, shutdown
+
+        import_module("ray.tune")  # so that its loggers exist and can be sent to the log
 
         stack.enter_context(_loggers_to(log))
         if not is_initialized():
             stack.callback(shutdown)
             _init(address, cpus, scratch)
-        stack.enter_context(_loggers_to(log))  # once more: the start of Ray takes handlers away
+        stack.enter_context(_loggers_to(log))  # again: starting Ray removes handlers
         yield scratch
 
 
@@ -79,7 +82,7 @@ def prepare_environment(address: str | None) -> None:
 
 
 def check_address(address: str) -> None:
-    """Raises UserError where nothing answers: Ray itself would try for minutes."""
+    """Raises UserError if nothing answers at the address: Ray itself would try for minutes."""
     host, _, port = address.removeprefix("ray://").rpartition(":")
     if address == "auto":
         return
@@ -153,7 +156,7 @@ def _writes_to(stream: object, number: int) -> bool:
 
 
 class _Log(logging.FileHandler):
-    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - logging's name
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802  # logging calls it so
         """A log that cannot be written, on a full disk say, must not write to the terminal instead."""
 
 

@@ -1,7 +1,7 @@
 """The Ray Tune trainable: a reusable actor around one `TrialWorker` after another.
 
-It lives on between trials, which saves the import of torch each time; so each trial seeds itself, and nothing
-of one process may be taken for one trial's.
+It lives on between trials, which saves the import of torch each time; so each trial sets its own seed, and a
+process-wide figure, such as peak memory, is not one trial's.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ class TrialTrainable(tune.Trainable):
     """Trains what `config["job"]`, a JSON text, describes; each step is a rung."""
 
     def setup(self, config: dict[str, Any]) -> None:
-        """Take the first job. Nothing is built yet: what fails in `step` is reported, here it would be Ray's."""
+        """Take the first job. Nothing is built yet: a failure in `step` is reported; here Ray would handle it."""
         self._worker: Any = None
         self.reset_config(config)
 
@@ -34,7 +34,7 @@ class TrialTrainable(tune.Trainable):
     def step(self) -> dict[str, Any]:
         """The worker's report, as a JSON text since Ray flattens what is nested.
 
-        It never says `done`: Ray would then end the trial without asking the scheduler, who has the last word.
+        It never says `done`: Ray would then end the trial without asking the scheduler, which decides.
         """
         if self._worker is None:
             self._worker = self._start(self._job)

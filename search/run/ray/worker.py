@@ -24,7 +24,7 @@ from msarch.atomic_files import atomic_write
 from msarch.config.candidate import Candidate
 from msarch.config.corpus import CorpusConfig
 from msarch.data.token_set import TokenSet, prepare_tokens
-from msarch.training.trainer import NonFiniteLoss, Trainer
+from msarch.training.trainer import NonFiniteLossError, Trainer
 from msarch.training.validation import Validation
 from search.run.ray.memory_cap import MemoryCap, cap_of, tried_bytes
 
@@ -67,14 +67,14 @@ class TrialWorker:
         self._number, self._candidate, self._folder, self._base, self._device = number, candidate, folder, base, device
         self._trainer: Trainer | None = None
         self._cap = MemoryCap(torch.cuda) if device == "cuda" and cap is None else cap
-        # A driver that was killed may leave a process behind for a moment: two must not train the same trial.
+        # A driver that was killed may leave a process behind for a moment: two must never train the same trial.
         self._lock = FileLock(folder / "checkpoint" / ".lock", timeout=lock_patience)
 
     def step(self) -> dict[str, Any]:
         """At first build the model or pick up a checkpoint; then train to the next rung at each call. Never raises.
 
         The report holds `number`, `state` (running, complete, failed; infeasible where memory ran out; halted where the
-        search itself cannot continue, which is no fault of the trial), `curve`, `ready` (whether the model was just
+        search itself cannot continue, which is not the trial's fault), `curve`, `ready` (whether the model was just
         built), and perhaps `error`, `memory_measured_bytes` and `memory_cap_bytes`.
         """
         try:
@@ -95,7 +95,7 @@ class TrialWorker:
         try:
             with self._hang_guard():
                 return self._begin() if self._trainer is None else self._advance(self._trainer)
-        except NonFiniteLoss as error:
+        except NonFiniteLossError as error:
             self._log(str(error))
             return {"state": "failed", "error": str(error)}
         except torch.OutOfMemoryError as error:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import Any
 
 from msarch.config import ModelConfig
 from msarch.config.variants import VARIANTS
@@ -16,6 +17,7 @@ _SHOWN: dict[str, dict[str, object]] = {
     "bottom_up": {"layers": "4@1 9@4 12@16 5@1"},
     "retina": {"layers": "6@1", "context": 128, "retina_factors": (1, 4, 16), "retina_windows": (16, 4)},
     "hourglass": {"layers": "2@1 1@2 4@4 1@2 2@1"},
+    "spacebyte": {"layers": "2@1 6@5 2@1", "context": 320},
 }
 """What is drawn of each variant; of one that is not here, its example."""
 
@@ -27,8 +29,9 @@ def drawings() -> dict[str, str]:
 
 def _model(variant: str) -> ModelConfig:
     shown = _SHOWN.get(variant, {"layers": VARIANTS[variant].example})
-    values = {"d_model": 64, "n_heads": 4, "vocab_size": 2048, "context": 256, **shown}
-    return ModelConfig(variant=variant, **values)  # type: ignore[arg-type]
+    vocab_size = 256 if VARIANTS[variant].reads_bytes else 2048
+    values: dict[str, Any] = {"d_model": 64, "n_heads": 4, "vocab_size": vocab_size, "context": 256, **shown}
+    return ModelConfig(variant=variant, **values)
 
 
 def main(arguments: list[str]) -> int:

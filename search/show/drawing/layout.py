@@ -33,7 +33,7 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Box:
-    """A run of layers, or the logits, or (without layers) a mere meeting of streams.
+    """A run of layers, or the logits, or, without layers, a point where streams meet.
 
     Attributes:
         row: 0 is the coarsest scale.

@@ -5,19 +5,19 @@ Each layer is a bar, as wide as the sequence of states that it runs on: so the a
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from msarch.config import ModelConfig
 from msarch.models.structure import trace_structure
 from search.show.drawing.layout import Box, Layout, Line, lay_out
-from search.show.drawing.svg_marks import Point, bar, dot, line, picture, text, tip, title, width_of
+from search.show.drawing.svg_marks import Point, bar, dot, line, svg_document, text, tip, title, width_of
 from search.show.drawing.text import count_keys, options_of, plural, say_cover
 from search.show.palette import look
 
-LEAST, WIDTH = 640.0, 860.0
-"""Pixels that a drawing is wide at least, and at most where it can: as a page of text."""
+MIN_WIDTH, MAX_WIDTH = 640.0, 860.0
+"""Smallest and usual largest width of a drawing in pixels: that of a page of text."""
 FINEST = (220.0, 190.0, 160.0, 130.0, 100.0, 80.0)
-"""How wide a layer at every token may be; the first with which all fits in WIDTH is taken."""
+"""How wide a layer at every token may be; the first with which all fits in MAX_WIDTH is taken."""
 
 PAD, HEADER = 22.0, 96.0
 BEFORE, AFTER, TAIL = 16.0, 34.0, 64.0
@@ -31,11 +31,10 @@ ABOVE, INSIDE, BELOW = 26.0, 34.0, 16.0
 def draw_svg(model: ModelConfig) -> str:
     """The model that `model` describes, as a picture that stands alone."""
     layout = lay_out(trace_structure(model))
-    options = ", ".join(options_of(model))
-    sketch = _Sketch(layout, look(model.variant).colour, top=PAD + 30 + (18 if options else 0))
+    options = _lines(options_of(model), MIN_WIDTH - 2 * PAD)
+    sketch = _Sketch(layout, look(model.variant).colour, top=PAD + 30 + 18 * len(options))
     marks = [title(PAD, PAD + 14, model.variant, model.layers), *sketch.marks()]
-    if options:
-        marks.append(text(PAD, PAD + 34, options, "small"))
+    marks += [text(PAD, PAD + 34 + 18 * row, words, "small") for row, words in enumerate(options)]
     bottom = sketch.bottom + 6
     for words in _captions(layout):
         bottom += 18
@@ -43,7 +42,19 @@ def draw_svg(model: ModelConfig) -> str:
     if layout.keys:
         marks += _cover(layout, sketch, bottom + 16)
         bottom += 50 + 20 * len(layout.keys)
-    return picture(sketch.width, bottom + PAD - 4, f"{model.variant} {model.layers}", marks)
+    return svg_document(sketch.width, bottom + PAD - 4, f"{model.variant} {model.layers}", marks)
+
+
+def _lines(words: Sequence[str], room: float) -> list[str]:
+    """The words with commas between them, in as many lines as it takes to keep each within `room`."""
+    lines: list[str] = []
+    for word in words:
+        joined = f"{lines[-1]}, {word}" if lines else word
+        if lines and width_of(joined) <= room:
+            lines[-1] = joined
+        else:
+            lines.append(word)
+    return lines
 
 
 def _captions(layout: Layout) -> Iterator[str]:
@@ -59,8 +70,8 @@ class _Sketch:
         self.layout, self.colour = layout, colour
         for self.finest in FINEST:
             self.lefts = self._columns()
-            self.width = max(self.lefts[-1] + BEFORE + self._gap(len(layout.boxes) - 1) + TAIL, LEAST)
-            if self.width <= WIDTH:
+            self.width = max(self.lefts[-1] + BEFORE + self._gap(len(layout.boxes) - 1) + TAIL, MIN_WIDTH)
+            if self.width <= MAX_WIDTH:
                 break
         self.pitch = min(BAR, TALLEST / max(box.layers for box in layout.boxes))
         self.tops = [top]

@@ -19,7 +19,7 @@ _CORNER = 8.0
 Point = tuple[float, float]
 
 
-def picture(width: float, height: float, title: str, marks: Iterable[str]) -> str:
+def svg_document(width: float, height: float, title: str, marks: Iterable[str]) -> str:
     """A whole SVG document on paper of its own."""
     paper = f'<rect class="paper" x="0.5" y="0.5" width="{_n(width - 1)}" height="{_n(height - 1)}" rx="10"/>'
     return "\n".join(
@@ -83,7 +83,7 @@ def bar(x: float, y: float, width: float, height: float, colour: str = "", kind:
 
 
 def line(points: Sequence[Point]) -> str:
-    """Straight pieces from point to point, joined by round corners."""
+    """Straight lines from point to point, joined by round corners."""
     path = f"M{_n(points[0][0])} {_n(points[0][1])}"
     for before, corner, after in zip(points, points[1:], points[2:], strict=False):
         (x, y), (u, v) = _towards(corner, before), _towards(corner, after)

@@ -26,7 +26,7 @@ LOGITS = " logits"
 
 UP, DOWN, LEFT, RIGHT = 1, 2, 4, 8
 _JOINTS = " │││─┘┐┤─└┌├─┴┬┼"
-"""The character for each sum of directions; where a line ends it looks as if it went on."""
+"""The character for each sum of directions; where a line ends it looks as if it continued."""
 
 
 def draw_text(model: ModelConfig, width: int = WIDTH) -> str:
@@ -61,7 +61,7 @@ def _title(model: ModelConfig, width: int) -> list[str]:
 
 
 def options_of(model: ModelConfig) -> list[str]:
-    """The options of its variant, and whatever else is not as usual, as ``name value``."""
+    """The options of its variant, and all others that differ from the default, as ``name value``."""
     own = VARIANTS[model.variant].options
     optional = [(item.name, item.default) for item in fields(model) if item.name not in _SAID]
     chosen = {name: getattr(model, name) for name, usual in optional if name in own or getattr(model, name) != usual}

@@ -14,6 +14,7 @@ from msarch.memory.memory_profile import MEMORY_KINDS, MemoryProfile
 from msarch.units import format_bytes, format_count
 from search.show.profile.words import KIND_WORDS
 from search.show.terminal.fitted_table import FittedColumn, FittedTable
+from search.space.objectives import LIMITS
 
 if TYPE_CHECKING:
     from msarch.memory.fit import Fit
@@ -41,8 +42,8 @@ class Compared:
 
     def shown(self) -> tuple[str, str, str, str]:
         """Name, both figures, and the ratio, as people read them."""
-        figures = [format_bytes(value) if self.size else format_count(value) for value in (self.one, self.other)]
-        return (self.name, *figures, "-" if self.ratio is None else f"{self.ratio:.3g}")  # type: ignore[return-value]
+        form = format_bytes if self.size else format_count
+        return self.name, form(self.one), form(self.other), "-" if self.ratio is None else f"{self.ratio:.3g}"
 
 
 Explained: TypeAlias = "tuple[Candidate, MemoryProfile, InferenceMemory]"
@@ -85,8 +86,10 @@ def comparison_view(names: tuple[str, str], figures: Sequence[Compared]) -> Fitt
 
 def fit_rows(fits: Sequence[Fit], limit: int, candidate: Candidate) -> list[list[str]]:
     """One row a search: what is asked, under which checkpointing, the answer, what it needs and what is left."""
-    at = {"batch_size": f"batch at context {candidate.model.context:,}",
-          "context": f"context at batch {candidate.training.batch_size:,}"}  # fmt: skip
+    at = {
+        "batch_size": f"batch at context {candidate.model.context:,}",
+        "context": f"context at batch {candidate.training.batch_size:,}",
+    }
     rows = []
     for fit in fits:
         largest = f"{fit.size:,}{' or more' if fit.capped else ''}"
@@ -104,10 +107,8 @@ def fit_view(fits: Sequence[Fit], limit: int, candidate: Candidate) -> Renderabl
     batches = [fit for fit in fits if fit.dimension == "batch_size"]
     if not any(fit.size for fit in batches):
         least = min(batches, key=lambda fit: fit.memory_bytes)
-        return Text(
-            f"not even a batch of 1 fits {format_bytes(limit)}: it needs {format_bytes(least.memory_bytes)} with "
-            f"checkpointing {least.checkpointing}"
-        )
+        allowed, needed = LIMITS["memory"].format_both(limit, least.memory_bytes)
+        return Text(f"not even a batch of 1 fits {allowed}: it needs {needed} with checkpointing {least.checkpointing}")
     asked, ways, sizes, needs, left = zip(*fit_rows(fits, limit, candidate), strict=True)
     table = FittedTable(
         [

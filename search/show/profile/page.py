@@ -108,7 +108,8 @@ def write_profile_page(
     """Writes the page to `path`, whole or not at all; `other` and its `figures`, `fits` and their `limit` if any."""
     candidate, profile, _ = explained
     timeline = timeline_figure(profile_timeline(candidate.model, candidate.training))
-    text = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined).from_string(_PAGE).render(
+    environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined)
+    text = environment.from_string(_PAGE).render(
         title=named.name,
         model=describe_model(candidate, profile),
         conditions=describe_conditions(candidate),
@@ -120,7 +121,7 @@ def write_profile_page(
             ("The peak, layer by layer", _LAYERS_CAPTION, figure_html(layers_figure(profile), "layers")),
         ],
         tables=_tables(named, explained, other, figures, fits, limit),
-    )  # fmt: skip
+    )
     with atomic_write(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
 

@@ -43,28 +43,47 @@ def timeline_figure(timeline: Timeline) -> go.Figure:
         sizes = live[:, MEMORY_KINDS.index(kind)]
         figure.add_trace(
             go.Scatter(
-                x=shown, y=sizes, name=KIND_WORDS[kind], stackgroup="live", mode="lines", fillcolor=colour,
-                line={"width": 0, "color": colour, "shape": "hv"}, text=[format_bytes(size) for size in sizes],
+                x=shown,
+                y=sizes,
+                name=KIND_WORDS[kind],
+                stackgroup="live",
+                mode="lines",
+                fillcolor=colour,
+                line={"width": 0, "color": colour, "shape": "hv"},
+                text=[format_bytes(size) for size in sizes],
                 hovertemplate="%{text}",
             )
-        )  # fmt: skip
+        )
     names = [f"{short_operation(timeline.operations[i])} · {timeline.layers[i]} · {timeline.phases[i]}" for i in shown]
     texts = [f"<b>{format_bytes(size)}</b>  {escape(name)}" for name, size in zip(names, totals, strict=True)]
     figure.add_trace(
         go.Scatter(
-            x=shown, y=totals, name="all", mode="lines", line={"width": 1, "color": INK, "shape": "hv"},
-            text=texts, hovertemplate="%{text}<extra></extra>", showlegend=False,
+            x=shown,
+            y=totals,
+            name="all",
+            mode="lines",
+            line={"width": 1, "color": INK, "shape": "hv"},
+            text=texts,
+            hovertemplate="%{text}<extra></extra>",
+            showlegend=False,
         )
-    )  # fmt: skip
+    )
     high = float(totals.max())
     _mark_phases(figure, timeline.phases)
     _mark_peak(figure, timeline, high)
     figure.update_layout(
-        **plot_layout(580) | {"margin": {"l": 90, "r": 20, "t": 60, "b": 96}}, hovermode="x unified",
-        xaxis={"title": {"text": "operation of the step"}, "range": [0, len(timeline.phases)], "gridcolor": RULE,
-               "zeroline": False, "showgrid": False, "tickformat": ",d"},
+        **plot_layout(580) | {"margin": {"l": 90, "r": 20, "t": 60, "b": 96}},
+        hovermode="x unified",
+        xaxis={
+            "title": {"text": "operation of the step"},
+            "range": [0, len(timeline.phases)],
+            "gridcolor": RULE,
+            "zeroline": False,
+            "showgrid": False,
+            "tickformat": ",d",
+        },
         yaxis=bytes_axis(high * 1.12) | {"title": {"text": "bytes alive"}},
-    )  # fmt: skip
+    )
     return figure
 
 
@@ -85,20 +104,34 @@ def _mark_phases(figure: go.Figure, phases: Sequence[str]) -> None:
         # A narrow phase is named to the right of its beginning, whatever comes after it.
         wide = end - start > 0.06 * len(phases)
         figure.add_annotation(
-            x=(start + end) / 2 if wide else start, y=1 if wide else 0.955, yref="paper", yanchor="bottom",
-            text=_PHASES.get(phase, phase), showarrow=False, xanchor="center" if wide else "left",
-            xshift=0 if wide else 3, font={"color": MUTED, "size": 13},
-        )  # fmt: skip
+            x=(start + end) / 2 if wide else start,
+            y=1 if wide else 0.955,
+            yref="paper",
+            yanchor="bottom",
+            text=_PHASES.get(phase, phase),
+            showarrow=False,
+            xanchor="center" if wide else "left",
+            xshift=0 if wide else 3,
+            font={"color": MUTED, "size": 13},
+        )
         start = end
 
 
 def _mark_peak(figure: go.Figure, timeline: Timeline, high: float) -> None:
     left = timeline.peak > len(timeline.phases) / 2
     figure.add_annotation(
-        x=timeline.peak, y=high, text=f"<b>peak {format_bytes(high)}</b> {escape(timeline.layers[timeline.peak])}",
-        showarrow=True, arrowhead=2, arrowcolor=INK, ax=-50 if left else 50, ay=-18, font={"color": INK, "size": 14},
-        xanchor="right" if left else "left", bgcolor="rgba(255,255,255,0.8)",
-    )  # fmt: skip
+        x=timeline.peak,
+        y=high,
+        text=f"<b>peak {format_bytes(high)}</b> {escape(timeline.layers[timeline.peak])}",
+        showarrow=True,
+        arrowhead=2,
+        arrowcolor=INK,
+        ax=-50 if left else 50,
+        ay=-18,
+        font={"color": INK, "size": 14},
+        xanchor="right" if left else "left",
+        bgcolor="rgba(255,255,255,0.8)",
+    )
 
 
 def layers_figure(profile: MemoryProfile) -> go.Figure:
@@ -111,17 +144,25 @@ def layers_figure(profile: MemoryProfile) -> go.Figure:
             values = [sizes.get(layer, 0) for layer in layers]
             figure.add_trace(
                 go.Bar(
-                    y=layers, x=values, name=KIND_WORDS[kind], orientation="h",
+                    y=layers,
+                    x=values,
+                    name=KIND_WORDS[kind],
+                    orientation="h",
                     marker={"color": colour, "line": {"width": 0}},
-                    text=[format_bytes(value) for value in values], textposition="none", hovertemplate="%{text}",
+                    text=[format_bytes(value) for value in values],
+                    textposition="none",
+                    hovertemplate="%{text}",
                 )
-            )  # fmt: skip
+            )
     layout = plot_layout(140 + 18 * len(layers)) | {"margin": {"l": 130, "r": 20, "t": 8, "b": 96}}
     figure.update_layout(
-        **layout, barmode="stack", bargap=0.25, hovermode="y unified",
+        **layout,
+        barmode="stack",
+        bargap=0.25,
+        hovermode="y unified",
         xaxis=bytes_axis(max(profile.by_layer.values()) * 1.03) | {"title": {"text": "bytes at the peak"}},
         yaxis={"autorange": "reversed", "dtick": 1, "tickfont": {"size": 12}, "ticks": ""},
-    )  # fmt: skip
+    )
     return figure
 
 
@@ -132,6 +173,9 @@ def bytes_axis(high: float) -> dict[str, Any]:
         step /= 2
     values = [step * number for number in range(int(high / step) + 1)]
     return {
-        "range": [0, high], "tickvals": values, "ticktext": [format_bytes(value) for value in values],
-        "gridcolor": RULE, "zeroline": False,
-    }  # fmt: skip
+        "range": [0, high],
+        "tickvals": values,
+        "ticktext": [format_bytes(value) for value in values],
+        "gridcolor": RULE,
+        "zeroline": False,
+    }

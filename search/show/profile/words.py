@@ -1,4 +1,4 @@
-"""The words for what a profile says, the same on a terminal and on a page."""
+"""A profile in words, the same on a terminal and on a page."""
 
 from __future__ import annotations
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import plotly.graph_objects as go
@@ -12,12 +12,13 @@ from msarch.units import format_count
 from search.ledger.records import TrialRecord
 from search.results.front import pareto_front
 from search.show.palette import RULE, log_ticks, look
-from search.show.report.layout import axis, hover, plot_layout
+from search.show.report.layout import axis, hover_texts, plot_layout
 
 
 def curves_figure(records: Sequence[TrialRecord], objectives: Sequence[str]) -> go.Figure:
     """Validation loss against training tokens: the front in colour, pruned trials dashed, the others grey."""
     figure = go.Figure()
+    texts = hover_texts(records)
     front = {record.number for record in pareto_front(records, objectives)}
     groups: dict[str, tuple[list[TrialRecord], dict[str, Any]]] = {
         "complete": ([], {"color": "#b9c0c9", "width": 1}),
@@ -29,12 +30,12 @@ def curves_figure(records: Sequence[TrialRecord], objectives: Sequence[str]) -> 
             groups[record.state][0].append(record)
     for name, (members, line) in groups.items():
         if any(record.curve for record in members):
-            figure.add_trace(_curves_trace(members, name, line, 4))
+            figure.add_trace(_curves_trace(members, texts, name, line, 4))
     for variant in dict.fromkeys(record.candidate.model.variant for record in records):
         members = [r for r in records if r.number in front and r.candidate.model.variant == variant and r.curve]
         if members:
             style = look(variant)
-            trace = _curves_trace(members, f"front: {variant}", {"color": style.colour, "width": 2}, 7)
+            trace = _curves_trace(members, texts, f"front: {variant}", {"color": style.colour, "width": 2}, 7)
             figure.add_trace(trace.update(marker={"symbol": style.symbol}))
     tokens = [point.tokens for record in records for point in record.curve if point.tokens > 0] or [1]
     low, high = min(tokens) * 0.85, max(tokens) * 1.18
@@ -48,7 +49,9 @@ def curves_figure(records: Sequence[TrialRecord], objectives: Sequence[str]) -> 
     return figure
 
 
-def _curves_trace(records: Sequence[TrialRecord], name: str, line: dict[str, Any], size: int) -> go.Scatter:
+def _curves_trace(
+    records: Sequence[TrialRecord], texts: Mapping[int, str], name: str, line: dict[str, Any], size: int
+) -> go.Scatter:
     """All curves of a group as one trace, with a gap between two: hundreds of trials stay quick to draw."""
     x: list[float | None] = []
     y: list[float | None] = []
@@ -57,9 +60,16 @@ def _curves_trace(records: Sequence[TrialRecord], name: str, line: dict[str, Any
         points = [point for point in record.curve if math.isfinite(point.loss)]
         x += [*(point.tokens for point in points), None]
         y += [*(point.loss for point in points), None]
-        about = hover(record)
+        about = texts[record.number]
         text += [f"loss {point.loss:.3f} at {format_count(point.tokens)} tokens<br>{about}" for point in points] + [""]
     return go.Scatter(
-        x=x, y=y, hovertext=text, hoverinfo="text", mode="lines+markers", name=name, line=line,
-        marker={"size": size}, connectgaps=False,
-    )  # fmt: skip
+        x=x,
+        y=y,
+        hovertext=text,
+        hoverinfo="text",
+        mode="lines+markers",
+        name=name,
+        line=line,
+        marker={"size": size},
+        connectgaps=False,
+    )

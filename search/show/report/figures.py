@@ -11,15 +11,18 @@ from typing import Any
 
 import plotly.graph_objects as go
 
-from search.ledger.measures import latest, measure
+from search.ledger.metrics import latest_quality, metric
 from search.ledger.records import TrialRecord
 from search.results.front import best, knee, pareto_front
 from search.show.palette import INK, MUTED, WARNING, formatter, look
-from search.show.report.layout import hover, log_axis, plot_layout
+from search.show.report.layout import hover_texts, log_axis, plot_layout
 from search.space.objectives import OBJECTIVES, label_under
 
 Point = tuple[float, float, TrialRecord]
 """What a trial costs, how good it is, and the trial."""
+
+HoverTexts = Mapping[int, str]
+"""What the pointer shows, by number of the trial."""
 
 
 def trade_off_figure(
@@ -40,12 +43,12 @@ def trade_off_figure(
     limit = limits.get(cost)
     left, right = _span([x for x, _, _ in complete + pruned] + [x for x, _ in infeasible], limit)
     bottom, top = _quality_span([y for _, y, _ in complete], [y for _, y, _ in pruned])
-    figure = go.Figure()
+    figure, texts = go.Figure(), hover_texts(records)
     front = {record.number for record in pareto_front(records, objectives)}
-    _add_pruned(figure, pruned, top)
+    _add_pruned(figure, pruned, texts, top)
     _add_front_line(figure, _points(pareto_front(records, (quality, cost)), "complete", quality, cost))
-    _add_complete(figure, complete, front)
-    _add_infeasible(figure, infeasible, right)
+    _add_complete(figure, complete, texts, front)
+    _add_infeasible(figure, infeasible, texts, right)
     _add_marks(figure, records, quality, cost)
     if limit is not None:
         _add_limit(figure, cost, limit)
@@ -55,10 +58,18 @@ def trade_off_figure(
         xaxis=log_axis(left, right, cost),
         yaxis=log_axis(bottom, top, quality) | {"domain": [0, 0.89 if strip else 1]},
         yaxis2={
-            "domain": [0.93, 1], "range": [-1, 1], "visible": True, "showticklabels": False, "showgrid": False,
-            "zeroline": False, "fixedrange": True, "title": "", "anchor": "x", "ticks": "",
+            "domain": [0.93, 1],
+            "range": [-1, 1],
+            "visible": True,
+            "showticklabels": False,
+            "showgrid": False,
+            "zeroline": False,
+            "fixedrange": True,
+            "title": "",
+            "anchor": "x",
+            "ticks": "",
         },
-    )  # fmt: skip
+    )
     if conditions:
         figure.update_xaxes(title_text=label_under(cost, conditions))
         figure.update_yaxes(title_text=label_under(quality, conditions), selector={"type": "log"})
@@ -68,7 +79,7 @@ def trade_off_figure(
 def _points(records: Iterable[TrialRecord], state: str, quality: str, cost: str) -> list[Point]:
     points = []
     for record in records:
-        x, y = measure(record, OBJECTIVES[cost].key), latest(record, quality)
+        x, y = metric(record, OBJECTIVES[cost].key), latest_quality(record, quality)
         if record.state == state and x and y and math.isfinite(x) and math.isfinite(y) and min(x, y) > 0:
             points.append((x, y, record))
     return points
@@ -76,7 +87,7 @@ def _points(records: Iterable[TrialRecord], state: str, quality: str, cost: str)
 
 def _costs(records: Iterable[TrialRecord], key: str) -> list[tuple[float, TrialRecord]]:
     infeasible = [record for record in records if record.state == "infeasible"]
-    return [(value, record) for record in infeasible if (value := measure(record, key)) is not None and value > 0]
+    return [(value, record) for record in infeasible if (value := metric(record, key)) is not None and value > 0]
 
 
 def _span(values: Sequence[float], limit: float | None) -> tuple[float, float]:
@@ -98,26 +109,29 @@ def _quality_span(complete: Sequence[float], pruned: Sequence[float]) -> tuple[f
     return low / room**0.08, max(high, min(max([*pruned, high]), low * room**2)) * room**0.08
 
 
-def _add_complete(figure: go.Figure, points: Sequence[Point], front: set[int]) -> None:
+def _add_complete(figure: go.Figure, points: Sequence[Point], texts: HoverTexts, front: set[int]) -> None:
     for variant in dict.fromkeys(record.candidate.model.variant for _, _, record in points):
         members = [point for point in points if point[2].candidate.model.variant == variant]
         on_front = [record.number in front for _, _, record in members]
         figure.add_trace(
             go.Scatter(
-                **_positions(members), **_group(figure, variant, look(variant).symbol, look(variant).colour, 1),
+                **_positions(members, texts),
+                **_group(figure, variant, look(variant).symbol, look(variant).colour, 1),
                 marker={
-                    "color": look(variant).colour, "symbol": look(variant).symbol,
-                    "size": [13 if on else 9 for on in on_front], "opacity": [1.0 if on else 0.55 for on in on_front],
+                    "color": look(variant).colour,
+                    "symbol": look(variant).symbol,
+                    "size": [13 if on else 9 for on in on_front],
+                    "opacity": [1.0 if on else 0.55 for on in on_front],
                     "line": {
                         "color": [INK if on else "white" for on in on_front],
                         "width": [1.5 if on else 0.5 for on in on_front],
                     },
                 },
             )
-        )  # fmt: skip
+        )
 
 
-def _add_pruned(figure: go.Figure, points: Sequence[Point], top: float) -> None:
+def _add_pruned(figure: go.Figure, points: Sequence[Point], texts: HoverTexts, top: float) -> None:
     for name, members in (
         ("pruned, at its last validation", [point for point in points if point[1] <= top]),
         ("pruned, above the axis", [(x, top, record) for x, y, record in points if y > top]),
@@ -128,35 +142,54 @@ def _add_pruned(figure: go.Figure, points: Sequence[Point], top: float) -> None:
             marker = {
                 "color": [look(variant).colour for variant in variants],
                 "symbol": [f"{look(variant).symbol}-open" if inside else "arrow-bar-up-open" for variant in variants],
-                "size": 8, "opacity": 0.6, "line": {"width": 1.2},
-            }  # fmt: skip
+                "size": 8,
+                "opacity": 0.6,
+                "line": {"width": 1.2},
+            }
             group = _group(figure, name, "circle-open" if inside else "arrow-bar-up-open", MUTED, 3)
-            figure.add_trace(go.Scatter(**_positions(members), **group, marker=marker, cliponaxis=False))
+            figure.add_trace(go.Scatter(**_positions(members, texts), **group, marker=marker, cliponaxis=False))
 
 
 def _add_front_line(figure: go.Figure, front: Sequence[Point]) -> None:
     if front:
         figure.add_trace(
             go.Scatter(
-                x=[x for x, _, _ in front], y=[y for _, y, _ in front], mode="lines", name="front", legendrank=2,
-                line={"shape": "hv", "color": INK, "width": 1.5}, hoverinfo="skip",
+                x=[x for x, _, _ in front],
+                y=[y for _, y, _ in front],
+                mode="lines",
+                name="front",
+                legendrank=2,
+                line={"shape": "hv", "color": INK, "width": 1.5},
+                hoverinfo="skip",
             )
-        )  # fmt: skip
+        )
 
 
-def _add_infeasible(figure: go.Figure, costs: Sequence[tuple[float, TrialRecord]], right: float) -> None:
+def _add_infeasible(
+    figure: go.Figure, costs: Sequence[tuple[float, TrialRecord]], texts: HoverTexts, right: float
+) -> None:
     if costs:
         marker = {
-            "symbol": "line-ns-open", "size": 14, "opacity": 0.8,
-            "color": [look(record.candidate.model.variant).colour for _, record in costs], "line": {"width": 1.6},
-        }  # fmt: skip
+            "symbol": "line-ns-open",
+            "size": 14,
+            "opacity": 0.8,
+            "color": [look(record.candidate.model.variant).colour for _, record in costs],
+            "line": {"width": 1.6},
+        }
         members = [(min(value, right), 0.0, record) for value, record in costs]
         group = _group(figure, "infeasible, never trained", "line-ns-open", MUTED, 4)
         figure.add_annotation(
-            text="never trained", xref="paper", yref="paper", x=0, y=0.965, showarrow=False, xanchor="right", xshift=-8,
+            text="never trained",
+            xref="paper",
+            yref="paper",
+            x=0,
+            y=0.965,
+            showarrow=False,
+            xanchor="right",
+            xshift=-8,
             font={"size": 12},
-        )  # fmt: skip
-        figure.add_trace(go.Scatter(**_positions(members), **group, yaxis="y2", marker=marker))
+        )
+        figure.add_trace(go.Scatter(**_positions(members, texts), **group, yaxis="y2", marker=marker))
 
 
 def _group(figure: go.Figure, name: str, symbol: str, colour: str, rank: int) -> dict[str, Any]:
@@ -168,11 +201,11 @@ def _group(figure: go.Figure, name: str, symbol: str, colour: str, rank: int) ->
     return {"mode": "markers", "name": name, "legendgroup": name, "showlegend": False}
 
 
-def _positions(points: Sequence[Point]) -> dict[str, Any]:
+def _positions(points: Sequence[Point], texts: HoverTexts) -> dict[str, Any]:
     return {
         "x": [x for x, _, _ in points],
         "y": [y for _, y, _ in points],
-        "hovertext": [hover(record) for _, _, record in points],
+        "hovertext": [texts[record.number] for _, _, record in points],
         "hoverinfo": "text",
     }
 
@@ -182,9 +215,15 @@ def _add_marks(figure: go.Figure, records: Sequence[TrialRecord], quality: str, 
     for text, record in marks.items():
         for x, y, _ in _points([record] if record else [], "complete", quality, cost):
             figure.add_annotation(
-                x=math.log10(x), y=math.log10(y), text=text, showarrow=False, xshift=-12, yshift=-14,
-                xanchor="right", font={"size": 13, "color": INK},
-            )  # fmt: skip
+                x=math.log10(x),
+                y=math.log10(y),
+                text=text,
+                showarrow=False,
+                xshift=-12,
+                yshift=-14,
+                xanchor="right",
+                font={"size": 13, "color": INK},
+            )
 
 
 def _add_limit(figure: go.Figure, cost: str, limit: int) -> None:
@@ -192,6 +231,14 @@ def _add_limit(figure: go.Figure, cost: str, limit: int) -> None:
         type="line", x0=limit, x1=limit, y0=0, y1=1, yref="paper", line={"color": WARNING, "width": 1.5, "dash": "dash"}
     )
     figure.add_annotation(
-        x=math.log10(limit), y=0, yref="paper", text=f"limit {formatter(cost)(limit)}", showarrow=False,
-        xanchor="left", yanchor="bottom", xshift=5, yshift=4, font={"color": WARNING, "size": 13},
-    )  # fmt: skip
+        x=math.log10(limit),
+        y=0,
+        yref="paper",
+        text=f"limit {formatter(cost)(limit)}",
+        showarrow=False,
+        xanchor="left",
+        yanchor="bottom",
+        xshift=5,
+        yshift=4,
+        font={"color": WARNING, "size": 13},
+    )

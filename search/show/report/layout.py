@@ -1,4 +1,4 @@
-"""What the report's figures share: type, axes, and what stands beside the pointer."""
+"""What the report's figures share: type, axes, and what the pointer shows."""
 
 from __future__ import annotations
 
@@ -7,30 +7,30 @@ from collections.abc import Iterable, Sequence
 from html import escape
 from typing import Any
 
-from msarch.config.variants import VARIANTS
 from msarch.perplexity import perplexity
 from msarch.units import format_count
 from search.ledger.records import TrialRecord
+from search.results.tables import trial_row, varying_options
 from search.show.palette import INK, MUTED, RULE, log_ticks
-from search.show.terminal.front_table import format_figure
+from search.show.terminal.front_table import format_figure, format_option
 from search.space.objectives import OBJECTIVES
 
 FONT = 'system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", sans-serif'
 
 
-def hover(record: TrialRecord) -> str:
-    """What stands beside the pointer: the trial, its architecture and its figures, as safe markup."""
-    model, training = record.candidate.model, record.candidate.training
-    lines = [
-        f"<b>trial {record.number}</b> {escape(record.state)}",
-        f"{escape(model.variant)} <b>{escape(model.layers)}</b>",
-        f"d_model {model.d_model}, {model.n_heads} heads, learning rate {training.learning_rate:.2e}",
-    ]
-    if model.retina_factors:
-        windows = " ".join(map(str, model.retina_windows))
-        lines.append(f"factors {' '.join(map(str, model.retina_factors))}, windows {windows}")
-    if "shortening" in VARIANTS[model.variant].options:
-        lines.append(f"shortening {model.shortening}, upsampling {model.upsampling}")
+def hover_texts(records: Sequence[TrialRecord]) -> dict[int, str]:
+    """What the pointer shows of each trial, by number, as safe markup: architecture, options that vary, figures."""
+    options = [name for name in varying_options(records) if name not in ("variant", "layers")]
+    return {record.number: "<br>".join(_hover_lines(record, options)) for record in records}
+
+
+def _hover_lines(record: TrialRecord, options: Sequence[str]) -> list[str]:
+    model = record.candidate.model
+    lines = [f"<b>trial {record.number}</b> {escape(record.state)}"]
+    lines.append(f"{escape(model.variant)} <b>{escape(model.layers)}</b>")
+    row = trial_row(record)
+    chosen = [f"{name} {format_option(row[name])}" for name in options if row[name] is not None]
+    lines += [escape(", ".join(chosen[start : start + 3])) for start in range(0, len(chosen), 3)]
     if record.loss is not None:
         figures = [format_figure(record, key) for key in ("perplexity", "bits_per_byte")]
         lines.append(f"perplexity {figures[0]}, bits per byte {figures[1]}")
@@ -41,7 +41,7 @@ def hover(record: TrialRecord) -> str:
     lines.append(f"memory {fused}, unfused {unfused}")
     lines.append(f"{format_figure(record, 'parameters')} parameters")
     lines += [escape(text) for text in (record.violation, record.error) if text]
-    return "<br>".join(lines)
+    return lines
 
 
 def log_axis(low: float, high: float, objective: str) -> dict[str, Any]:
@@ -51,15 +51,25 @@ def log_axis(low: float, high: float, objective: str) -> dict[str, Any]:
 
 def axis(title: str, ends: list[float], values: Sequence[float], labels: Iterable[str]) -> dict[str, Any]:
     return {
-        "type": "log", "title": {"text": title}, "range": ends, "tickvals": list(values), "ticktext": list(labels),
-        "gridcolor": RULE, "zeroline": False, "minor": {"ticks": ""},
-    }  # fmt: skip
+        "type": "log",
+        "title": {"text": title},
+        "range": ends,
+        "tickvals": list(values),
+        "ticktext": list(labels),
+        "gridcolor": RULE,
+        "zeroline": False,
+        "minor": {"ticks": ""},
+    }
 
 
 def plot_layout(height: int) -> dict[str, Any]:
     return {
-        "template": "none", "height": height, "margin": {"l": 90, "r": 20, "t": 32, "b": 96},
-        "font": {"family": FONT, "size": 13, "color": MUTED}, "paper_bgcolor": "white", "plot_bgcolor": "white",
+        "template": "none",
+        "height": height,
+        "margin": {"l": 90, "r": 20, "t": 32, "b": 96},
+        "font": {"family": FONT, "size": 13, "color": MUTED},
+        "paper_bgcolor": "white",
+        "plot_bgcolor": "white",
         "legend": {"orientation": "h", "yref": "container", "y": 0, "yanchor": "bottom", "x": 0},
         "hoverlabel": {"align": "left", "bgcolor": "white", "font": {"color": INK, "family": FONT}},
-    }  # fmt: skip
+    }

@@ -14,10 +14,16 @@ from search.show.terminal.front_table import format_figure, format_option
 
 _OPTIONS = {"variant": "variant", "layers": "layers", "d_model": "d_model", "n_heads": "heads", "learning_rate": "lr"}
 _FIGURES = {
-    "perplexity": "perplexity", "bits_per_byte": "bits/byte", "memory_bytes": "memory",
-    "memory_unfused_bytes": "unfused", "memory_measured_bytes": "measured", "cache_bytes": "cache",
-    "parameters": "params", "seconds": "time", "error": "note",
-}  # fmt: skip
+    "perplexity": "perplexity",
+    "bits_per_byte": "bits/byte",
+    "memory_bytes": "memory",
+    "memory_unfused_bytes": "unfused",
+    "memory_measured_bytes": "measured",
+    "cache_bytes": "cache",
+    "parameters": "params",
+    "seconds": "time",
+    "error": "note",
+}
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,6 @@
-"""What a running search shows: a live panel on a terminal, plain lines in a log. The one owner of the console.
+"""What a running search shows: a live panel on a terminal, plain lines in a log. Nothing else writes to the console.
 
-Events may come in any order and more than once; the display never ends a search. NO_COLOR is honoured.
+Events may come in any order and more than once; the display never ends a search. NO_COLOR is respected.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class SearchDisplay:
     """Shows one search. Use it as a context manager; `message` writes a line above everything else.
 
     Args:
-        title: what is searched.
+        title: the name of the space.
         total: trials to be trained; infeasible and duplicate ones are not counted.
         objectives: those of the front shown.
         tokens_per_trial: training tokens of one whole trial, for the time left; 0 where it is not known.
@@ -68,9 +68,13 @@ class SearchDisplay:
 
             # transient: the caller prints the final front; a copy of the panel would stand above it
             self._live = Live(
-                get_renderable=self._panel, console=self.console, refresh_per_second=2, transient=True,
-                redirect_stdout=False, redirect_stderr=False,
-            )  # fmt: skip  # one argument a line would hide the two that matter
+                get_renderable=self._panel,
+                console=self.console,
+                refresh_per_second=2,
+                transient=True,
+                redirect_stdout=False,
+                redirect_stderr=False,
+            )
             self._live.start()
         return self
 
@@ -81,7 +85,7 @@ class SearchDisplay:
             self._live.stop()
             self._live = None
         self._phase = ""
-        # A search that ended before its first trial has nothing to sum up: its error stands alone.
+        # A search that ended before its first trial has no summary: only its error is shown.
         if self._progress.running or self._progress.records:
             self.message(self.status())
 

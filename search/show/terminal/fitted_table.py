@@ -54,7 +54,7 @@ class FittedColumn:
 
 
 @dataclass(frozen=True)
-class Fit:
+class FittedColumns:
     """What is shown, how wide each column is (nothing where rows are stacked), and what is left out."""
 
     columns: list[FittedColumn]
@@ -62,22 +62,22 @@ class Fit:
     left_out: list[str]
 
 
-def fit(columns: Sequence[FittedColumn], room: int, *, wrap: bool = True) -> Fit:
+def fit_columns(columns: Sequence[FittedColumn], room: int, *, wrap: bool = True) -> FittedColumns:
     """The columns that `room` characters hold, in their order; text takes several lines only where it may `wrap`."""
     kept = list(columns)
-    while _width(kept, wrap=False) > room and (column := _least(kept, IF_UNWRAPPED)):
+    while _width(kept, wrap=False) > room and (column := _least_important(kept, IF_UNWRAPPED)):
         kept.remove(column)
-    while _width(kept, wrap=wrap) > room and (column := _least(kept, ESSENTIAL - 1)):
+    while _width(kept, wrap=wrap) > room and (column := _least_important(kept, ESSENTIAL - 1)):
         kept.remove(column)
     spare = room - _width(kept, wrap=wrap)
     if spare < 0:
-        return Fit(list(columns), [], [])
+        return FittedColumns(list(columns), [], [])
     widths = []
     for column in kept:
         width = min(column.wanted, (column.needed if wrap else column.wanted) + spare)
         spare -= width - (column.needed if wrap else column.wanted)
         widths.append(width)
-    return Fit(kept, widths, [c.heading for c in columns if c.heading and c not in kept])
+    return FittedColumns(kept, widths, [c.heading for c in columns if c.heading and c not in kept])
 
 
 class FittedTable:
@@ -92,7 +92,7 @@ class FittedTable:
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[RenderableType]:
         from rich.text import Text
 
-        found = fit(self.columns, options.max_width)
+        found = fit_columns(self.columns, options.max_width)
         if found.widths:
             yield self._table(found)
         else:
@@ -102,14 +102,14 @@ class FittedTable:
 
     def plain(self, room: int) -> str:
         """The same without rules and colours, a line a row."""
-        found = fit(self.columns, room, wrap=False)
+        found = fit_columns(self.columns, room, wrap=False)
         if not found.widths:
             return "\n".join(self._stacked()) + "\n"
         rows = zip(*((column.heading, *column.cells) for column in found.columns), strict=True)
         lines = [_aligned(row, found) for row in rows]
         return "\n".join([*lines, *([_no_room(found)] if found.left_out else [])]) + "\n"
 
-    def _table(self, found: Fit) -> Table:
+    def _table(self, found: FittedColumns) -> Table:
         from rich import box
         from rich.table import Table
         from rich.text import Text
@@ -135,17 +135,17 @@ def _width(columns: Sequence[FittedColumn], *, wrap: bool) -> int:
     return sum(column.needed if wrap else column.wanted for column in columns) + GAP * (len(columns) - 1)
 
 
-def _least(columns: Sequence[FittedColumn], at_most: int) -> FittedColumn | None:
+def _least_important(columns: Sequence[FittedColumn], at_most: int) -> FittedColumn | None:
     droppable = [column for column in reversed(columns) if column.importance <= at_most]
     return min(droppable, key=lambda column: column.importance, default=None)
 
 
-def _aligned(row: Sequence[str], found: Fit) -> str:
+def _aligned(row: Sequence[str], found: FittedColumns) -> str:
     cells = zip(row, found.columns, found.widths, strict=True)
     return (" " * GAP).join(c.ljust(width) if column.text else c.rjust(width) for c, column, width in cells).rstrip()
 
 
-def _no_room(found: Fit) -> str:
+def _no_room(found: FittedColumns) -> str:
     return f"no room for: {', '.join(found.left_out)}"
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from msarch.errors import UserError, unknown
 from msarch.units import format_bytes, format_count
-from search.ledger.measures import measure
+from search.ledger.metrics import metric
 from search.ledger.records import TrialRecord
 from search.results.columns import COLUMNS
 from search.results.front import best, knee, pareto_front, split
@@ -122,7 +122,7 @@ def trial_marks(records: Sequence[TrialRecord], objectives: Sequence[str]) -> di
 
 def format_figure(record: TrialRecord, column: str) -> str:
     """One figure of a trial as people read it, `-` where it has none."""
-    value = measure(record, column)
+    value = metric(record, column)
     if value is None:
         return MISSING
     match column:

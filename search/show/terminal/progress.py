@@ -19,7 +19,7 @@ class RunningTrial:
     """A trial that was handed to a worker.
 
     Attributes:
-        candidate: None where its start was not seen.
+        candidate: None if its start was not reported.
         earlier: tokens it was trained on in an earlier run.
         began: when its training steps began in this run; None while its worker starts.
         tokens: tokens at its last validation; `seen` is when that was.
@@ -97,7 +97,7 @@ class Progress:
         trial = self._running.get(number)
         if trial is None:
             return
-        if trial.began is None:  # nobody said so: its own count of seconds knows
+        if trial.began is None:  # its start was not reported: its own seconds give it
             trial.began = self._clock() - point.seconds
             self.training_since = min(trial.began, self.training_since or trial.began)
         trial.tokens, trial.seen = max(point.tokens, trial.tokens), self._clock()

@@ -1,4 +1,4 @@
-"""What the schema of a space is made of: documented keys, and sections whose keys follow from a configuration.
+"""The parts of a space's schema: documented keys, and sections whose keys follow from a configuration.
 
 A new option of `ModelConfig` or `TrainingConfig` needs no change here: its type follows from its annotation,
 its meaning from the class's docstring, its default from the class.
@@ -60,7 +60,7 @@ def key(
 
 
 def constant(raw: object) -> object:
-    """What stands where nothing may vary. Raises UserError where it is a list or a mapping, or nothing."""
+    """The value of a key that cannot vary. Raises UserError for a list, a mapping or nothing."""
     if raw is None or isinstance(raw, dict | list):
         raise UserError(f"must be a constant, got {quoted(raw)}")
     return raw

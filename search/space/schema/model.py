@@ -9,7 +9,7 @@ from typing import Annotated, Any
 from pydantic import PlainValidator, create_model
 
 from msarch.config import ModelConfig, TrainingConfig
-from msarch.config.variants import VARIANTS
+from msarch.config.variants import VARIANTS, options_without_effect
 from search.space.schema.fields import ParametersSpec, Spec, ValidatedAs, config_fields, key, varying
 from search.space.values.allocations import AllocationRange, parse_alternatives, with_ranges
 from search.space.values.value_types import WHOLE
@@ -71,7 +71,7 @@ class VariantsSpec(Spec):
 
 def keys_of(variant: str) -> list[str]:
     """The keys of ModelConfig that mean something to `variant`."""
-    return [name for name in MODEL_KEYS if name not in VARIANT_OPTIONS - VARIANTS[variant].options]
+    return [name for name in MODEL_KEYS if name not in options_without_effect(variant)]
 
 
 def _sentence(words: str) -> str:

@@ -26,7 +26,7 @@ from search.space.values.constraints import Constraint, parse_constraint
 
 
 def parse_constraints(raw: object) -> tuple[Constraint, ...]:
-    """A list of conditions. Raises UserError with the index as its key."""
+    """A list of constraints. Raises UserError with the index as its key."""
     if not isinstance(raw, list):
         raise UserError(f'must be a list such as ["n_layers <= 12"], got {quoted(raw)}')
     parsed: list[Constraint] = []
@@ -87,9 +87,9 @@ class SpaceSpec(Spec):
         default_text="tpe, pareto, 40 trials",
     )
     constraints: Annotated[tuple[Constraint, ...], PlainValidator(parse_constraints)] = key(
-        "Conditions between parameters: <=, >= and == over n_layers, layers@FACTOR, d_model, n_heads, d_head, context, "
+        "Comparisons of parameters: <=, >= and == over n_layers, layers@FACTOR, d_model, n_heads, d_head, context, "
         "batch_size and vocab_size. A candidate that breaks one is infeasible.",
-        value="list of conditions",
+        value="list of comparisons",
         example='constraints: ["n_layers <= 12", "d_model * n_layers <= 1024"]',
         default=(),
         default_text="none",

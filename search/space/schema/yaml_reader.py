@@ -29,7 +29,8 @@ _TAG = "tag:yaml.org,2002:"
 class _Loader(yaml.SafeLoader):
     """SafeLoader that leaves the meaning of plain scalars to `_scalar`."""
 
-    yaml_implicit_resolvers: dict[str, Any] = {}  # noqa: RUF012 - PyYAML's own way to say so
+
+_Loader.yaml_implicit_resolvers = {}  # PyYAML's own rules would read `no` as False and `1:30` as 90
 
 
 @dataclass

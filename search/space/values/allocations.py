@@ -142,11 +142,11 @@ def _check_order(allocation: AllocationRange, variant: Variant, name: str) -> No
     """Refuses another order than the variant's, with the allocation that was meant, its ranges kept."""
     if variant.order is not one_stack:
         check_nested([stage.factor for stage in allocation.stages])
-    meant = _in_order(allocation, variant.order)
-    if meant == allocation:
+    expected = _in_order(allocation, variant.order)
+    if expected == allocation:
         return
     rule = "is one stack of layers at every token" if variant.order is one_stack else "computes in another order"
-    raise UserError(f"'{allocation}': {name} {rule}; did you mean '{meant}'?")
+    raise UserError(f"'{allocation}': {name} {rule}; did you mean '{expected}'?")
 
 
 def _in_order(allocation: AllocationRange, order: Callable[[tuple[Stage, ...]], tuple[Stage, ...]]) -> AllocationRange:

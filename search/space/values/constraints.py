@@ -1,6 +1,7 @@
-"""Conditions between parameters, such as ``n_layers <= 12``: a tiny language, parsed by `ast`, never run as Python.
+"""Constraints between parameters, such as ``n_layers <= 12``: a tiny language, parsed by `ast`, never run as Python.
 
-A candidate that breaks a condition is infeasible by a measured amount, which teaches the sampler more than a refusal.
+A candidate that breaks a constraint is infeasible by a known amount, from which the sampler learns more than from a
+refusal.
 """
 
 from __future__ import annotations
@@ -22,10 +23,10 @@ NAMES: dict[str, Callable[[Candidate], float]] = {
     "vocab_size": lambda candidate: candidate.model.vocab_size,
     "batch_size": lambda candidate: candidate.training.batch_size,
 }
-"""What a condition may speak of; besides these, ``layers@FACTOR``."""
+"""The names that a constraint may use, beside ``layers@FACTOR``."""
 
 _LAYERS = re.compile(r"\blayers\s*@\s*([0-9]{1,9})\b")
-_STAND_IN = re.compile(r"layers_at_([0-9]+)")
+_LAYERS_NAME = re.compile(r"layers_at_([0-9]+)")
 _OPERATIONS: dict[type[ast.operator], Callable[[float, float], float]] = {
     ast.Add: lambda left, right: left + right,
     ast.Sub: lambda left, right: left - right,
@@ -36,7 +37,7 @@ _OPERATIONS: dict[type[ast.operator], Callable[[float, float], float]] = {
 
 @dataclass(frozen=True)
 class Constraint:
-    """One condition.
+    """One constraint.
 
     Attributes:
         text: as it was written.
@@ -47,7 +48,7 @@ class Constraint:
     tree: ast.Compare = field(compare=False, repr=False)
 
     def violation(self, candidate: Candidate) -> float:
-        """By how much `candidate` breaks the condition; 0 or less where it does not."""
+        """By how much `candidate` breaks the constraint; 0 or less where it does not."""
         sides = [_value(node, candidate) for node in (self.tree.left, *self.tree.comparators)]
         gaps = []
         for operator, left, right in zip(self.tree.ops, sides, sides[1:], strict=False):
@@ -57,18 +58,18 @@ class Constraint:
 
 
 def parse_constraint(text: object) -> Constraint:
-    """The condition in `text`. Raises UserError."""
+    """The constraint in `text`. Raises UserError."""
     if not isinstance(text, str) or not text.strip() or len(text) > 500:
-        raise UserError(f"must be a condition such as 'n_layers <= 12', got {quoted(text)}")
+        raise UserError(f"must be a constraint such as 'n_layers <= 12', got {quoted(text)}")
     try:
         tree = ast.parse(_LAYERS.sub(r"layers_at_\1", text.strip()), mode="eval").body
     except (SyntaxError, ValueError, MemoryError, RecursionError):
-        raise UserError(f"'{text}' is not a condition; write one such as 'n_layers <= 12'") from None
+        raise UserError(f"'{text}' is not a constraint; write one such as 'n_layers <= 12'") from None
     if not isinstance(tree, ast.Compare):
-        raise UserError(f"'{text}' compares nothing; write a condition such as 'n_layers <= 12'")
+        raise UserError(f"'{text}' compares nothing; write a constraint such as 'n_layers <= 12'")
     for operator in tree.ops:
         if not isinstance(operator, ast.LtE | ast.GtE | ast.Eq):
-            raise UserError(f"'{text}': conditions are written with <=, >= or ==")
+            raise UserError(f"'{text}': constraints are written with <=, >= or ==")
     for side in (tree.left, *tree.comparators):
         _check(side, text)
     if not any(isinstance(node, ast.Name) for node in ast.walk(tree)):
@@ -81,7 +82,7 @@ def _check(node: ast.expr, text: str) -> None:
         case ast.Constant(value=int() | float()) if not isinstance(node.value, bool):
             pass
         case ast.Name(id=name):
-            if name not in NAMES and not _STAND_IN.fullmatch(name):
+            if name not in NAMES and not _LAYERS_NAME.fullmatch(name):
                 raise UserError(f"{unknown('name', name, (*NAMES, 'layers@FACTOR'))}, in '{text}'")
         case ast.UnaryOp(op=ast.USub(), operand=operand):
             _check(operand, text)

@@ -6,6 +6,7 @@ import json
 import shutil
 import warnings
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -31,8 +32,8 @@ def told(base: Path, **patterns: str) -> list[str]:
     """What is said of a corpus of files."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        names = {split: (pattern,) for split, pattern in patterns.items()}
-        read_corpus(CorpusConfig(source="files", **names), base=base)  # type: ignore[arg-type]  # names are splits
+        names: dict[str, Any] = {split: (pattern,) for split, pattern in patterns.items()}
+        read_corpus(CorpusConfig(source="files", **names), base=base)
     assert all(warning.category is TextWarning for warning in caught)
     return [str(warning.message) for warning in caught]
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from support.small_models import small, windows
+from support.small_models import small, training_of, windows
 from support.small_runs import candidate, token_set, trained, weights
 
 from msarch import ModelConfig, TrainingConfig, UserError, build_model
@@ -34,11 +34,12 @@ def test_training_drops_and_evaluation_does_not(config: ModelConfig) -> None:
 @pytest.mark.parametrize("config", DROPPING, ids=lambda config: config.variant)
 def test_its_masks_are_part_of_memory(config: ModelConfig) -> None:
     for checkpointing in ("none", "block"):
-        training = TrainingConfig(batch_size=3, checkpointing=checkpointing)  # type: ignore[arg-type]
+        training = training_of(3, checkpointing=checkpointing)
         predicted, counted = profile_training_step(config, training), count_training_step(config, training)
         assert predicted.peak_bytes == pytest.approx(counted.peak_bytes, rel=1e-3)
-    without = small(config.variant, config.layers, retina_factors=config.retina_factors,
-                    retina_windows=config.retina_windows)  # fmt: skip
+    without = small(
+        config.variant, config.layers, retina_factors=config.retina_factors, retina_windows=config.retina_windows
+    )
     training = TrainingConfig(batch_size=3)
     assert profile_training_step(config, training).activations > profile_training_step(without, training).activations
 

@@ -8,9 +8,9 @@ from support.masked_retina import turned
 from support.small_models import small
 from torch import Tensor
 
-from msarch import ModelConfig, TrainingConfig, UserError, build_model
+from msarch import TrainingConfig, UserError, build_model
 from msarch.layers.attention import CrossAttention, SelfAttention, attention_kernel
-from msarch.layers.positions import Positions, distance_bias, last_tokens, null_first, slopes, turn, turning, visible
+from msarch.layers.positions import ROTATIONS, Positions, distance_bias, last_tokens, null_first, slopes, visible
 from msarch.memory.profile import profile_training_step
 
 CPU = torch.device("cpu")
@@ -26,21 +26,48 @@ def test_a_block_is_visible_from_its_last_token_on() -> None:
     assert seen.tolist() == [[True, False]] * 3 + [[True, True]] * 3
 
 
-def test_turning_is_multiplication_with_complex_numbers() -> None:
+@pytest.mark.parametrize("pairs", ROTATIONS)
+def test_turning_is_multiplication_with_complex_numbers(pairs: str) -> None:
     x = torch.randn(2, 3, 7, 8, dtype=torch.float64)
     at = torch.tensor([0, 1, 2, 5, 40, 41, 1000])
-    torch.testing.assert_close(turn(x, *turning(at, 8, x)), turned(x, at))
+    torch.testing.assert_close(ROTATIONS[pairs].at(x, at), turned(x, at, pairs))
 
 
-def test_turned_scores_depend_on_distance_alone() -> None:
+@pytest.mark.parametrize("pairs", ROTATIONS)
+def test_turned_scores_depend_on_distance_alone(pairs: str) -> None:
     q, k = torch.randn(2, 1, 1, 1, 16, dtype=torch.float64)
 
     def score(query: int, key: int) -> Tensor:
         at_q, at_k = torch.tensor([query]), torch.tensor([key])
-        return (turn(q, *turning(at_q, 16, q)) * turn(k, *turning(at_k, 16, k))).sum()
+        return (ROTATIONS[pairs].at(q, at_q) * ROTATIONS[pairs].at(k, at_k)).sum()
 
     torch.testing.assert_close(score(20, 3), score(117, 100))
     assert abs(score(20, 3) - score(20, 4)) > 1e-6
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float32, torch.float64])
+def test_both_ways_to_pair_are_one_model_with_its_numbers_in_another_order(dtype: torch.dtype) -> None:
+    """Number i of a head's first half and of its second is number 2i and 2i + 1; type and layout are alike too."""
+    x, at = torch.randn(2, 5, 3, 8, dtype=dtype).transpose(1, 2), torch.arange(5)
+    order = torch.arange(8).view(2, 4).T.flatten()
+    halves, adjacent = ROTATIONS["halves"].at(x, at), ROTATIONS["adjacent"].at(x[..., order], at)
+    torch.testing.assert_close(halves[..., order], adjacent)
+    assert halves.dtype == adjacent.dtype == dtype
+    assert halves.stride() == adjacent.stride()
+
+
+@pytest.mark.parametrize("pairs", ROTATIONS)
+def test_queries_and_keys_are_turned_in_single_precision_at_least(pairs: str) -> None:
+    """At token 1,000 half precision would not know by how much."""
+    x, at = torch.randn(1, 1, 1, 8, dtype=torch.bfloat16), torch.tensor([1001])
+    torch.testing.assert_close(ROTATIONS[pairs].at(x, at), ROTATIONS[pairs].at(x.double(), at).bfloat16())
+
+
+def test_pairs_without_rotary_positions_are_refused() -> None:
+    default = small("vanilla", "1@1").rotary_pairs
+    other = next(pairs for pairs in ROTATIONS if pairs != default)
+    with pytest.raises(UserError, match="rotary_pairs has no effect with positions alibi; leave it out"):
+        small("vanilla", "1@1", positions="alibi", rotary_pairs=other)
 
 
 def test_slopes_are_those_of_the_paper() -> None:
@@ -54,11 +81,14 @@ def test_bias_falls_with_the_distance_in_tokens() -> None:
     assert bias[0].tolist() == [[0.0, -float("inf")], [-3.0, -1.0]]
 
 
-@pytest.mark.parametrize("scheme", ["learned", "rotary", "alibi", "none"])
-def test_attention_across_scales_is_attention_within_one_where_the_keys_are_the_same(scheme: str) -> None:
+SCHEMES = [("learned", "halves"), ("rotary", "halves"), ("rotary", "adjacent"), ("alibi", "halves"), ("none", "halves")]
+
+
+@pytest.mark.parametrize(("scheme", "pairs"), SCHEMES)
+def test_attention_across_scales_is_attention_within_one_where_the_keys_are_the_same(scheme: str, pairs: str) -> None:
     """Cross-attention with explicit positions and a mask equals self-attention with shared tables."""
-    within = SelfAttention(16, 2, Positions(scheme, 2, 3)).double()
-    across = CrossAttention(16, 2, scheme).double()
+    within = SelfAttention(16, 2, Positions(scheme, 2, 3, pairs)).double()
+    across = CrossAttention(16, 2, scheme, pairs).double()
     across.q.weight.data, across.q.bias.data = within.qkv.weight.data[:16], within.qkv.bias.data[:16]
     across.kv.weight.data, across.kv.bias.data = within.qkv.weight.data[16:], within.qkv.bias.data[16:]
     across.out.load_state_dict(within.out.state_dict())
@@ -85,16 +115,16 @@ def test_only_learned_positions_have_parameters() -> None:
     assert counts["rotary"] == counts["alibi"] == counts["none"] == counts["learned"] - 16 * (48 + 12)
 
 
-def activations(scheme: str) -> int:
-    config = ModelConfig(
-        variant="vanilla", layers="4@1", d_model=64, n_heads=2, vocab_size=64, context=256, positions=scheme  # type: ignore[arg-type]
-    )  # fmt: skip
+def activations(scheme: str, **options: object) -> int:
+    sizes = {"d_model": 64, "n_heads": 2, "vocab_size": 64}
+    config = small("vanilla", "4@1", context=256, positions=scheme, **sizes, **options)
     return profile_training_step(config, TrainingConfig(batch_size=4)).activations
 
 
-def test_turned_keys_cost_no_more_than_plain_ones() -> None:
+@pytest.mark.parametrize("pairs", ROTATIONS)
+def test_turned_keys_cost_no_more_than_plain_ones(pairs: str) -> None:
     """They take the place of the projection: only the tables of angles come on top."""
-    assert activations("rotary") - activations("none") == 2 * 256 * 16 * 4
+    assert activations("rotary", rotary_pairs=pairs) - activations("none") == 2 * 256 * 16 * 4
 
 
 def test_one_bias_serves_all_layers() -> None:

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 import torch
-from support.small_models import small, windows
+from support.small_models import small, training_of, windows
 
 from msarch import ModelConfig, TrainingConfig
 from msarch.memory.cuda_kernels import aligned_mask, held_by_attention_backward, kept_by_attention
@@ -58,7 +58,7 @@ def test_a_step_on_cuda_takes_about_what_it_takes_on_the_cpu(
 ) -> None:
     """Other kernels and whole blocks, but no other order of magnitude; and the kinds still add up."""
     model = replace(model, d_model=128, dropout=0.1, vocab_size=512)
-    training = TrainingConfig(batch_size=8, dtype=dtype, checkpointing=checkpointing)  # type: ignore[arg-type]
+    training = training_of(8, dtype=dtype, checkpointing=checkpointing)
     cpu, cuda = (profile_training_step(model, training, device=device) for device in ("cpu", "cuda"))
     assert 0.8 * cpu.peak_bytes < cuda.peak_bytes < 1.5 * cpu.peak_bytes
     assert cuda.flops == cpu.flops and cuda.parameters >= cpu.parameters
@@ -99,6 +99,6 @@ def test_a_real_gpu_measures_what_is_predicted(dtype: str) -> None:
     from benchmarks.gpu.memory import cuda_peak
 
     model = small("top_down", "4@4 4@1", context=512, d_model=512, n_heads=8, vocab_size=16_384)
-    training = TrainingConfig(batch_size=8, dtype=dtype)  # type: ignore[arg-type]
+    training = training_of(8, dtype=dtype)
     predicted = profile_training_step(model, training, device="cuda").peak_bytes
     assert cuda_peak(model, training) == pytest.approx(predicted, rel=0.05)

@@ -36,7 +36,8 @@ CASES = [
 def test_what_fits_fits_and_the_next_size_does_not(
     config: ModelConfig, checkpointing: Way, dimension: Dimension
 ) -> None:
-    candidate, tried = Candidate(model=config, training=TrainingConfig(batch_size=4)), []
+    candidate = Candidate(model=config, training=TrainingConfig(batch_size=4))
+    tried: list[int] = []
     fit = largest_that_fits(candidate, 8 * MIB, dimension, checkpointing, tried=tried.append)
     assert fit.step == (max(config.scales) if dimension == "context" else 1) and fit.size % fit.step == 0
     assert fit.memory_bytes == needs(candidate, dimension, fit.size, checkpointing) <= 8 * MIB

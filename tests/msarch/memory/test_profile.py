@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from support.small_models import CONFIGS, label, small
+from support.small_models import CONFIGS, label, small, training_of
 
 from msarch import Candidate, ModelConfig, TrainingConfig
 from msarch.config.variants import VARIANTS
@@ -103,7 +103,7 @@ def test_the_timeline_rises_to_the_peak_and_passes_through_all_phases(config: Mo
 def test_leaving_out_equal_chunks_of_the_loss_changes_no_byte() -> None:
     config = small("vanilla", "1@1", vocab_size=9000)
     for batch, dtype in ((14, "float32"), (17, "bfloat16")):
-        training = TrainingConfig(batch_size=batch, dtype=dtype)  # type: ignore[arg-type]
+        training = training_of(batch, dtype=dtype)
         assert profile_training_step(config, training).parts == count_training_step(config, training).parts
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from support.small_models import small
@@ -10,6 +11,7 @@ from support.small_models import small
 from msarch import TrainingConfig
 from msarch.memory import validation_memory
 from msarch.memory.validation_memory import profile_validation
+from msarch.models.build import model_class
 
 MODEL = small("vanilla", "1@1", context=40)
 
@@ -18,7 +20,7 @@ MODEL = small("vanilla", "1@1", context=40)
 def built(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The variants of the models that are built from now on, one for each profile that is not in the cache."""
     names: list[str] = []
-    real = validation_memory.model_class
+    real = model_class
 
     def noting(name: str) -> object:
         names.append(name)
@@ -33,18 +35,28 @@ def test_one_profile_serves_all_that_decides_no_memory(built: list[str]) -> None
     first = profile_validation(MODEL, training)
     for rate in (1e-4, 1e-3, 1e-2):
         assert profile_validation(MODEL, replace(training, learning_rate=rate, tokens=5_000_000)) == first
-    for change in ({"checkpointing": "block"}, {"clip": 0.0}, {"schedule": "wsd"}, {"weight_decay": 0.0}):
-        assert profile_validation(MODEL, replace(training, **change)) == first  # type: ignore[arg-type]  # values vary
+    changes: list[dict[str, Any]] = [
+        {"checkpointing": "block"},
+        {"clip": 0.0},
+        {"schedule": "wsd"},
+        {"weight_decay": 0.0},
+    ]
+    for change in changes:
+        assert profile_validation(MODEL, replace(training, **change)) == first
     assert len(built) == 1
 
 
 def test_what_decides_memory_is_profiled_anew(built: list[str]) -> None:
     training = TrainingConfig(batch_size=5)
-    changes: list[dict[str, object]] = [
-        {}, {"batch_size": 7}, {"attention": "unfused"}, {"loss": "full"}, {"dtype": "bfloat16"},
-    ]  # fmt: skip
+    changes: list[dict[str, Any]] = [
+        {},
+        {"batch_size": 7},
+        {"attention": "unfused"},
+        {"loss": "full"},
+        {"dtype": "bfloat16"},
+    ]
     for change in changes:
-        profile_validation(MODEL, replace(training, **change))  # type: ignore[arg-type]  # values vary
+        profile_validation(MODEL, replace(training, **change))
     assert len(built) == len(changes)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 import torch
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 from support.small_models import small
 
 from msarch import ModelConfig, TrainingConfig, build_model
-from msarch.config import MODEL_CHOICES, TRAINING_CHOICES
+from msarch.config import MODEL_CHOICES, NEEDS, TRAINING_CHOICES
 from msarch.config.variants import VARIANTS, Variant
 from msarch.memory.profile import count_training_step, profile_training_step
 from msarch.models.causality import influence, randomised_copy
@@ -22,18 +23,23 @@ def configurations(draw: st.DrawFn, variant: str) -> ModelConfig:
     """Any legal model of the variant, small enough to try: its layers and all of its options."""
     known = VARIANTS[variant]
     heads, d_head = draw(st.sampled_from([1, 2, 3])), draw(st.sampled_from([2, 4, 8]))
-    options = {
+    options: dict[str, Any] = {
         name: draw(st.sampled_from(choices))
         for name, choices in MODEL_CHOICES.items()
         if name in known.options or not any(name in other.options for other in VARIANTS.values())
     }
+    if options["positions"] != "rotary":
+        del options["rotary_pairs"]
     if options["parametrization"] == "mup":
-        options["base_width"] = draw(st.sampled_from([1, 8, 64]))  # type: ignore[assignment]
+        options["base_width"] = draw(st.sampled_from([1, 8, 64]))
     layers, factors = draw(allocations(known))
     if "retina_factors" in known.options:
-        options |= {"retina_factors": factors, "retina_windows": draw(windows(len(factors) - 1))}  # type: ignore[dict-item]
+        options |= {"retina_factors": factors, "retina_windows": draw(windows(len(factors) - draw(st.integers(0, 1))))}
+    vocab_size = 256 if known.reads_bytes else 13
     context = draw(st.integers(max(factors) + 1, 3 * max(factors) + 5))
-    return small(variant, layers, context=context, d_model=heads * d_head, n_heads=heads, vocab_size=13, **options)
+    return small(
+        variant, layers, context=context, d_model=heads * d_head, n_heads=heads, vocab_size=vocab_size, **options
+    )
 
 
 @st.composite
@@ -50,6 +56,8 @@ def allocations(draw: st.DrawFn, known: Variant) -> tuple[str, tuple[int, ...]]:
         return " ".join(reversed(down)), factors
     if len(factors) == 1:
         return down[0], factors
+    if name == "fine_coarse_fine":
+        return f"{draw(st.integers(0, 2))}@1 {down[1]} {draw(layers)}@1", factors[:2]
     if draw(st.booleans()):  # no fine layer before the first shortening
         down[0] = "0@1"
     if name == "fine_to_coarse_and_back":
@@ -109,5 +117,5 @@ def test_a_drawn_model_can_fail() -> None:
 def test_every_option_is_drawn() -> None:
     """A new option of ModelConfig is one of MODEL_CHOICES, or is drawn by name above."""
     by_name = {"retina_factors", "retina_windows"}
-    options = set().union(*(known.options for known in VARIANTS.values()))
-    assert options <= set(MODEL_CHOICES) | by_name
+    options = set().union(NEEDS, *(known.options for known in VARIANTS.values()))
+    assert options <= set(MODEL_CHOICES) | by_name | {"base_width"}

@@ -5,11 +5,12 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 from support.profiles import assert_parts_add_up
-from support.small_models import CONFIGS, label
+from support.small_models import CONFIGS, label, training_of
 from torch.func import functional_call
 
 from msarch import ModelConfig, TrainingConfig, build_model
@@ -67,12 +68,14 @@ def test_the_quick_check_at_the_start_of_training_agrees(config: ModelConfig) ->
 
 
 def test_loss_of_random_tokens_is_that_of_a_uniform_guess(config: ModelConfig) -> None:
+    """But for embeddings that start at 1/sqrt(d_model): what they read most in a state is the token that made it."""
     torch.manual_seed(0)
     config = replace(config, d_model=32)
     tokens = torch.randint(config.vocab_size, (16, 41))
     model = build_model(config)
     loss = LOSSES["full"](model.features(tokens[:, :-1]), model.readout_weight, tokens[:, 1:])
-    assert loss.item() == pytest.approx(math.log(config.vocab_size), abs=0.1)
+    most = 0.1 if config.embedding_init == "gpt2" else math.sqrt(config.d_model)
+    assert abs(loss.item() - math.log(config.vocab_size)) < most
 
 
 def test_one_batch_can_be_learnt_by_heart(config: ModelConfig) -> None:
@@ -124,7 +127,7 @@ CONDITIONS = [
 def test_memory_without_hardware_equals_memory_on_real_tensors(
     config: ModelConfig, attention: str, loss: str, dtype: str, checkpointing: str
 ) -> None:
-    training = TrainingConfig(batch_size=3, attention=attention, loss=loss, dtype=dtype, checkpointing=checkpointing)  # type: ignore[arg-type]
+    training = training_of(3, attention=attention, loss=loss, dtype=dtype, checkpointing=checkpointing)
     predicted, counted = profile_training_step(config, training), count_training_step(config, training)
     assert predicted.peak_bytes == pytest.approx(counted.peak_bytes, rel=1e-3)
     assert predicted.flops == counted.flops
@@ -136,7 +139,7 @@ def test_checkpointing_changes_no_bit_of_the_training(config: ModelConfig) -> No
     finals = []
     for checkpointing in ("none", "block"):
         torch.manual_seed(0)
-        training = TrainingConfig(batch_size=4, checkpointing=checkpointing)  # type: ignore[arg-type]
+        training = training_of(4, checkpointing=checkpointing)
         model = build_model(config)
         optimizer = make_optimizer(model, training)
         for _ in range(3):
@@ -161,14 +164,14 @@ def test_attended_pairs_are_those_that_attention_really_computes(
         if seen is None:
             pairs += attention.causal_pairs(q.shape[2])
         else:
-            one_head = seen[0] if seen.ndim == 3 else seen
+            one_head = seen.flatten(end_dim=-3)[0] if seen.ndim > 2 else seen
             pairs += q.shape[0] * int((one_head if seen.dtype == torch.bool else one_head.isfinite()).sum())
         return real(q, k, v, seen)
 
-    def counting_aligned(q: torch.Tensor, keys: list[torch.Tensor], *rest: object) -> torch.Tensor:
+    def counting_aligned(q: torch.Tensor, keys: list[torch.Tensor], *rest: Any) -> torch.Tensor:
         nonlocal pairs
         pairs += q.shape[2] * len(keys)
-        return real_aligned(q, keys, *rest)  # type: ignore[arg-type]
+        return real_aligned(q, keys, *rest)
 
     for module in (attention, msarch.models.retina):
         monkeypatch.setattr(module, "attend", counting)
@@ -192,14 +195,16 @@ def test_saved_weights_give_the_same_model(config: ModelConfig, tmp_path: Path) 
 
 def test_gradients_are_those_of_the_function(config: ModelConfig) -> None:
     """Torch's own comparison with finite differences, in float64, by random projections."""
-    config = replace(config, d_model=8, vocab_size=11, context=2 * max(config.scales) + 1)
+    vocab_size = 256 if VARIANTS[config.variant].reads_bytes else 11
+    config = replace(config, d_model=8, vocab_size=vocab_size, context=2 * max(config.scales) + 1)
     model = randomised_copy(build_model(config))
     tokens = torch.randint(config.vocab_size, (1, config.context))
     names = [name for name, _ in model.named_parameters()]
 
     def loss(*parameters: torch.Tensor) -> torch.Tensor:
         features = functional_call(model, dict(zip(names, parameters, strict=True)), (tokens,))
-        return features.log_softmax(dim=-1)[..., 0].sum()
+        total: torch.Tensor = features.log_softmax(dim=-1)[..., 0].sum()
+        return total
 
     assert torch.autograd.gradcheck(loss, tuple(model.parameters()), fast_mode=True, atol=1e-5, rtol=1e-3)
 

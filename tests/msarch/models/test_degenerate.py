@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 import torch
@@ -27,7 +28,7 @@ def difference(config: ModelConfig, other: ModelConfig) -> float:
     left, right = randomised_copy(build_model(config)), build_model(other).double()
     right.load_state_dict(left.state_dict(), strict=True)
     tokens = torch.randint(config.vocab_size, (3, config.context - 1))
-    return (left(tokens) - right(tokens)).abs().max().item()
+    return float((left(tokens) - right(tokens)).abs().max())
 
 
 @pytest.mark.parametrize("config", ONE_SCALE, ids=lambda c: f"{c.variant} {c.retina_windows}")
@@ -38,8 +39,13 @@ def test_one_scale_is_the_vanilla_model(config: ModelConfig) -> None:
 @pytest.mark.parametrize("positions", ["rotary", "alibi", "none"])
 @pytest.mark.parametrize("config", ONE_SCALE, ids=lambda c: f"{c.variant} {c.retina_windows}")
 def test_one_scale_is_the_vanilla_model_under_any_positions(config: ModelConfig, positions: str) -> None:
-    config = replace(config, positions=positions)  # type: ignore[arg-type]
-    assert difference(config, small("vanilla", "3@1", positions=positions)) < 1e-12
+    change: dict[str, Any] = {"positions": positions}
+    assert difference(replace(config, **change), small("vanilla", "3@1", positions=positions)) < 1e-12
+
+
+def test_spacebyte_of_one_scale_is_the_vanilla_model() -> None:
+    bytes_ = small("vanilla", "3@1", vocab_size=256)
+    assert difference(replace(bytes_, variant="spacebyte"), bytes_) < 1e-12
 
 
 def test_a_narrow_retina_is_another_model_than_vanilla() -> None:
@@ -56,13 +62,15 @@ def test_bottom_up_without_a_coarse_scale_may_still_be_written_in_two_parts() ->
     assert (left(tokens) - right(tokens)).abs().max() < 1e-12
 
 
-def test_top_down_with_the_coarse_half_of_w_at_zero_is_its_fine_stack() -> None:
-    coarse = randomised_copy(build_model(small("top_down", "2@4 1@1")))
+@pytest.mark.parametrize("upsampling", ["repeat", "linear"])
+def test_top_down_with_the_coarse_half_of_w_at_zero_is_its_fine_stack(upsampling: str) -> None:
+    coarse = randomised_copy(build_model(small("top_down", "2@4 1@1", upsampling=upsampling)))
     condition = coarse.get_submodule("conditions.1")
     assert isinstance(condition, Projection)
     torch.nn.init.eye_(condition.fine.weight)
     torch.nn.init.zeros_(condition.fine.bias)
-    torch.nn.init.zeros_(condition.coarse.weight)
+    for parameter in condition.coarse.parameters():
+        torch.nn.init.zeros_(parameter)
     fine = build_model(small("vanilla", "1@1")).double()
     fine.load_state_dict(coarse.state_dict(), strict=False)
     tokens = torch.randint(61, (3, 47))
@@ -85,9 +93,10 @@ def test_hourglass_whose_coarse_stream_returns_nothing_is_its_fine_layers(layers
 
 def test_top_down_that_adds_nothing_is_its_fine_stack() -> None:
     coarse = randomised_copy(build_model(small("top_down", "2@4 1@1", combine="add", pool="conv")))
-    condition = coarse.get_submodule("conditions.1")
-    torch.nn.init.zeros_(condition.norm.weight)  # type: ignore[arg-type, union-attr]
-    torch.nn.init.zeros_(condition.norm.bias)  # type: ignore[arg-type, union-attr]
+    norm = coarse.get_submodule("conditions.1.norm")
+    assert isinstance(norm, torch.nn.LayerNorm)
+    torch.nn.init.zeros_(norm.weight)
+    torch.nn.init.zeros_(norm.bias)
     fine = build_model(small("vanilla", "1@1")).double()
     fine.load_state_dict(coarse.state_dict(), strict=False)
     tokens = torch.randint(61, (3, 47))
@@ -99,8 +108,9 @@ def test_bottom_up_whose_aggregation_brings_nothing_is_its_fine_layers(aggregati
     coarse = randomised_copy(build_model(small("bottom_up", "2@1 2@4 1@1", aggregation=aggregation)))
     for name in ("attention.out", "feed_forward.out"):
         part = coarse.get_submodule(f"aggregation.{name}")
-        torch.nn.init.zeros_(part.weight)  # type: ignore[arg-type]
-        torch.nn.init.zeros_(part.bias)  # type: ignore[arg-type]
+        assert isinstance(part, torch.nn.Linear)
+        torch.nn.init.zeros_(part.weight)
+        torch.nn.init.zeros_(part.bias)
     fine = build_model(small("vanilla", "3@1")).double()
     moved = {name.replace("post.blocks.0", "stacks.1.blocks.2"): value for name, value in coarse.state_dict().items()}
     assert not fine.load_state_dict(moved, strict=False).missing_keys

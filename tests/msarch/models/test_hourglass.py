@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
 from support.small_models import small
@@ -69,7 +71,7 @@ def test_states_in_the_cache_are_those_of_each_layer_at_its_scale() -> None:
         ({"upsampling": "attn"}, "did you mean 'attention'"),
     ],
 )
-def test_an_unknown_way_between_scales_is_refused(options: dict[str, object], message: str) -> None:
+def test_an_unknown_way_between_scales_is_refused(options: dict[str, Any], message: str) -> None:
     with pytest.raises(UserError, match=message):
         small("hourglass", "1@1 1@4 1@1", **options)
 

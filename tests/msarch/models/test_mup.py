@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 import pytest
@@ -26,10 +26,10 @@ MODELS = {
 }
 
 
-def wide(variant: str, width: int, parametrization: str) -> ModelConfig:
+def wide(variant: str, width: int, parametrization: str, **options: object) -> ModelConfig:
     retina = {"retina_factors": (1, 4), "retina_windows": (8,)} if variant == "retina" else {}
     mup = {"parametrization": "mup", "base_width": 64} if parametrization == "mup" else {}
-    return small(variant, MODELS[variant], context=24, d_model=width, n_heads=width // 32, **retina, **mup)
+    return small(variant, MODELS[variant], context=24, d_model=width, n_heads=width // 32, **retina, **mup, **options)
 
 
 def coordinates(config: ModelConfig, steps: int = 4) -> dict[str, float]:
@@ -54,16 +54,16 @@ def layers(model: LanguageModel) -> Iterator[tuple[str, torch.nn.Module]]:
     return ((name, module) for name, module in model.named_modules() if isinstance(module, TransformerLayer))
 
 
-def noting(sizes: dict[str, float], name: str):  # type: ignore[no-untyped-def]
+def noting(sizes: dict[str, float], name: str) -> Callable[[torch.nn.Module, object, Tensor], None]:
     def note(module: torch.nn.Module, args: object, output: Tensor) -> None:
         sizes[name] = output.abs().mean().item()
 
     return note
 
 
-def growth(variant: str, parametrization: str) -> dict[str, float]:
+def growth(variant: str, parametrization: str, **options: object) -> dict[str, float]:
     """The power of the width with which each size grows: the slope of a line through the logarithms."""
-    found = [coordinates(wide(variant, width, parametrization)) for width in WIDTHS]
+    found = [coordinates(wide(variant, width, parametrization, **options)) for width in WIDTHS]
     logs = torch.tensor([math.log(width) for width in WIDTHS])
     slopes = {}
     for name in found[0]:
@@ -78,6 +78,11 @@ def test_no_coordinate_grows_with_the_width(variant: str) -> None:
     slopes = growth(variant, "mup")
     assert max(slopes.values()) < 0.15, slopes
     assert max(growth(variant, "standard").values()) > 0.4
+
+
+def test_none_grows_either_where_embeddings_start_at_the_base_width() -> None:
+    slopes = growth("vanilla", "mup", embedding_init="fan_in")
+    assert max(slopes.values()) < 0.15, slopes
 
 
 def test_at_its_base_width_it_is_the_standard_one_bit_for_bit() -> None:

@@ -13,15 +13,16 @@ from torch import Tensor
 
 from msarch import ModelConfig, build_model
 from msarch.layers.aggregation import Aggregation, AlignedAggregation
+from msarch.layers.meeting import Meeting
 from msarch.layers.pooling import QueryOnlyPool
 from msarch.layers.positions import last_tokens
-from msarch.layers.resampling import CausalUpsample, average_pool
+from msarch.layers.resampling import CausalUpsample, LinearUpsample, average_pool
 from msarch.models.bottom_up import BottomUp
 from msarch.models.causality import CausalityError, check_causality, influence, randomised_copy
-from msarch.models.hourglass import Hourglass, Rejoin
+from msarch.models.hourglass import Hourglass
 from msarch.models.language_model import LanguageModel
 from msarch.models.retina import Chunk, Retina, RetinaPattern
-from msarch.models.top_down import Condition, TopDown
+from msarch.models.top_down import TopDown
 
 
 class NaiveRepeat(CausalUpsample):
@@ -39,9 +40,24 @@ class WholeBlockShift(CausalUpsample):
         return null_and_coarse.repeat_interleave(self.factor, dim=1)[:, :length]
 
 
+class NaiveLinear(LinearUpsample):
+    """Each position reads its part of the running block."""
+
+    def forward(self, null_and_coarse: Tensor, length: int) -> Tensor:
+        running = torch.cat([null_and_coarse, null_and_coarse[:, -1:]], dim=1)
+        return super().forward(running[:, 1:], length)
+
+
+class LateLinear(LinearUpsample):
+    """Legal but one block late: each position reads its part of the block before the last completed one."""
+
+    def forward(self, null_and_coarse: Tensor, length: int) -> Tensor:
+        return super().forward(torch.cat([null_and_coarse[:, :1], null_and_coarse[:, :-1]], dim=1), length)
+
+
 def mutate_upsampling(model: LanguageModel, mutant: type[CausalUpsample]) -> LanguageModel:
     assert isinstance(model, TopDown | Hourglass)
-    meetings = [module for module in model.modules() if isinstance(module, Condition | Rejoin)]
+    meetings = [module for module in model.modules() if isinstance(module, Meeting)]
     assert len(meetings) == len(model.config.scales) - 1
     for meeting in meetings:
         meeting.upsample = mutant(meeting.upsample.factor)
@@ -138,6 +154,16 @@ LEARNED = [
     for shortening in ("linear", "attention")
     for upsampling in ("linear", "attention")
 ]
+LINEAR = [
+    small("hourglass", "1@1 1@4 1@1", upsampling="linear"),
+    small("top_down", "1@4 1@1", upsampling="linear"),
+    small("top_down", "1@16 1@4 1@1", upsampling="linear", combine="add"),
+]
+READING = [
+    small("hourglass", "1@1 1@4 1@1", upsampling="attention"),
+    small("top_down", "1@4 1@1", upsampling="attention"),
+    small("top_down", "1@16 1@4 1@1", upsampling="attention", combine="add", positions="alibi"),
+]
 OPTIONS = [
     small("top_down", "1@4 1@1", pool="conv", combine="add"),
     small("top_down", "1@16 2@4 1@1", pool="attention", positions="rotary"),
@@ -167,19 +193,32 @@ def test_the_good_start_of_a_top_down_model_would_hide_the_naive_repeat() -> Non
     assert influence(randomised_copy(leaky), 12, range(12)).tril(diagonal=-1).any()
 
 
-class ShiftedRejoin(Rejoin):
-    shift = 0
+@pytest.mark.parametrize("config", LINEAR)
+def test_a_part_of_the_running_block_is_caught(config: ModelConfig) -> None:
+    check_causality(build_model(config))
+    with pytest.raises(CausalityError, match="sees ahead"):
+        check_causality(mutate_upsampling(build_model(config), NaiveLinear))
 
+
+@pytest.mark.parametrize("config", LINEAR)
+def test_parts_a_block_late_are_caught(config: ModelConfig) -> None:
+    model = mutate_upsampling(build_model(config), LateLinear)
+    check_causality(model)
+    assert not coarse_block_is_used(model, sorted(config.scales)[1])
+
+
+class EarlyReading(Meeting):
     def token_positions(self, length: int, states: int, device: torch.device) -> tuple[Tensor, Tensor]:
         at_N, at_M = super().token_positions(length, states, device)
-        return at_N, shifted(at_M, self.shift)
+        return at_N, shifted(at_M, 1)
 
 
-def test_attention_back_from_a_running_block_is_caught() -> None:
-    model = build_model(small("hourglass", "1@1 1@4 1@1", upsampling="attention"))
+@pytest.mark.parametrize("config", READING)
+def test_attention_back_from_a_running_block_is_caught(config: ModelConfig) -> None:
+    model = build_model(config)
     check_causality(model)
-    rejoin = model.get_submodule("rejoin.1")
-    rejoin.__class__ = type("Mutant", (ShiftedRejoin,), {"shift": 1})
+    for meeting in [module for module in model.modules() if isinstance(module, Meeting)]:
+        meeting.__class__ = type("Mutant", (EarlyReading, type(meeting)), {})
     with pytest.raises(CausalityError, match="sees ahead"):
         check_causality(model)
 
@@ -273,7 +312,7 @@ def coarse_block_is_used(model: LanguageModel, factor: int) -> bool:
     return bool(differs[-1])
 
 
-@pytest.mark.parametrize("config", [*TOP_DOWN, *BOTTOM_UP, *HOURGLASS, *LEARNED, *OPTIONS, *ALIGNED])
+@pytest.mark.parametrize("config", [*TOP_DOWN, *BOTTOM_UP, *HOURGLASS, *LEARNED, *LINEAR, *READING, *OPTIONS, *ALIGNED])
 def test_a_completed_block_reaches_the_output_at_its_last_token(config: ModelConfig) -> None:
     for factor in config.scales:
         if factor > 1:

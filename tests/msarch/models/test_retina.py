@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 from support.masked_retina import masked
-from support.small_models import small
+from support.small_models import small, training_of
 from torch import Tensor
 
 from msarch import ModelConfig, TrainingConfig, build_model
@@ -17,7 +17,7 @@ from msarch.layers.attention import attention_kernel
 from msarch.memory.profile import count_training_step, profile_training_step
 from msarch.models.causality import influence, randomised_copy
 from msarch.models.language_model import LanguageModel
-from msarch.models.retina import Retina, RetinaPattern, cut
+from msarch.models.retina import Retina, RetinaAttention, RetinaPattern, cut
 from msarch.training.step import make_optimizer, training_step
 
 SETS = [
@@ -28,15 +28,21 @@ SETS = [
     ((1, 3, 6, 12), (4, 2, 1)),
     ((1, 7), (10,)),
     ((1,), ()),
+    ((1,), (30,)),  # a sliding window
+    ((1, 4), (8, 5)),
+    ((1, 3, 6), (4, 2, 3)),
 ]
 LENGTHS = (1, 2, 7, 15, 16, 17, 31, 32, 33, 47, 48, 49, 64, 100, 129, 160)
 
 
-def retina(factors: tuple[int, ...], windows: tuple[int, ...], chunk: int, *, positions: str = "learned") -> Retina:
+def retina(factors: tuple[int, ...], windows: tuple[int, ...], chunk: int, **options: object) -> Retina:
     """A random model in float64 that runs in chunks of about that many queries."""
-    options = {"retina_factors": factors, "retina_windows": windows, "positions": positions}
-    model = cast(Retina, randomised_copy(build_model(small("retina", "2@1", context=160, **options))))
-    model.pattern.__init__(factors, windows, chunk, bias_heads=model.pattern.bias_heads)  # type: ignore[misc]
+    config = small("retina", "2@1", context=160, retina_factors=factors, retina_windows=windows, **options)
+    model = cast(Retina, randomised_copy(build_model(config)))
+    model.pattern = RetinaPattern(factors, windows, chunk, bias_heads=model.pattern.bias_heads)
+    for module in model.modules():
+        if isinstance(module, RetinaAttention):
+            module.pattern = model.pattern  # all layers share one
     return model
 
 
@@ -63,13 +69,22 @@ def test_chunks_equal_the_mask_in_value_and_gradient(
                 torch.testing.assert_close(found, expected, rtol=1e-9, atol=1e-9)
 
 
-@pytest.mark.parametrize("positions", ["rotary", "alibi", "none"])
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"positions": "rotary", "rotary_pairs": "halves"},
+        {"positions": "rotary", "rotary_pairs": "adjacent"},
+        {"positions": "alibi"},
+        {"positions": "none"},
+    ],
+    ids=lambda options: " ".join(options.values()),
+)
 @pytest.mark.parametrize("chunk", [16, 256])
 @pytest.mark.parametrize(("factors", "windows"), [((1, 4, 16), (8, 2)), ((1, 3, 6, 12), (4, 2, 1)), ((1, 7), (10,))])
 def test_chunks_place_pooled_keys_at_their_last_token(
-    factors: tuple[int, ...], windows: tuple[int, ...], chunk: int, positions: str
+    factors: tuple[int, ...], windows: tuple[int, ...], chunk: int, options: dict[str, object]
 ) -> None:
-    model = retina(factors, windows, chunk, positions=positions)
+    model = retina(factors, windows, chunk, **options)
     reference = masked(model)
     for length in (1, 15, 33, 100, 160):
         tokens = torch.randint(model.config.vocab_size, (2, length))
@@ -119,12 +134,20 @@ def test_masks_first_made_in_inference_mode_can_be_trained_with() -> None:
     tokens = torch.zeros(1, 100, dtype=torch.int64)
     with torch.inference_mode():
         model.features(tokens)
-    model.features(tokens).sum().backward()  # type: ignore[no-untyped-call]
+    model.features(tokens).sum().backward()
 
 
 def test_no_output_of_a_chunk_sees_ahead_and_all_see_the_whole_past() -> None:
     differs = influence(retina((1, 4, 16), (8, 2), 16), 70, range(70))
     assert torch.equal(differs, torch.ones_like(differs).triu())
+
+
+def test_a_window_alone_reads_that_many_tokens_and_no_others() -> None:
+    """Of one layer, since a second one would read what the first has read."""
+    model = randomised_copy(build_model(small("retina", "1@1", retina_factors=(1,), retina_windows=(10,))))
+    differs = influence(model, 48, range(48))
+    ones = torch.ones_like(differs)
+    assert torch.equal(differs, ones.triu() & ones.tril(diagonal=9))
 
 
 def test_cut_parts_join_to_their_ranges() -> None:
@@ -144,7 +167,7 @@ def long(variant: str, context: int) -> ModelConfig:
 @pytest.mark.parametrize("attention", ["fused", "unfused"])
 @pytest.mark.parametrize("checkpointing", ["none", "block"])
 def test_predicted_memory_is_counted_memory_over_several_chunks(attention: str, checkpointing: str) -> None:
-    training = TrainingConfig(batch_size=2, attention=attention, checkpointing=checkpointing)  # type: ignore[arg-type]
+    training = training_of(2, attention=attention, checkpointing=checkpointing)
     config = long("retina", 1100)
     predicted, counted = profile_training_step(config, training), count_training_step(config, training)
     assert predicted.peak_bytes == pytest.approx(counted.peak_bytes, rel=1e-3)
@@ -153,7 +176,7 @@ def test_predicted_memory_is_counted_memory_over_several_chunks(attention: str, 
 @pytest.mark.parametrize(("attention", "checkpointing", "share"), [("fused", "none", 1.15), ("unfused", "none", 0.25)])
 def test_memory_against_vanilla_at_a_long_context(attention: str, checkpointing: str, share: float) -> None:
     """Neither joined copies nor masks are kept for each layer: they would add a third and more each."""
-    training = TrainingConfig(batch_size=1, attention=attention, checkpointing=checkpointing)  # type: ignore[arg-type]
+    training = training_of(1, attention=attention, checkpointing=checkpointing)
     ours, vanilla = (profile_training_step(long(name, 4096), training).peak_bytes for name in ("retina", "vanilla"))
     assert ours < share * vanilla
 
@@ -163,7 +186,7 @@ def test_checkpointing_changes_no_bit_over_several_chunks() -> None:
     finals = []
     for checkpointing in ("none", "block"):
         torch.manual_seed(0)
-        training = TrainingConfig(batch_size=1, checkpointing=checkpointing)  # type: ignore[arg-type]
+        training = training_of(1, checkpointing=checkpointing)
         model = build_model(long("retina", 1100))
         optimizer = make_optimizer(model, training)
         for _ in range(2):

@@ -67,6 +67,8 @@ def test_options_show() -> None:
     )
     assert [run.inputs[0].labels for run in plain] == [(), ("average",), ("add",)]
     assert [run.inputs[0].labels for run in attending] == [(), ("attention",), ("add, attend",)]
+    reading = trace_structure(small("top_down", "1@4 1@1", upsampling="attention")).runs
+    assert reading[1].inputs == (StreamInput(TOKENS, ("concat, attend",)), StreamInput(0, ("concat, attend",)))
 
 
 def test_pooled_queries_are_the_first_layer_of_their_scale() -> None:

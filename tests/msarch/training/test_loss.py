@@ -15,10 +15,10 @@ def losses(dtype: torch.dtype, scale: float = 1.0) -> list[tuple[Tensor, ...]]:
     targets = torch.randint(9_000, (3, 100))
     results = []
     for loss_of in (full_loss, chunked_loss):
-        leaves = [features.clone().requires_grad_(), weight.clone().requires_grad_()]
-        loss = loss_of(*leaves, targets)
+        states, readout = features.clone().requires_grad_(), weight.clone().requires_grad_()
+        loss = loss_of(states, readout, targets)
         (scale * loss).backward()
-        results.append((loss.detach(), *(leaf.grad for leaf in leaves if leaf.grad is not None)))
+        results.append((loss.detach(), *(leaf.grad for leaf in (states, readout) if leaf.grad is not None)))
     return results
 
 

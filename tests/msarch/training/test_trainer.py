@@ -21,7 +21,7 @@ from msarch.layers.resampling import CausalUpsample
 from msarch.models.causality import CausalityError
 from msarch.training.checkpoint import FILE, read_tensors
 from msarch.training.schedule import learning_rate
-from msarch.training.trainer import NonFiniteLoss, Trainer
+from msarch.training.trainer import NonFiniteLossError, Trainer
 
 
 @pytest.mark.parametrize("config", CONFIGS[::3], ids=label)
@@ -89,7 +89,7 @@ def test_a_loss_that_is_not_finite_names_its_step(tmp_path: Path) -> None:
     trainer.advance()
     with torch.no_grad():
         trainer.model.final_norm.weight.fill_(math.nan)
-    with pytest.raises(NonFiniteLoss, match="training loss is not finite at step 11") as caught:
+    with pytest.raises(NonFiniteLossError, match="training loss is not finite at step 11") as caught:
         trainer.advance()
     assert caught.value.step == 11
 

@@ -17,6 +17,26 @@ from support.command_line import ROOT, fill, msarch
 from search.results.conditions import Conditions
 from search.space.files import shipped_spaces, space_summary
 
+OTHER_TRAINING = """
+import importlib.machinery
+import sys
+
+class Finder:
+    def find_spec(self, name, path=None, target=None):
+        if name != "msarch.training.trainer":
+            return None
+        spec = importlib.machinery.PathFinder.find_spec(name, path)
+        load = spec.loader.exec_module
+        def exec_module(module):
+            load(module)
+            real = module.learning_rate
+            module.learning_rate = lambda *arguments: 4 * real(*arguments)
+        spec.loader.exec_module = exec_module
+        return spec
+
+sys.meta_path.insert(0, Finder())
+"""
+
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -70,7 +90,7 @@ def test_the_front_in_every_format(place: Path) -> None:
     rows = json.loads(front.stdout)
     assert rows and {"trial", "variant", "layers", "perplexity", "memory_bytes"} <= set(rows[0])
     assert len(csv.stdout.splitlines()) == len(rows) + 1
-    assert len(table.stdout.strip().splitlines()) == len(rows) + 1
+    assert len(re.findall(r"^ +\d+ +\w", table.stdout, re.MULTILINE)) == len(rows)
     assert all(row["layers"] in table.stdout for row in rows)
 
 
@@ -100,8 +120,14 @@ def test_a_copy_without_its_text_and_read_only_can_be_read_and_reproduced(place:
     assert "identical" in msarch("reproduce", "copy", cwd=tmp_path).stdout
     missing = msarch("reproduce", "copy", cwd=tmp_path, MSARCH_CACHE=str(tmp_path / "empty"))
     assert missing.returncode == 2 and "--set corpus.train=" in missing.stderr
-    moved = msarch("reproduce", "copy", "--set", f"corpus.train={place / 'text.txt'}", cwd=tmp_path,
-                   MSARCH_CACHE=str(tmp_path / "empty"))  # fmt: skip
+    moved = msarch(
+        "reproduce",
+        "copy",
+        "--set",
+        f"corpus.train={place / 'text.txt'}",
+        cwd=tmp_path,
+        MSARCH_CACHE=str(tmp_path / "empty"),
+    )
     assert moved.stdout.strip().splitlines()[-1] == "identical", moved.stderr
 
 
@@ -113,15 +139,11 @@ def test_another_text_under_the_same_name_is_refused(place: Path, tmp_path: Path
 
 
 def test_figures_that_disagree_end_with_status_1(place: Path, tmp_path: Path) -> None:
-    """The recorded loss is changed by hand in a copy of the ledger."""
+    """On a machine whose training goes another way: here each learning rate is four times what it should be."""
     shutil.copytree(place, tmp_path / "copy")
-    copy = tmp_path / "copy"
-    journal = copy / "results" / "space" / "study.journal"
-    lines = journal.read_text().splitlines(keepends=True)
-    changed = [re.sub(r'"loss":( ?)(\d)\.', lambda m: f'"loss":{m[1]}{int(m[2]) + 1}.', line) for line in lines]
-    assert changed != lines
-    journal.write_text("".join(changed))
-    done = msarch("reproduce", "results/space", cwd=copy)
+    (tmp_path / "startup").mkdir()
+    (tmp_path / "startup" / "sitecustomize.py").write_text(OTHER_TRAINING)
+    done = msarch("reproduce", "results/space", cwd=tmp_path / "copy", PYTHONPATH=f"{tmp_path / 'startup'}:{ROOT}")
     assert done.returncode == 1, done.stdout + done.stderr
     assert "outside tolerance" in done.stdout and "differs by" in done.stdout
 
@@ -179,9 +201,9 @@ MISTAKES = [
     (("report", "results/space", "--html", "report.pdf"), ".html"),
     (("spaces", "nothing"), "unknown space"),
     (("spaces", "--draw", "missing.yaml"), "missing.yaml: cannot be read"),
-    (("spaces", "--draw", "space.yaml"), "space.yaml:7: model.variant: is that of a search space"),
+    (("spaces", "--draw", "space.yaml"), "space.yaml:7: model.variant: belongs to a search space"),
     (("spaces", "--set", "search.trials=8"), "--set: changes one space; name it"),
-    (("spaces", "quickstart", "--draw", "space.yaml"), "leave SPACE and --set out"),
+    (("spaces", "quickstart", "--draw", "space.yaml"), "leave out SPACE and --set"),
 ]
 
 
@@ -225,7 +247,7 @@ def test_spaces_are_listed_a_line_each_and_described(place: Path) -> None:
     assert [line.split()[0] for line in lines] == ["name", *shipped]
     for line, text in zip(lines[1:], shipped.values(), strict=True):
         purpose = line.partition(" ")[2].strip()
-        assert f"# {purpose}\n" in text and purpose[-1] in ".?" and len(line) <= 130
+        assert f"# {purpose}\n" in text and purpose[-1] in ".?" and len(line) <= 132
     described = msarch("spaces", "space.yaml", "--sample", 2, cwd=place)
     assert described.returncode == 0 and "vanilla/layers" in described.stdout
 
@@ -263,7 +285,7 @@ def completed(line: str, cwd: Path) -> list[str]:
     [
         ("msarch par", ["pareto"]),
         ("msarch search qui", ["quickstart"]),
-        ("msarch search spa", ["space.yaml"]),
+        ("msarch search space.", ["space.yaml"]),
         ("msarch pareto ", ["results/space"]),
         ("msarch pareto results/s", ["results/space"]),
         ("msarch pareto ./res", ["./results/space"]),

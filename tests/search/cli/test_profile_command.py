@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +20,15 @@ from search.results.results import Results
 from search.show.profile.tables import layer_rows
 from search.show.profile.words import describe_peak
 
-MODEL = {"variant": "top_down", "layers": "1@4 3@1", "d_model": 16, "n_heads": 2, "vocab_size": 61, "context": 48}
-CONFIG = ModelConfig(**MODEL)  # type: ignore[arg-type]
+MODEL: dict[str, Any] = {
+    "variant": "top_down",
+    "layers": "1@4 3@1",
+    "d_model": 16,
+    "n_heads": 2,
+    "vocab_size": 61,
+    "context": 48,
+}
+CONFIG = ModelConfig(**MODEL)
 Run = Callable[..., tuple[int, str, str]]
 
 
@@ -63,7 +71,7 @@ def test_the_table_names_the_peak_its_kinds_scales_and_layers(run: Run) -> None:
 
 
 def test_equal_layers_in_a_row_stand_on_one_line() -> None:
-    model = ModelConfig(**{**MODEL, "layers": "4@4 6@1"})  # type: ignore[arg-type]
+    model = replace(CONFIG, layers="4@4 6@1")
     profile = profile_training_step(model, TrainingConfig(batch_size=4))
     rows = layer_rows(profile)
     assert [(row.name, row.count) for row in rows if row.count > 1] == [("layers 2-3 @4", 2), ("layers 6-10 @1", 5)]
@@ -85,7 +93,7 @@ def test_conditions_replace_those_of_the_file(run: Run) -> None:
     )
     found = json.loads(run("profile", "a.yaml", "--format", "json", *options)[1])
     training = TrainingConfig(batch_size=2, attention="unfused", checkpointing="block", loss="full")
-    expected = profile_training_step(ModelConfig(**{**MODEL, "context": 64}), training)  # type: ignore[arg-type]
+    expected = profile_training_step(replace(CONFIG, context=64), training)
     assert found["profile"]["peak_bytes"] == expected.peak_bytes
 
 

@@ -9,15 +9,17 @@ from pathlib import Path
 
 import pytest
 from support.damage import DAMAGES, Damage
-from support.made_up_search import drive, open_in, space_in
+from support.made_up_search import Journalist, drive, open_in, space_in
 
 from msarch.errors import UserError
 from search.ledger import reading
 from search.ledger.checks import CHECK
 from search.ledger.folder import JOURNAL
+from search.ledger.journal import read_lines
 from search.ledger.line_sums import sums_path
 from search.ledger.reading import read_ledger, read_records
 from search.ledger.records import TrialRecord
+from search.ledger.salvage import Salvage
 from search.results.front import pareto_front
 from search.space.space import Space
 
@@ -39,9 +41,11 @@ def sound(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 OVERRIDES = (
-    "training.learning_rate=1e-2", "model.d_model=16", "search.sampler=random", "limits.memory=7 MB",
-
-)  # fmt: skip
+    "training.learning_rate=1e-2",
+    "model.d_model=16",
+    "search.sampler=random",
+    "limits.memory=7 MB",
+)
 
 
 @pytest.fixture(scope="module")
@@ -183,8 +187,8 @@ def test_what_the_study_was_told_must_be_what_the_record_gives(sound: Path, tmp_
 
 
 def test_salvage_of_a_whole_journal_gives_what_reading_it_gives(sound: Path) -> None:
-    lines = reading.read_lines(sound / JOURNAL)
-    salvage = reading.Salvage(lines)
+    lines = read_lines(sound / JOURNAL)
+    salvage = Salvage(lines)
     assert reading.check_trials(salvage.trials, salvage.objectives) == (read_records(sound), {})
 
 
@@ -237,9 +241,15 @@ def test_a_folder_written_before_is_continued_and_checked_from_then_on(space: Sp
     journal.write_bytes(b"".join(line for line in lines if f'"{CHECK}"'.encode() not in line))
     before = read_ledger(journal.parent)
     assert "without checksums" in before.notes[0]
-    drive(open_in(space, journal.parent, trials=6))
+    watcher = Journalist()
+    drive(open_in(space, journal.parent, watcher, trials=6))
     after = read_ledger(journal.parent)
-    assert not after.notes and after.records[: len(before.records)] == before.records
+    assert after.notes == (
+        f"trials 0 to {before.records[-1].number} were recorded by an earlier version, without checksums: they "
+        "cannot be checked",
+    )
+    assert watcher.messages == [f"note: {before.notes[0]}"]
+    assert after.records[: len(before.records)] == before.records
     journal.write_bytes(journal.read_bytes()[:-30])
     assert attempt(journal)[0] is None
 

@@ -9,6 +9,7 @@ from typing import Literal
 
 import pandas as pd
 import pytest
+from support.small_models import small
 
 from msarch import Candidate, ModelConfig, TrainingConfig, UserError
 from search.ledger.records import TrialRecord
@@ -86,10 +87,9 @@ def test_an_option_named_like_an_outcome_stands_under_its_key(make_record: Maker
 
 
 def test_an_option_that_a_variant_does_not_read_is_empty() -> None:
-    shared = {"d_model": 16, "n_heads": 2, "vocab_size": 61, "context": 48}
-    vanilla = option_values(ModelConfig(variant="vanilla", layers="2@1", **shared))
+    vanilla = option_values(small("vanilla", "2@1"))
     assert [vanilla[name] for name in ("pool", "combine", "aggregation", "shortening", "retina_factors")] == [None] * 5
-    top_down = option_values(ModelConfig(variant="top_down", layers="1@4 1@1", **shared))
+    top_down = option_values(small("top_down", "1@4 1@1"))
     assert (top_down["pool"], top_down["aggregation"], top_down["positions"]) == ("average", None, "learned")
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from msarch.errors import UserError
-from search.ledger.measures import measure, objective_values
+from search.ledger.metrics import metric, objective_values
 from search.ledger.records import TrialRecord
 from search.results.front import best, hypervolume, knee, pareto_front, reference_point, select
 
@@ -180,5 +180,5 @@ def test_select_names_the_smallest_trial_where_none_fits(make_record: Maker) -> 
 
 def test_step_time_follows_from_the_last_validation(make_record: Maker) -> None:
     record = make_record(0, 100, 20)  # 20 s for 1 M tokens, 2048 tokens a step
-    assert measure(record, "step_seconds") == pytest.approx(20 * 2048 / 1_000_000)
-    assert measure(make_record(0, 100, 20, curve=()), "step_seconds") is None
+    assert metric(record, "step_seconds") == pytest.approx(20 * 2048 / 1_000_000)
+    assert metric(make_record(0, 100, 20, curve=()), "step_seconds") is None

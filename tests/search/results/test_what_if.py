@@ -30,9 +30,15 @@ def record(number: int, layers: str, loss: float, state: TrialState = "complete"
         Validation(rung=n, step=15 * n, tokens=960 * n, loss=loss, bits_per_byte=1.0, seconds=n) for n in (1, 2)
     )
     return TrialRecord(
-        number=number, state=state, candidate=candidate, loss=loss, bits_per_byte=1.0, curve=curve,
-        profile=profile_candidate(candidate), memory_measured_bytes=77,
-    )  # fmt: skip
+        number=number,
+        state=state,
+        candidate=candidate,
+        loss=loss,
+        bits_per_byte=1.0,
+        curve=curve,
+        profile=profile_candidate(candidate),
+        memory_measured_bytes=77,
+    )
 
 
 @pytest.fixture(scope="module")

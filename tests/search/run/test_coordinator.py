@@ -10,6 +10,7 @@ from support.made_up_search import Journalist, drive, open_in, reports_of, space
 
 from msarch.errors import UserError
 from search.ledger.folder import JOURNAL, locked
+from search.ledger.line_sums import sums_path
 from search.ledger.reading import read_objectives, read_records
 from search.ledger.records import TrialRecord
 from search.propose.false_prunes import false_prunes
@@ -45,12 +46,14 @@ def test_cut_anywhere_and_resumed_it_ends_as_if_it_had_not_been(tmp_path: Path) 
     space = space_in(tmp_path, "search.trials=10")
     drive(open_in(space, tmp_path / "whole"))
     content = (tmp_path / "whole" / JOURNAL).read_bytes()
+    sums = sums_path(tmp_path / "whole" / JOURNAL).read_bytes().splitlines(keepends=True)
     meant = [_comparable(record) for record in read_records(tmp_path / "whole")]
     assert {record[1] for record in meant} > {"complete"}
     for index, end in enumerate(range(200, len(content), len(content) // 9)):
         folder = tmp_path / f"cut{index}"
         folder.mkdir()
         (folder / JOURNAL).write_bytes(content[:end])
+        sums_path(folder / JOURNAL).write_bytes(b"".join(sums[: content[:end].count(b"\n")]))
         drive(open_in(space, folder))
         assert [_comparable(record) for record in read_records(folder)] == meant, end
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -11,6 +12,7 @@ from search.run.plan import plan_search
 from search.run.run_search import run_search
 from search.run.timing import time_on_slots
 from search.space.load import load_space
+from search.space.smallest import smallest_candidates
 
 SPACE = """
 corpus: {train: text.txt, tokenizer: bytes}
@@ -57,8 +59,9 @@ def test_a_limit_that_nothing_of_the_sample_meets_is_told_with_the_smallest() ->
 
 @pytest.mark.parametrize("name", ["trials", "concurrent"])
 def test_a_number_that_means_nothing_is_refused(name: str) -> None:
+    zero: dict[str, Any] = {name: 0}
     with pytest.raises(UserError, match=f"^{name}: must be a whole number"):
-        plan_search(load_space("space.yaml"), **{name: 0})
+        plan_search(load_space("space.yaml"), **zero)
 
 
 @pytest.mark.parametrize(
@@ -78,7 +81,7 @@ def test_a_text_that_a_search_refuses_is_refused_before_anything_is_timed(
 
 
 def test_a_trial_is_timed_as_it_would_be_trained() -> None:
-    candidate = load_space("space.yaml").smallest()
+    candidate = smallest_candidates(load_space("space.yaml"))[0]
     ((timing,), (again,)), start = time_on_slots([[candidate], [candidate]], "cpu")
     assert start > 0 and min(timing.setup, timing.step, timing.validation, timing.save) > 0
     steps = candidate.training.steps(candidate.model.context)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -17,14 +18,15 @@ from search.space.load import load_space
 
 @pytest.mark.parametrize("name", ["trials", "concurrent", "time_budget"])
 @pytest.mark.parametrize("value", [0, -1, True, "3", float("nan")])
-def test_a_number_that_means_nothing_is_refused_in_a_line(name: str, value: object, tmp_path: Path) -> None:
+def test_a_number_that_means_nothing_is_refused_in_a_line(name: str, value: Any, tmp_path: Path) -> None:
     with pytest.raises(UserError, match=f"^{name}: must be a .*number of .* above 0, got {value!r}"):
-        run_search("quickstart", tmp_path / "out", **{name: value})  # type: ignore[arg-type]  # wrong on purpose
+        run_search("quickstart", tmp_path / "out", **{name: value})
     assert not (tmp_path / "out").exists()
 
 
 def test_numbers_of_other_libraries_are_numbers() -> None:
-    request = SearchRequest.of("quickstart", trials=int(np.int64(3)), time_budget=90, concurrent=np.int64(2))  # type: ignore[arg-type]  # mypy knows numpy's as no int
+    two: Any = np.int64(2)  # mypy does not take it for an int
+    request = SearchRequest.of("quickstart", trials=int(np.int64(3)), time_budget=90, concurrent=two)
     assert (request.trials, request.concurrent, request.time_budget) == (3, 2, 90)
 
 
@@ -44,11 +46,11 @@ def test_the_command_that_continues_asks_for_the_same(tmp_path: Path) -> None:
         time_budget=600,
         ray_address="127.0.0.1:6399",
     )
-    assert shlex.split(asked.command()) == [
-        "msarch", "search", "quickstart", "--out", str(tmp_path / "my results"),
-        "--trials", "7", "--concurrent", "2", "--time-budget", "600", "--ray-address", "127.0.0.1:6399",
-        "--set", "training.tokens=1M", "--set", "corpus.train=my text/*.txt",
-    ]  # fmt: skip  # as it is typed
+    typed = (
+        f"msarch search quickstart --out '{tmp_path / 'my results'}' --trials 7 --concurrent 2 --time-budget 600 "
+        "--ray-address 127.0.0.1:6399 --set training.tokens=1M --set 'corpus.train=my text/*.txt'"
+    )
+    assert shlex.split(asked.command()) == shlex.split(typed)
     assert SearchRequest.of("quickstart").command() == "msarch search quickstart --out results/quickstart"
 
 

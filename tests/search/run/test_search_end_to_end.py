@@ -79,8 +79,12 @@ def _start(place: Path, **options: object) -> Started:
     environment = {**os.environ, "PYTHONPATH": root, "MSARCH_CACHE": str(place / "cache")}
     return subprocess.Popen(
         [sys.executable, "run.py", repr(options)],
-        cwd=place, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-    )  # fmt: skip
+        cwd=place,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
 
 
 def _wait_for(process: Started, line: str) -> list[str]:
@@ -109,8 +113,13 @@ def whole(place: Path) -> list[TrialRecord]:
     code, out, err = _end(_start(place))
     assert (code, err) == (0, "")
     assert {line.split()[0] for line in out.splitlines()} <= {
-        "phase", "started", "training", "validated", "finished", "message"
-    }  # fmt: skip  # one name a line would be longer than it is clear
+        "phase",
+        "started",
+        "training",
+        "validated",
+        "finished",
+        "message",
+    }
     (place / "out").rename(place / "whole")
     return read_records(place / "whole")
 
@@ -119,16 +128,23 @@ def test_an_undisturbed_search_leaves_a_whole_folder(place: Path, whole: list[Tr
     folder = place / "whole"
     files = {path.name for path in folder.iterdir() if path.name != ".lock"}
     assert files == {
-        "space.yaml", "study.journal", "study.journal.sums", "tokenizer.json", "trials.csv", "curves.csv", "pareto.csv",
-        "report.html", "environment.json", "ray.log", "trials",
-    }  # fmt: skip
+        "space.yaml",
+        "study.journal",
+        "study.journal.sums",
+        "tokenizer.json",
+        "trials.csv",
+        "curves.csv",
+        "pareto.csv",
+        "report.html",
+        "environment.json",
+        "ray.log",
+        "trials",
+    }
     complete = [record for record in whole if record.state == "complete"]
     assert sum(record.state in ("complete", "pruned", "failed") for record in whole) == 10
     for record in complete:
         trial = folder / "trials" / f"{record.number:04d}"
-        assert {path.name for path in trial.iterdir()} == {
-            "config.yaml", "metrics.csv", "model.safetensors", "log.txt"
-        }  # fmt: skip
+        assert {path.name for path in trial.iterdir()} == {"config.yaml", "metrics.csv", "model.safetensors", "log.txt"}
         losses = [float(row["loss"]) for row in csv.DictReader((trial / "metrics.csv").open())]
         assert losses == [point.loss for point in record.curve] and len(losses) == 6
     assert str(place) not in (folder / "study.journal").read_text() + (folder / "trials.csv").read_text()

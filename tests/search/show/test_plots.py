@@ -44,7 +44,7 @@ def test_another_suffix_is_refused_before_anything_is_drawn(make_records: Maker,
 def test_labels_on_the_front_do_not_overlap(make_records: Maker) -> None:
     records = make_records(80, seed=4)
     figure = front_figure(records, OBJECTIVES, {"memory": 90 * MIB})
-    renderer = FigureCanvasAgg(figure).get_renderer()  # type: ignore[no-untyped-call]
+    renderer = FigureCanvasAgg(figure).get_renderer()
     labels = [child for child in figure.axes[0].get_children() if isinstance(child, Annotation)]
     boxes = [Text.get_window_extent(label, renderer) for label in labels]
     assert len(pareto_front(records)) >= len(labels) >= 4

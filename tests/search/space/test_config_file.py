@@ -42,6 +42,13 @@ def test_a_model_alone_gets_the_usual_training(tmp_path: Path) -> None:
     assert read(tmp_path, BARE) == read(tmp_path, f"model: {BARE}") == expected
 
 
+def test_a_model_that_somebody_writes_has_todays_defaults_and_a_record_those_of_its_time(tmp_path: Path) -> None:
+    rotary = BARE.replace("context", "positions: rotary, context")
+    default = ModelConfig.__dataclass_fields__["rotary_pairs"].default
+    assert read(tmp_path, rotary).model.rotary_pairs == default == "adjacent"
+    assert read(tmp_path, f"model: {rotary}\nseed: 0").model.rotary_pairs == "halves"
+
+
 def test_training_may_leave_the_batch_size_out(tmp_path: Path) -> None:
     training = read(tmp_path, f"model: {BARE}\ntraining: {{attention: unfused, tokens: 2M}}").training
     assert training == TrainingConfig(batch_size=8, attention="unfused", tokens=2_000_000)

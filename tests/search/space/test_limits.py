@@ -102,3 +102,11 @@ def test_violations_are_shares_of_limits_and_differences_of_constraints(tmp_path
     assert worst_violation(space, {"parameters": 0.5}, profile) == "parameters: 15k > 10k"
     assert worst_violation(space, {"parameters": 0.0}, profile) == worst_violation(space, {}, profile) == ""
     assert violations(replace(space, limits={}), candidate, {}) == {"n_layers <= 1": 1}
+
+
+def test_a_figure_just_above_its_limit_does_not_look_equal_to_it(tmp_path: Path) -> None:
+    space = written(tmp_path, "limits={memory: 256MiB, parameters: 5M}")
+    profile = {"memory_bytes": 2**28 + 4, "parameters": 5_000_001}
+    assert worst_violation(space, {"memory": 1e-9}, profile) == "memory: 268,435,460 bytes > 268,435,456 bytes"
+    assert worst_violation(space, {"parameters": 1e-9}, profile) == "parameters: 5,000,001 > 5,000,000"
+    assert LIMITS["memory"].format_both(300 * 2**20, 2**28) == ("300 MiB", "256 MiB")

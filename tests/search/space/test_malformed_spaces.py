@@ -13,6 +13,7 @@ import pytest
 import yaml
 
 from msarch import UserError
+from msarch.config.variants import VARIANTS
 from search.space.load import load_space
 from search.space.schema.corpus import CorpusSpec
 from search.space.schema.fields import Spec
@@ -52,7 +53,7 @@ SECTIONS: dict[str, type[Spec]] = {
     "training": TRAINING_SCHEMA,
     "limits": LIMITS_SCHEMA,
     "search": SearchSettings,
-    **{f"model.variant.{name}": branch for name, branch in BRANCHES.items()},
+    **{f"model.variant.{name}": branch for name, branch in BRANCHES.items() if not VARIANTS[name].reads_bytes},
 }
 WRONG_TYPES: tuple[Any, ...] = (True, [[]], {"mni": 1}, {"values": []}, {"values": 3}, {"values": [None]})
 WORDS = ("a b", "-1", "1..2", "")
@@ -142,8 +143,12 @@ CROSSED: list[tuple[str, Any, str, str]] = [
     ("model.vocab_size", 2, "model.vocab_size", "follows from corpus.tokenizer"),
     ("model.context", {"values": [48, 64]}, "model.context", "do not make a whole number of sequences of 48"),
     ("model.variant.top_down.layers", "1..2@1 1..4@4", "model.variant.top_down.layers", "mean '1..4@4 1..2@1'?"),
-    ("model.variant.top_down.layers", ["1@4 1@1", "1@1 1@4 1..3@16"], "model.variant.top_down.layers[1]",
-     "did you mean '1..3@16 1@4 1@1'?"),
+    (
+        "model.variant.top_down.layers",
+        ["1@4 1@1", "1@1 1@4 1..3@16"],
+        "model.variant.top_down.layers[1]",
+        "did you mean '1..3@16 1@4 1@1'?",
+    ),
     ("model.variant.top_down.layers", "1@6 1@4 1@1", "model.variant.top_down.layers", "6 is not a multiple of 4"),
     ("model.variant.top_down.layers", "0..4@4 1@1", "model.variant.top_down.layers", "0@4 runs no layer"),
     ("model.variant.top_down.layers", "4..1@4 1@1", "model.variant.top_down.layers", "did you mean '1..4@4'?"),
@@ -194,15 +199,16 @@ CROSSED: list[tuple[str, Any, str, str]] = [
     ("corpus.tokenizer", {"bpe": 512, "file": "x"}, "corpus.tokenizer", "got both"),
     ("corpus.tokenizer", {"file": "nowhere.json"}, "corpus.tokenizer.file", "nowhere.json"),
     ("corpus.tokenizer", "byte", "corpus.tokenizer", "did you mean 'bytes'?"),
-]  # fmt: skip
+]
 
 
-# The formatter would give each value a line.
-JUNK: tuple[Any, ...] = (
-    None, True, 0, 1, 3, 16, 64, 1e-3, 1e300, 10**15, "", "x", "1 2", "2M", "4@1", "1..3@4 1@1", "0..0@1", "1@1 1@1",
-    [], [1], ["1 4"], {"values": [16, 32]}, {"min": 1, "max": 4}, {"min": 16, "max": 64, "step": 16}, "bytes", "a\nb",
-    {"min": 1, "max": 10**15}, {"min": 0.1, "max": 0.9}, {"bpe": {"values": [300, 400]}}, "unfused", {"a": {"b": 1}},
-)  # fmt: skip
+SCALARS: tuple[Any, ...] = (None, True, 0, 1, 3, 16, 64, 1e-3, 1e300, 10**15, "", "x", "1 2", "2M")
+ALLOCATIONS = ("4@1", "1..3@4 1@1", "0..0@1", "1@1 1@1")
+LISTS: tuple[Any, ...] = ([], [1], ["1 4"], {"values": [16, 32]})
+RANGES = ({"min": 1, "max": 4}, {"min": 16, "max": 64, "step": 16})
+ODD: tuple[Any, ...] = ("bytes", "a\nb", {"min": 1, "max": 10**15}, {"min": 0.1, "max": 0.9})
+ELSEWHERE: tuple[Any, ...] = ({"bpe": {"values": [300, 400]}}, "unfused", {"a": {"b": 1}})
+JUNK = (*SCALARS, *ALLOCATIONS, *LISTS, *RANGES, *ODD, *ELSEWHERE)
 
 
 def paths(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:

@@ -217,3 +217,18 @@ def test_mup_wants_heads_of_one_width_where_the_width_varies(tmp_path: Path) -> 
     text = DESIGN.replace("d_head: 32", "n_heads: 2")
     with pytest.raises(UserError, match=r"model\.n_heads: muP compares widths at one width of a head; write d_head"):
         written(tmp_path, text, mup)
+
+
+def test_a_variant_that_reads_bytes_asks_for_them(tmp_path: Path) -> None:
+    text = """corpus: {source: python-docs}
+model:
+  context: 64
+  d_model: 32
+  d_head: 16
+  variant: {spacebyte: {layers: "1@1 2@4 1@1"}}
+training: {tokens: 8k, batch_size: 8, learning_rate: 1e-3}
+"""
+    (tmp_path / "space.yaml").write_text(text)
+    with pytest.raises(UserError, match=r"space.yaml:6: model.variant.spacebyte: spacebyte reads bytes"):
+        load_space(tmp_path / "space.yaml")
+    assert load_space(tmp_path / "space.yaml", ["corpus.tokenizer=bytes"]).branches["spacebyte"]

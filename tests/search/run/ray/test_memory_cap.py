@@ -78,6 +78,7 @@ def test_it_is_put_on_for_the_training_alone_and_lifted_for_the_next_trial(
 ) -> None:
     cuda = Cuda(total=10 * cap_of(candidate))
     worker = _worker(candidate, tmp_path, cuda)
+    assert worker.step()["ready"]
     assert worker.step()["state"] == "running"
     assert cuda.fraction == pytest.approx(0.1) and cuda.calls[-1] == "put"
     assert cuda.calls.index("lift") < cuda.calls.index("put"), "what another trial left is lifted first"
@@ -99,7 +100,9 @@ def test_memory_that_runs_out_is_reported_as_infeasible(
 
     monkeypatch.setattr("msarch.training.trainer.training_step", training_step)
     cuda = Cuda(total=10 * cap_of(candidate))
-    report = _worker(candidate, tmp_path, cuda).step()
+    worker = _worker(candidate, tmp_path, cuda)
+    assert worker.step()["ready"], "the model is built before its training is capped"
+    report = worker.step()
     assert report["state"] == "infeasible" and report["curve"] == []
     assert report["memory_measured_bytes"] == 20 * 2**20 and report["memory_cap_bytes"] == cap_of(candidate)
     assert "OutOfMemoryError" in (tmp_path / "0" / "log.txt").read_text()
@@ -122,6 +125,7 @@ def test_what_did_not_fit_is_read_from_the_error(text: str, size: float) -> None
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs an NVIDIA GPU: none here, the real cap is not tried")
 def test_a_real_gpu_keeps_a_trial_within_its_cap_and_refuses_more(candidate: Candidate, tmp_path: Path) -> None:
     worker = TrialWorker(number=0, candidate=candidate, folder=tmp_path / "0", base=tmp_path, device="cuda")
+    assert worker.step()["ready"]
     assert worker.step()["state"] == "running"
     with pytest.raises(torch.OutOfMemoryError):
         torch.empty(cap_of(candidate), dtype=torch.uint8, device="cuda")

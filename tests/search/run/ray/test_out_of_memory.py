@@ -10,7 +10,7 @@ from support.made_up_search import Journalist, drive, open_in, reports_of, space
 
 from search.ledger.folder import JOURNAL
 from search.ledger.reading import read_records
-from search.run.coordinator import LEAST_EXCESS, RAN_OUT, Coordinator, Job
+from search.run.coordinator import MIN_EXCESS, RAN_OUT, Coordinator, Job
 from search.show.terminal.display import trial_line
 from search.space.space import Space
 
@@ -51,7 +51,7 @@ def test_fragments_count_as_a_little_too_much(space: Space, tmp_path: Path) -> N
     coordinator = open_in(space, tmp_path / "out")
     job = _first_job(coordinator)
     coordinator.report(job.number, _ran_out(job, 90 * MIB))
-    assert coordinator._ledger.study.get_trials()[job.number].constraints[RAN_OUT] == LEAST_EXCESS
+    assert coordinator._ledger.study.get_trials()[job.number].constraints[RAN_OUT] == MIN_EXCESS
 
 
 @pytest.mark.parametrize("after_rungs", [0, 2])

@@ -36,8 +36,11 @@ def running(results: Path) -> Iterator[tuple[subprocess.Popen[str], Path]]:
     """Another process that searches into `results`, and its scratch folder."""
     process = subprocess.Popen(
         [sys.executable, "-c", HOLD, str(results)],
-        cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
-    )  # fmt: skip  # the command stands alone
+        cwd=ROOT,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
     assert process.stdout is not None
     scratch = Path(process.stdout.readline().strip())
     yield process, scratch

@@ -37,8 +37,12 @@ def test_only_our_own_lines_reach_the_terminal(tmp_path: Path) -> None:
     environment = {"PYTHONPATH": str(Path(__file__).parents[4]), "PATH": "/usr/bin:/bin", "HOME": str(tmp_path)}
     done = subprocess.run(
         [sys.executable, "-c", NOISY],
-        cwd=tmp_path, env=environment, capture_output=True, text=True, check=False,
-    )  # fmt: skip
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert (done.returncode, done.stdout, done.stderr) == (0, "ours\nafter\n", "our errors\n")
     log = (tmp_path / "out" / "ray.log").read_text()
     assert "a logger of Ray" in log and "a library below Python" in log and "a child" in log

@@ -20,7 +20,7 @@ def test_a_top_down_model() -> None:
     model = ModelConfig(variant="top_down", layers="4@16 4@4 2@1", d_model=96, n_heads=3, vocab_size=2048, context=256)
     assert drawn(model) == dedent("""
         top_down  4@16 4@4 2@1   d_model 96, 3 heads, context 256, vocabulary 2048
-          pool average, combine concat
+          pool average, combine concat, upsampling repeat
 
         @16               ┌──────────┐
           16 states    ┌─►│ 4 layers ├─┐

@@ -8,7 +8,7 @@ import shutil
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 
@@ -17,7 +17,7 @@ from search.results.front import pareto_front
 from search.show.palette import log_ticks
 from search.show.report.curves import curves_figure
 from search.show.report.figures import trade_off_figure
-from search.show.report.layout import hover
+from search.show.report.layout import hover_texts
 from search.show.report.report import write_report
 
 MIB = 2**20
@@ -70,7 +70,7 @@ def test_text_of_users_is_escaped(make_record: Callable[..., TrialRecord], tmp_p
     page = write(tmp_path / "report.html", records, title=evil, results=f"results/{evil}", environment={evil: evil})
     assert "<script>alert" not in page
     assert "alert" not in re.sub(r"&lt;/script&gt;&lt;script&gt;alert", "", without_scripts(page))
-    assert "<script>" not in hover(records[1])
+    assert "<script>" not in hover_texts(records)[1]
 
 
 @pytest.mark.parametrize(
@@ -101,9 +101,9 @@ def test_options_in_which_trials_differ_have_columns(make_records: Maker, tmp_pa
     records = make_records(6, state="complete")
     assert ">positions</button>" not in write(tmp_path / "report.html", records)
     searched = []
-    for record, positions, checkpointing in zip(
-        records, ("none", "rotary") * 3, ("block", "none", "none") * 2, strict=True
-    ):
+    schemes: tuple[Literal["none", "rotary"], ...] = ("none", "rotary") * 3
+    ways: tuple[Literal["none", "block"], ...] = ("block", "none", "none") * 2
+    for record, positions, checkpointing in zip(records, schemes, ways, strict=True):
         model = replace(record.candidate.model, positions=positions)
         training = replace(record.candidate.training, checkpointing=checkpointing)
         searched.append(replace(record, candidate=replace(record.candidate, model=model, training=training)))
@@ -111,6 +111,26 @@ def test_options_in_which_trials_differ_have_columns(make_records: Maker, tmp_pa
     assert 'title="how attention learns of order: learned, rotary, alibi or none"' in page
     assert ">checkpointing</button>" in page and ">schedule</button>" not in page
     assert page.count('data-sort="rotary">rotary</td>') == 3 and page.count('data-sort="block">block</td>') == 2
+
+
+def test_the_pointer_shows_every_option_in_which_trials_differ(make_records: Maker) -> None:
+    records = make_records(8, seed=1, state="complete")
+    searched = []
+    schedules: tuple[Literal["cosine", "wsd"], ...] = ("cosine", "wsd") * 4
+    for record, schedule in zip(records, schedules, strict=True):
+        training = replace(record.candidate.training, schedule=schedule)
+        searched.append(replace(record, candidate=replace(record.candidate, training=training)))
+    texts = hover_texts(searched)
+    assert all(f"schedule {each.candidate.training.schedule}" in texts[each.number] for each in searched)
+    assert all(f"d_model {each.candidate.model.d_model}" in texts[each.number] for each in searched)
+    assert all("schedule" not in text and "-" not in text.split("<br>")[2] for text in hover_texts(records).values())
+    shown = "".join(text for trace in _hovering(searched) for text in trace["hovertext"])
+    assert all(text in shown for text in texts.values())
+
+
+def _hovering(records: list[TrialRecord]) -> list[dict[str, Any]]:
+    figures = (trade_off_figure(records, *OBJECTIVES, OBJECTIVES, {}), curves_figure(records, OBJECTIVES))
+    return [trace for figure in figures for trace in traces(figure).values() if trace.get("hovertext")]
 
 
 def traces(figure: Any) -> dict[str, Any]:
@@ -168,10 +188,19 @@ def browser(tmp_path: Path) -> Iterator[Any]:
     options = webdriver.ChromeOptions()
     options.binary_location = BROWSER
     flags = (
-        "headless", "no-sandbox", "disable-gpu", "disable-quic", "no-first-run", "disable-background-networking",
-        "disable-component-update", "disable-sync", "disable-dev-shm-usage", "window-size=1280,2000",
-        "host-resolver-rules=MAP * ~NOTFOUND", f"user-data-dir={tmp_path / 'profile'}",
-    )  # fmt: skip
+        "headless",
+        "no-sandbox",
+        "disable-gpu",
+        "disable-quic",
+        "no-first-run",
+        "disable-background-networking",
+        "disable-component-update",
+        "disable-sync",
+        "disable-dev-shm-usage",
+        "window-size=1280,2000",
+        "host-resolver-rules=MAP * ~NOTFOUND",
+        f"user-data-dir={tmp_path / 'profile'}",
+    )
     for flag in flags:
         options.add_argument(f"--{flag}")
     options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})

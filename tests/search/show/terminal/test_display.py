@@ -6,6 +6,7 @@ import io
 import re
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from rich.console import Console
@@ -30,10 +31,10 @@ class Clock:
         return self.now
 
 
-def plain(total: int = 4, **options: object) -> tuple[SearchDisplay, io.StringIO, Clock]:
+def plain(total: int = 4, **options: Any) -> tuple[SearchDisplay, io.StringIO, Clock]:
     out, clock = io.StringIO(), Clock()
     console = Console(file=out, width=80)
-    display = SearchDisplay("quickstart", total, console=console, clock=clock, **options)  # type: ignore[arg-type]
+    display = SearchDisplay("quickstart", total, console=console, clock=clock, **options)
     return display, out, clock
 
 

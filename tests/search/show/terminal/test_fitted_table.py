@@ -6,6 +6,7 @@ import io
 import re
 from collections import Counter
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import pytest
 from rich.console import Console, RenderableType
@@ -13,10 +14,13 @@ from rich.console import Console, RenderableType
 from msarch import Candidate, ModelConfig, TrainingConfig
 from msarch.memory.fit import Fit
 from search.cli.profile import explain
+from search.cli.search import plan_table
 from search.ledger.records import TrialRecord
+from search.run.estimate import Estimate
+from search.run.plan import Plan
 from search.show.profile.comparison import compared, comparison_view, fit_view
 from search.show.profile.tables import profile_view
-from search.show.terminal.fitted_table import IF_UNWRAPPED, FittedColumn, FittedTable, fit
+from search.show.terminal.fitted_table import IF_UNWRAPPED, FittedColumn, FittedTable, fit_columns
 from search.show.terminal.front_table import format_front, front_table
 from search.show.terminal.space_description import describe_space
 from search.space.load import load_space
@@ -92,7 +96,7 @@ def test_two_profiles_side_by_side_are_whole(width: int) -> None:
 
 @pytest.mark.parametrize("width", WIDTHS)
 def test_what_fits_is_whole(width: int) -> None:
-    shared = {"memory_bytes": 8_765_432, "step": 4, "capped": False}
+    shared: dict[str, Any] = {"memory_bytes": 8_765_432, "step": 4, "capped": False}
     fits = [
         Fit(dimension="batch_size", checkpointing="none", size=1_234, **{**shared, "step": 1}),
         Fit(dimension="batch_size", checkpointing="block", size=12_345, **{**shared, "capped": True}),
@@ -112,12 +116,33 @@ def test_a_space_is_whole(name: str, width: int) -> None:
     assert max(map(len, text.splitlines())) <= width
 
 
+@pytest.mark.parametrize("prunes", [True, False])
+@pytest.mark.parametrize("width", WIDTHS)
+def test_a_plan_is_whole(width: int, prunes: bool) -> None:
+    plan = Plan(
+        sampled=60,
+        admitted=47,
+        excluded={"memory": 13},
+        memory=(8_765_432, 54_321_098, 1_234_567_890),
+        trials=1_234,
+        tokens=12_345_678_901,
+        concurrent=16,
+        timed=8,
+        speed=(1_234.5, 98_765.4),
+        measured_on="NVIDIA H100 80GB HBM3",
+        time=Estimate(seconds=(12_345, 98_765), startup=(12, 34), trial=(123, 4_567), prunes=prunes),
+    )
+    view = plan_table(load_space("quickstart"), plan)
+    check_whole(view, width)
+    assert ("pruning" in rendered(view, width)) == prunes
+
+
 def column(heading: str, cells: Sequence[str], importance: int = 1000, *, text: bool = False) -> FittedColumn:
     return FittedColumn(heading, cells, importance, text)
 
 
 def headings(columns: Sequence[FittedColumn], room: int, *, wrap: bool = True) -> list[str]:
-    found = fit(columns, room, wrap=wrap)
+    found = fit_columns(columns, room, wrap=wrap)
     return [each.heading for each in found.columns] if found.widths else ["stacked"]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 
 import pytest
 from rich.console import Console
@@ -15,7 +16,7 @@ from search.space.load import load_space
 
 def rendered(name: str, *overrides: str, sample: int) -> str:
     console = Console(file=io.StringIO(), width=110)
-    console.print(describe_space(load_space(name, overrides), sample=sample))
+    console.print(describe_space(load_space(name, overrides), sample=sample, seconds=math.inf))
     assert isinstance(console.file, io.StringIO)
     return console.file.getvalue()
 

@@ -10,17 +10,37 @@ from msarch import UserError
 from search.space.schema.yaml_reader import format_path, parse_path, read_yaml
 
 
-# The formatter would give each pair a line.
 @pytest.mark.parametrize(
     ("written", "value"),
     [
-        ("1e-3", 1e-3), ("5E4", 5e4), (".5", 0.5), ("1.", 1.0), ("-2", -2), ("10_000", 10_000), ("007", 7),
-        ("no", "no"), ("on", "on"), ("true", True), ("False", False), ("null", None), ("~", None), ("", None),
-        ("1:30", "1:30"), ("2024-01-01", "2024-01-01"), ("0x10", "0x10"), (".inf", ".inf"), (".nan", ".nan"),
-        ("2M", "2M"), ("256 MiB", "256 MiB"), ("'3'", "3"), ('"1e-3"', "1e-3"), ("4@1", "4@1"),
-        ("1..6@4 1@1", "1..6@4 1@1"), ("[1, two, {three: 3}]", [1, "two", {"three": 3}]),
+        ("1e-3", 1e-3),
+        ("5E4", 5e4),
+        (".5", 0.5),
+        ("1.", 1.0),
+        ("-2", -2),
+        ("10_000", 10_000),
+        ("007", 7),
+        ("no", "no"),
+        ("on", "on"),
+        ("true", True),
+        ("False", False),
+        ("null", None),
+        ("~", None),
+        ("", None),
+        ("1:30", "1:30"),
+        ("2024-01-01", "2024-01-01"),
+        ("0x10", "0x10"),
+        (".inf", ".inf"),
+        (".nan", ".nan"),
+        ("2M", "2M"),
+        ("256 MiB", "256 MiB"),
+        ("'3'", "3"),
+        ('"1e-3"', "1e-3"),
+        ("4@1", "4@1"),
+        ("1..6@4 1@1", "1..6@4 1@1"),
+        ("[1, two, {three: 3}]", [1, "two", {"three": 3}]),
     ],
-)  # fmt: skip
+)
 def test_a_scalar_is_what_it_looks_like(written: str, value: Any) -> None:
     read = read_yaml(f"key: {written}", "").data["key"]
     assert read == value and type(read) is type(value)

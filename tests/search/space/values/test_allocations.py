@@ -6,8 +6,9 @@ from itertools import product
 
 import optuna
 import pytest
+from support.small_models import small, windows
 
-from msarch import ModelConfig, UserError
+from msarch import UserError
 from msarch.config.variants import VARIANTS
 from search.space.values.allocations import parse_allocation, parse_alternatives, with_ranges
 
@@ -26,11 +27,11 @@ from search.space.values.allocations import parse_allocation, parse_alternatives
 def test_every_allocation_within_can_be_built(variant: str, text: str, combinations: int) -> None:
     allocation = parse_allocation(text, variant)
     assert str(allocation) == text and allocation.combinations == combinations
-    options = {"retina_factors": (1, 4), "retina_windows": (8,)} if variant == "retina" else {}
+    options = windows(8) if variant == "retina" else {}
     within = set()
     for layers in product(*(range(stage.low, stage.high + 1) for stage in allocation.stages)):
         written = " ".join(f"{count}@{stage.factor}" for count, stage in zip(layers, allocation.stages, strict=True))
-        ModelConfig(variant=variant, layers=written, d_model=32, n_heads=2, vocab_size=256, context=64, **options)
+        small(variant, written, context=64, **options)
         assert allocation.accept(written, "p") is not None
         within.add(written)
     assert len(within) == combinations

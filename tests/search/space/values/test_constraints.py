@@ -39,7 +39,7 @@ def test_a_condition_measures_by_how_much_it_is_broken(text: str, violation: flo
     [
         ("n_layers < 12", "<=, >= or =="),
         ("n_layers", "compares nothing"),
-        ("n_layers <=", "is not a condition"),
+        ("n_layers <=", "is not a constraint"),
         ("depth <= 3", "unknown name 'depth'"),
         ("__import__('os').system('x') <= 1", "only names, numbers"),
         ("n_layers ** 99 <= 1", "only names, numbers"),
@@ -48,11 +48,11 @@ def test_a_condition_measures_by_how_much_it_is_broken(text: str, violation: flo
         ("(lambda: 1)() <= n_layers", "only names, numbers"),
         ("True <= n_layers", "only names, numbers"),
         ("1 <= 2", "names no parameter"),
-        ("(" * 300 + "n_layers" + ")" * 300 + " <= 1", "must be a condition"),
-        (3, "must be a condition"),
+        ("(" * 300 + "n_layers" + ")" * 300 + " <= 1", "must be a constraint"),
+        (3, "must be a constraint"),
     ],
 )
-def test_what_is_no_condition_is_refused(text: object, message: str) -> None:
+def test_what_is_not_a_constraint_is_refused(text: object, message: str) -> None:
     with pytest.raises(UserError) as raised:
         parse_constraint(text)
     assert message in str(raised.value) and "\n" not in str(raised.value)

@@ -1,4 +1,4 @@
-"""One figure of a trial by the name of its column in trials.csv: what fronts, tables and plots compare."""
+"""The metrics of a trial, by column of trials.csv: the figures that fronts, tables and plots compare."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from search.ledger.records import TrialRecord
 from search.space.objectives import OBJECTIVES
 
 
-def measure(record: TrialRecord, column: str) -> float | None:
-    """The figure that stands in `column` of trials.csv, or None where this trial has none."""
+def metric(record: TrialRecord, column: str) -> float | None:
+    """The figure in `column` of trials.csv, or None if the trial has none."""
     match column:
         case "perplexity":
             return None if record.loss is None else perplexity(record.loss)
@@ -24,14 +24,14 @@ def measure(record: TrialRecord, column: str) -> float | None:
 
 def objective_values(record: TrialRecord, objectives: tuple[str, ...]) -> tuple[float, ...] | None:
     """The trial's figures for these objectives, all minimised; None where one is absent or not finite."""
-    values = [measure(record, OBJECTIVES[name].key) for name in objectives]
+    values = [metric(record, OBJECTIVES[name].key) for name in objectives]
     known = tuple(float(value) for value in values if value is not None and math.isfinite(value))
     return known if len(known) == len(values) else None
 
 
-def latest(record: TrialRecord, quality: str) -> float | None:
-    """The figure for an objective of quality: final where there is one, else of the last validation."""
-    final = measure(record, OBJECTIVES[quality].key)
+def latest_quality(record: TrialRecord, quality: str) -> float | None:
+    """The figure for an objective of quality: the final one, or that of the last validation."""
+    final = metric(record, OBJECTIVES[quality].key)
     if final is not None or not record.curve:
         return final
     last = record.curve[-1]

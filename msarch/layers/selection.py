@@ -1,0 +1,123 @@
+"""A coarse scale made of some states of the finer one, chosen by what the text says there.
+
+SpaceByte (Slagle 2024, arXiv 2404.14408) chooses the bytes at which words begin to end: a byte is *spacelike* where it
+encodes no letter, no digit and no later part of a character, and a state is chosen where a spacelike byte follows
+another one, and at the first byte. Whether a byte is chosen depends on it and on those before it, so nothing has to be
+shifted: a chosen state is read from its own byte on.
+
+Shapes: B batch, T bytes, G chosen states, D d_model, H heads, K width of a head.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from msarch.layers.positions import Positions, slopes
+
+BYTES = 256
+
+
+def spacelike_bytes() -> Tensor:
+    """(256,) true for each byte that is no ASCII letter, no digit and no continuation byte of UTF-8."""
+    inside = [(chr(byte).isascii() and chr(byte).isalnum()) or 0x80 <= byte < 0xC0 for byte in range(BYTES)]
+    return ~torch.tensor(inside)
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Which states of a finer scale make the coarser one.
+
+    Attributes:
+        at_BG: (B, G) int64, where each chosen state stands; the last position again where there are fewer than G.
+        slot_BT: (B, T) int64, the number of the state chosen at a position; G where none is.
+    """
+
+    at_BG: Tensor
+    slot_BT: Tensor
+
+    def gather(self, x_BTD: Tensor) -> Tensor:
+        """The chosen states: (B, T, D) -> (B, G, D)."""
+        return x_BTD.gather(1, self.at_BG[..., None].expand(-1, -1, x_BTD.shape[2]))
+
+    def spread(self, y_BGD: Tensor) -> Tensor:
+        """Each state back at the position that it was chosen from, 0 elsewhere: (B, G, D) -> (B, T, D)."""
+        zero = y_BGD.new_zeros(y_BGD.shape[0], 1, y_BGD.shape[2])
+        return torch.cat([y_BGD, zero], dim=1).gather(1, self.slot_BT[..., None].expand(-1, -1, y_BGD.shape[2]))
+
+
+class SelectWordStarts(nn.Module):
+    """Chooses at most `most` bytes of each sequence, the earliest ones, in tensors whose shapes no text changes."""
+
+    def __init__(self, most: int) -> None:
+        super().__init__()
+        self.most = most
+        # Derived, so it is no part of saved weights.
+        self.register_buffer("spacelike", spacelike_bytes(), persistent=False)
+
+    def chosen(self, bytes_BT: Tensor) -> Tensor:
+        """(B, T), true where a state is chosen if there is room: (B, T) int64 -> (B, T)."""
+        spacelike_BT: Tensor = self.spacelike[bytes_BT]  # type: ignore[index]  # a buffer is typed Tensor | Module
+        before_BT = torch.cat([torch.zeros_like(spacelike_BT[:, :1]), spacelike_BT[:, :-1]], dim=1)
+        first_T = torch.arange(bytes_BT.shape[1], device=bytes_BT.device) == 0
+        return first_T | (spacelike_BT & ~before_BT)
+
+    def forward(self, bytes_BT: Tensor) -> Selection:
+        """(B, T) int64 -> the selection, of `most` states or of T where the sequence is shorter."""
+        length = bytes_BT.shape[1]
+        count = min(self.most, length)
+        chosen_BT = self.chosen(bytes_BT)
+        so_far_BT = chosen_BT.cumsum(dim=1)
+        numbers_BG = torch.arange(1, count + 1, device=bytes_BT.device).expand(bytes_BT.shape[0], -1)
+        # The j-th chosen byte is the first at which j have been chosen; past the last one that is `length`.
+        at_BG = torch.searchsorted(so_far_BT, numbers_BG.contiguous()).clamp(max=length - 1)
+        slot_BT = torch.where(chosen_BT & (so_far_BT <= count), so_far_BT - 1, count)
+        return Selection(at_BG, slot_BT)
+
+
+class SelectedPositions(Positions):
+    """Positions of chosen states, another set for each sequence; told them by `move` before the layers run.
+
+    A state that pads a sequence stands behind all others, so the causal mask keeps it from them.
+    """
+
+    def __init__(self, scheme: str, n_heads: int, pairs: str) -> None:
+        super().__init__(scheme, n_heads, 1, pairs)
+        self._at_BG = torch.empty(0, 0, dtype=torch.int64)
+        self._made: dict[str, tuple[Tensor, ...]] = {}
+
+    def move(self, at_BG: Tensor) -> None:
+        """Where the states stand from now on; until the backward pass of these layers has ended."""
+        self._at_BG = at_BG
+        self._made.clear()
+
+    def turned(self, x_BHNK: Tensor) -> Tensor:
+        """Queries or keys, turned by the positions of their own sequence where the scheme is rotary."""
+        if self.scheme != "rotary":
+            return x_BHNK
+        width = x_BHNK.shape[3]
+        # Tables are made per position: for all sequences as one row, then cut again.
+        made = self._once("tables", lambda: self.rotation.tables(self._at_BG.flatten(), width, x_BHNK))
+        return self.rotation.turn(x_BHNK, *(table.view(*self._at_BG.shape, -1) for table in made))
+
+    def causal_bias(self, like_BHNK: Tensor) -> Tensor | None:
+        """(B, H, G, G) where the scheme is ALiBi: distances in bytes between states of one sequence."""
+        if self.scheme != "alibi":
+            return None
+        return self._once("bias", lambda: (self._bias(like_BHNK),))[0]
+
+    def _once(self, name: str, make: Callable[[], tuple[Tensor, ...]]) -> tuple[Tensor, ...]:
+        """What `make` gives, the same for all layers until the next move."""
+        if name not in self._made:
+            self._made[name] = make()
+        return self._made[name]
+
+    def _bias(self, like_BHNK: Tensor) -> Tensor:
+        count = self._at_BG.shape[1]
+        distance_BGG = (self._at_BG[:, :, None] - self._at_BG[:, None, :]).to(like_BHNK.dtype)
+        bias_BHGG = -slopes(self.n_heads, like_BHNK)[:, None, None] * distance_BGG[:, None]
+        ahead_GG = torch.ones(count, count, dtype=torch.bool, device=self._at_BG.device).triu(diagonal=1)
+        return bias_BHGG.masked_fill_(ahead_GG, float("-inf"))

@@ -1,0 +1,48 @@
+"""Cells of one run: each budget's decay branches off, and what is finished is not made again."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from benchmarks import budgets
+from msarch.training.trainer import Trainer
+
+
+@pytest.fixture
+def novels(tmp_path: Path) -> Path:
+    words = [f"word{number % 97} and {number % 13} more." for number in range(3_000)]
+    for split in ("train", "validation"):
+        folder = tmp_path / "novels" / split
+        folder.mkdir(parents=True)
+        (folder / "one.txt").write_text(" ".join(words if split == "train" else words[1_000:1_400]))
+    return tmp_path / "novels"
+
+
+def test_each_budget_goes_on_from_the_one_before(
+    novels: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(budgets, "SMALLEST", 20_480)
+    starts: list[int] = []
+    restore = Trainer.restore
+
+    def noting(trainer: Trainer, folder: Path) -> bool:
+        found = restore(trainer, folder)
+        starts.append(trainer.step)
+        return found
+
+    monkeypatch.setattr(Trainer, "restore", noting)
+    runs, scratch = str(tmp_path / "runs.csv"), str(tmp_path / "scratch")
+    command = ["budgets", str(novels), "--seeds", "1", "--largest", "40960", "--runs", runs, "--scratch", scratch]
+    monkeypatch.setattr("sys.argv", command)
+    budgets.main()
+    # 10 steps and 20; the last fifth of each is a decay.
+    assert starts == [0] * 4 + [8] * 4
+    assert "no cell has two seeds yet" in capsys.readouterr().out
+    finished = pd.read_csv(runs)
+    assert finished.groupby("budget").model.nunique().tolist() == [4, 4]
+    monkeypatch.setattr("sys.argv", [*command, "--largest", "20480"])
+    budgets.main()
+    assert len(starts) == 8 and pd.read_csv(runs).equals(finished)

@@ -1,0 +1,36 @@
+"""What limits how far results can be relied on is said by every command that shows them, once, on standard error."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from search.cli.app import main
+from search.cli.search import _show_outcome
+
+OLD = Path(__file__).parents[2] / "data" / "before_checksums"
+NOTE = "note: recorded by an earlier version, without checksums: damage to its journal would not be noticed\n"
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["pareto", str(OLD)], ["profile", str(OLD)], ["profile", f"{OLD}:1", "--against", f"{OLD}:0", "--format", "json"]],
+    ids=["pareto", "profile", "against"],
+)
+def test_a_command_that_reads_results_prints_their_notes(
+    arguments: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["msarch", *arguments])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert not ended.value.code
+    out, err = capsys.readouterr()
+    assert err == NOTE and "note:" not in out
+
+
+def test_the_outcome_of_a_search_comes_with_its_notes(capsys: pytest.CaptureFixture[str]) -> None:
+    _show_outcome(OLD)
+    out, err = capsys.readouterr()
+    assert err == NOTE and "3 complete" in out
