@@ -51,12 +51,13 @@ def read_corpus(config: CorpusConfig, *, base: Path | None = None) -> Corpus:
         if config.content and config.source == "files":
             raise UserError(f"{error.message}. {_MOVED.format(config.content)}", key=error.key) from None
         raise
-    held_out = HeldOut(splits["train"]) if "validation" not in splits else None
+    whole = splits["train"]
+    held_out = HeldOut(whole) if "validation" not in splits else None
     if held_out is not None:
         splits = {**held_out.splits, **{name: splits[name] for name in splits if name == "test"}}
     splits = {name: partial(_without_empty, splits[name]) for name in SPLITS if name in splits}
     found = _survey(splits, held_out, FileStates.of(files, column=config.column))
-    _check_sizes(found.sizes, files, held_out=held_out is not None)
+    _check_sizes(found.sizes, files, held_out_of=whole if held_out else None)
     if config.content and config.content != found.content:
         raise UserError(_mismatch(config, found.content), key="corpus.content")
     for sentence in (*_empty_files(files), *found.shared):
@@ -77,9 +78,12 @@ def _sources(config: CorpusConfig, base: Path) -> tuple[dict[str, Documents], _F
         texts = python_docs()
         return {"train": lambda: iter(texts)}, {}
     if config.source == "huggingface":
-        from msarch.data.huggingface import load_splits, read_tables
+        from msarch.data.huggingface import load_splits, missing_text, read_tables
 
         tables = load_splits(config)
+        for name in tables:
+            if sentence := missing_text(tables[name], column=config.column, key=f"corpus.{name}"):
+                warnings.warn(sentence, TextWarning, stacklevel=3)
         read = partial(read_tables, column=config.column)
         return {name: partial(read, tables[name], key=f"corpus.{name}") for name in tables}, {}
     return _from_files(config, base)
@@ -117,12 +121,16 @@ def _survey(splits: Mapping[str, Documents], held_out: HeldOut | None, files: Fi
     return found
 
 
-def _check_sizes(sizes: Mapping[str, SplitSize], files: _Files, *, held_out: bool) -> None:
+def _check_sizes(sizes: Mapping[str, SplitSize], files: _Files, *, held_out_of: Documents | None) -> None:
     for name, size in sizes.items():
         if size.documents:
             continue
-        if held_out and name != "train" and sizes["train"].documents:
-            raise UserError(f"the training text is too short to hold {name} text out of it", key="corpus.train")
+        if held_out_of is not None and any(_without_empty(held_out_of)):
+            raise UserError(
+                "there is too little text to hold out 5 % for validation and 5 % for test; name validation text with "
+                "corpus.validation, or give more text",
+                key="corpus.train",
+            )
         where = f": nothing but blanks in {_list(files[name])}" if name in files else ""
         raise UserError(f"the {name} text is empty{where}", key=f"corpus.{name}")
 

@@ -24,7 +24,7 @@ _BINARY = (b"\x1f\x8b", b"\x28\xb5\x2f\xfd", b"PK\x03\x04", b"%PDF")
 def what_is_wrong(path: Path, kind: Kind, error: Exception, *, column: str) -> UserError:
     """The error to raise, without a key, for a file of `kind` on which its reader raised `error`."""
     try:
-        found = _find(path, kind, column)
+        found = _find(path, kind, error, column)
     except (EOFError, zlib.error, lzma.LZMAError) as damage:
         return _cannot_decompress(path, damage)
     except OSError as failure:
@@ -36,9 +36,10 @@ def what_is_wrong(path: Path, kind: Kind, error: Exception, *, column: str) -> U
     return found or UserError(f"{path} cannot be read as {kind}: {_first_line(error)}")
 
 
-def _find(path: Path, kind: Kind, column: str) -> UserError | None:
+def _find(path: Path, kind: Kind, error: Exception, column: str) -> UserError | None:
     if kind == "parquet":
-        return None
+        open_bytes(path).close()  # raises where the file cannot be opened
+        return None if isinstance(error, UserError) else UserError(f"{path} is damaged, or is not a parquet file")
     wrong = _find_bad_encoding(path)
     if wrong is None and kind == "jsonl":
         wrong = _find_bad_line(path, column)
@@ -92,7 +93,8 @@ def _find_bad_json(path: Path, column: str) -> UserError | None:
 
 
 def _find_bad_line(path: Path, column: str) -> UserError | None:
-    """The first line that is not an object with text, or nothing, in its column."""
+    """The first line that is not an object with text in its column."""
+    is_first = True  # where the first row lacks the column its name is wrong, in a later one the text is missing
     with open_text(path) as file:
         for number, line in enumerate(file, 1):
             if not line.strip():
@@ -106,9 +108,10 @@ def _find_bad_line(path: Path, column: str) -> UserError | None:
             if not isinstance(row, dict):
                 return UserError(f'line {number} of {path} is not a row such as {{"{column}": "some text"}}')
             try:
-                text_of_row({column: None, **row}, column, f"line {number} of {path}")  # some rows may lack a column
+                text_of_row(row if is_first else {column: None, **row}, column, f"line {number} of {path}")
             except UserError as error:
                 return error
+            is_first = False
     return None
 
 

@@ -22,15 +22,17 @@ def choose_column(columns: Sequence[str], column: str, place: str) -> int:
 
 
 def text_of_row(row: Mapping[str, Any], column: str, place: str) -> str:
-    """The document in `column` of a row; a missing value is empty text. Raises UserError, without a key."""
+    """The document in `column` of a row. Raises UserError, without a key, where it is missing or not text."""
     if column not in row:
         choose_column(list(map(str, row)), column, place)
     value = row[column]
-    if value is not None and not isinstance(value, str):
+    if value is None:
+        raise UserError(f"column '{column}' has no text in {place}; give the row its text, or leave the row out")
+    if not isinstance(value, str):
         raise UserError(
             f"column '{column}' holds {type(value).__name__}, not text, in {place}. Choose another with corpus.column"
         )
-    return checked_text(value or "", place)
+    return checked_text(value, place)
 
 
 def checked_text(text: str, place: str) -> str:

@@ -55,13 +55,23 @@ def _table(config: CorpusConfig, every: Any, name: str, key: str) -> Any:
 
 
 def read_tables(tables: list[Any], *, column: str, key: str) -> Iterator[str]:
-    """The text of every row. Raises UserError at `key` where the column is missing or holds no text."""
+    """The text of every row, empty where it is null. Raises UserError at `key`: no such column, or it is not text."""
     for table in tables:
         for number, row in enumerate(table, 1):
+            if column in row and row[column] is None:
+                yield ""
+                continue
             try:
                 yield text_of_row(row, column, f"row {number} of split {table.split}")
             except UserError as error:
                 raise error.under(key) from None
+
+
+def missing_text(tables: list[Any], *, column: str, key: str) -> str:
+    """A sentence about the rows whose text is null, which are left out; empty where there are none."""
+    missing = sum(table.data.column(column).null_count for table in tables if column in table.column_names)
+    rows = sum(map(len, tables))
+    return f"{key}: {missing:,} of {rows:,} rows have no text in column '{column}' and are left out" if missing else ""
 
 
 @contextlib.contextmanager

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from msarch.config.corpus import CorpusConfig
 from msarch.data.cache_folder import build_folder, cache_base
-from msarch.data.tokenizer import tokenizer_spec, vocab_size_of
+from msarch.data.tokenizer import tokenizer_spec
 from msarch.errors import UserError
 
 if TYPE_CHECKING:
@@ -100,37 +100,6 @@ def prepare_tokens(
     return tokens
 
 
-def check_text(
-    corpus: CorpusConfig, *, context: int, targets: int, base: Path | None = None
-) -> tuple[Mapping[str, int], TokenSet | None]:
-    """Reads and checks the text of `corpus` as `prepare_tokens` does, but trains no tokenizer and encodes nothing.
-
-    Where the files have been read before and have not changed, this takes milliseconds.
-
-    Args:
-        context: tokens of a training window, which the training text has to fill.
-        targets: validation targets, which the validation and test text have to hold.
-
-    Returns:
-        Bytes of UTF-8 text in each split, and the tokens where they are in the cache.
-
-    Raises:
-        UserError: whatever `prepare_tokens` and `check_length` would raise, but for a BPE vocabulary larger than
-            the text can fill, and lengths that only encoding can tell.
-    """
-    root = (base or Path.cwd()).absolute()
-    vocab_size_of(corpus.tokenizer, base=root)  # opens the tokenizer's file, where it has one
-    text, tokens = _find(corpus, root)
-    if tokens is not None:
-        check_length(tokens, context, targets)
-        return tokens.text_bytes, tokens
-    assert text is not None
-    # Every token covers at least one byte, except the two that a tokenizer may put around a document.
-    most = {name: size.text_bytes + 2 * size.documents for name, size in text.sizes.items()}
-    _check_lengths(most, context, targets, at_most="at most ")
-    return {name: size.text_bytes for name, size in text.sizes.items()}, None
-
-
 def _find(corpus: CorpusConfig, root: Path) -> tuple[Corpus | None, TokenSet | None]:
     """The text, unless the recorded content's tokens make it unnecessary, and the tokens where they are cached."""
     from msarch.data.corpus import read_corpus
@@ -186,21 +155,18 @@ def _is_whole(folder: Path, meta: dict[str, Any]) -> bool:
 def check_length(tokens: TokenSet, context: int, targets: int) -> None:
     """Raises UserError unless a training window of `context` and `targets` validation targets fit the text."""
     splits = {"train": tokens.train, "validation": tokens.validation, "test": tokens.test}
-    _check_lengths({name: len(split) for name, split in splits.items() if split is not None}, context, targets)
-
-
-def _check_lengths(lengths: Mapping[str, int], context: int, targets: int, at_most: str = "") -> None:
+    lengths = {name: len(split) for name, split in splits.items() if split is not None}
     if lengths["train"] <= context:
         raise UserError(
-            f"the training text is {at_most}{lengths['train']:,} tokens long, and a context of {context:,} needs "
+            f"the training text is {lengths['train']:,} tokens long, and a context of {context:,} needs "
             f"{context + 1:,}; give more text, or lower model.context",
             key="corpus.train",
         )
     for name in ("validation", "test"):
         if lengths.get(name, targets + 1) <= targets:
             raise UserError(
-                f"the {name} text is {at_most}{lengths[name]:,} tokens long, and {targets:,} validation targets need "
+                f"the {name} text is {lengths[name]:,} tokens long, and {targets:,} validation targets need "
                 f"{targets + 1:,}; give more text, or set training.validation_tokens to "
-                f"{max(1, lengths[name] - 1):,}{' or less' if at_most else ''}",
+                f"{max(1, lengths[name] - 1):,}",
                 key=f"corpus.{name}",
             )

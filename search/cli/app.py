@@ -23,6 +23,7 @@ from search.cli.options import (
     SkipOption,
     SpaceArgument,
     TrialOption,
+    above_zero,
     complete_model,
     complete_space,
     keys_as_options,
@@ -59,8 +60,12 @@ def root(
 def search(
     space: SpaceArgument,
     out: Annotated[Path | None, typer.Option(metavar="DIR", help="Results folder; results/NAME by default.")] = None,
-    trials: Annotated[int | None, typer.Option(min=1, help="Trained trials in all; a larger number extends.")] = None,
-    concurrent: Annotated[int | None, typer.Option(min=1, help="Trials at a time; one a core or GPU.")] = None,
+    trials: Annotated[
+        int | None, typer.Option(parser=above_zero, metavar="N", help="Trained trials in all; a larger number extends.")
+    ] = None,
+    concurrent: Annotated[
+        int | None, typer.Option(parser=above_zero, metavar="N", help="Trials at a time; one a core or GPU.")
+    ] = None,
     time_budget: Annotated[str | None, typer.Option(metavar="10m", help="Of training; resumable.")] = None,
     overrides: SetOption = None,
     ray_address: Annotated[str | None, typer.Option(metavar="A", help="A Ray cluster: auto, or HOST:PORT.")] = None,
@@ -195,7 +200,9 @@ def spaces(
         str | None,
         typer.Argument(metavar="[SPACE]", help="A space's file or name.", autocompletion=complete_space),
     ] = None,
-    sample: Annotated[int, typer.Option(min=1, help="Candidates drawn to see what the limits admit.")] = 200,
+    sample: Annotated[
+        int, typer.Option(parser=above_zero, metavar="N", help="Candidates drawn to see what the limits admit.")
+    ] = 200,
     overrides: SetOption = None,
     draw: Annotated[
         Path | None, typer.Option(metavar="CONFIG", help="Draw one model: a trial's config.yaml, or a model in YAML.")

@@ -15,7 +15,7 @@ import typer
 
 from msarch.config import TrainingConfig
 from msarch.config.attribute_docs import attribute_docs
-from msarch.errors import UserError
+from msarch.errors import UserError, quoted
 from search.results.conditions import Conditions
 
 
@@ -103,6 +103,17 @@ def keys_as_options(*names: str) -> Iterator[None]:
         raise UserError(error.message, key=f"--{error.key.replace('_', '-')}") from None
 
 
+def above_zero(text: str) -> int:
+    """The whole number above 0 that an option's text says. Raises `typer.BadParameter`, which names the option."""
+    try:
+        number = int(text)
+    except ValueError:
+        number = 0
+    if number < 1:
+        raise typer.BadParameter(f"must be a whole number above 0, got {quoted(text)}")
+    return number
+
+
 def with_conditions(command: Callable[..., None]) -> Callable[..., None]:
     """Gives a command the "what if" options; it receives them together, as its argument `conditions`.
 
@@ -132,7 +143,7 @@ def _condition_options() -> list[inspect.Parameter]:
         choices = get_args(legal.get(item.name)) if get_origin(legal.get(item.name)) is Literal else ()
         option = typer.Option(
             None,
-            min=None if choices else 1,
+            parser=None if choices else above_zero,
             metavar="|".join(choices) or "N",
             help=f"What if: {meanings[item.name]}",
             autocompletion=words(*choices) if choices else None,

@@ -107,9 +107,11 @@ def plan_table(space: Space, plan: Plan) -> FittedTable:
 
 def _plan_rows(plan: Plan) -> list[tuple[str, str]]:
     time, (slowest, fastest) = plan.time, map(format_count, plan.speed)
+    excluded = ", ".join(f"{count} by {name}" for name, count in plan.excluded.items())
     smallest, middle, largest = map(format_bytes, plan.memory)
     rows = [
         ("admitted", f"{plan.admitted} of {plan.sampled} candidates drawn at random ({plan.share:.0%})"),
+        *([("excluded", excluded)] if excluded else []),
         ("memory", f"{smallest} smallest, {middle} median, {largest} largest"),
         ("trials", f"{plan.trials:,}, {plan.concurrent} at a time"),
         ("tokens", f"{format_count(plan.tokens)} at most"),

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from msarch.errors import UserError
+from msarch.errors import UserError, quoted
 from search.ledger.folder import trial_folder
 from search.ledger.reading import read_ledger
 from search.ledger.records import TrialRecord
@@ -146,7 +147,11 @@ def load_results(folder: str | Path, *, skip_damaged: bool = False) -> Results:
     Raises:
         UserError: the folder holds no search, or its journal is damaged.
     """
+    if not isinstance(folder, str | os.PathLike):
+        raise UserError(f"must be the path of a results folder, got {quoted(folder)}")
     path = Path(folder)
+    if path.is_file():
+        raise UserError(f"{path} is a file, not a results folder{_others(path)}")
     if not path.is_dir():
         raise UserError(f"there is no results folder {path}{_others(path)}")
     found = read_ledger(path, skip_damaged=skip_damaged)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from msarch.errors import UserError, unknown
+from msarch.errors import UserError, quoted, unknown
 
 LARGEST_FILE = 2**20
 
@@ -30,6 +30,8 @@ def space_summary(text: str) -> str:
 
 def find_space(source: str | Path) -> tuple[str, str]:
     """The text of a space and the name that errors show. Raises UserError where there is none."""
+    if not isinstance(source, str | os.PathLike):
+        raise UserError(f"must be the path of a YAML file or the name of a space that ships, got {quoted(source)}")
     path, name = Path(source), str(source)
     if path.is_file() or path.suffix in (".yaml", ".yml") or os.sep in name:
         return read_file(path), name
@@ -47,6 +49,8 @@ def read_file(path: Path) -> str:
         if path.stat().st_size > LARGEST_FILE:
             raise UserError("is too large (1 MiB at most)", file=str(path))
         return path.read_text("utf-8-sig")
+    except UserError:
+        raise
     except UnicodeDecodeError as error:
         raise UserError(f"is not UTF-8 text: byte {error.start} is not valid", file=str(path)) from None
     except (OSError, ValueError) as error:  # ValueError: a null byte in the path

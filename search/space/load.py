@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from msarch.errors import UserError
+from msarch.errors import UserError, quoted
 from search.space.builder import build_space
 from search.space.files import find_space
-from search.space.overrides import apply_override
+from search.space.overrides import apply_override, refuse_unnamed_text
 from search.space.schema.space import validate
 from search.space.schema.yaml_reader import read_yaml
 from search.space.space import Space
@@ -20,10 +20,14 @@ def load_space(source: str | Path, overrides: Sequence[str] = ()) -> Space:
 
     Raises UserError: one line with the file, its line, the key's path, and what is legal.
     """
+    if isinstance(overrides, str):
+        raise UserError(f"must be a list of KEY=VALUE, such as [{quoted(overrides)}]", key="overrides")
     text, file = find_space(source)
     document = read_yaml(text, file)
+    before = document.data
     for override in overrides:
         apply_override(document, override)
+    refuse_unnamed_text(before, document)
     try:
         return replace(build_space(validate(document.data), file), overrides=tuple(overrides))
     except UserError as error:

@@ -20,7 +20,6 @@ class Objective:
         unit: "bytes", "bits", "seconds", or empty for a plain number.
         known_before_training: whether the profile has it, so that a pruner may rely on it.
         quality: whether it says how good the model is, rather than what it costs.
-        reproducible: whether another run of the same candidate gives the same figure.
     """
 
     name: str
@@ -29,7 +28,6 @@ class Objective:
     unit: str = ""
     known_before_training: bool = True
     quality: bool = False
-    reproducible: bool = True
 
 
 OBJECTIVES: dict[str, Objective] = {
@@ -42,9 +40,7 @@ OBJECTIVES: dict[str, Objective] = {
         Objective("cache", "cache_bytes", "inference cache", "bytes"),
         Objective("parameters", "parameters", "parameters"),
         Objective("flops_per_token", "flops_per_token", "FLOPs per token"),
-        Objective(
-            "step_time", "step_seconds", "time per step", "seconds", known_before_training=False, reproducible=False
-        ),
+        Objective("step_time", "step_seconds", "time per step", "seconds", known_before_training=False),
     )
 }
 """Every objective. The time of a step is counted from the first rung, and differs from run to run."""

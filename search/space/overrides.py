@@ -41,6 +41,30 @@ def apply_override(document: Document, override: str) -> None:
     document.replaced.append(path)
 
 
+def refuse_unnamed_text(before: Any, document: Document) -> None:
+    """Raises UserError where overrides took away what named the text, and named none: no search changes to the
+    embedded text unasked.
+
+    `before` is the space as it was without overrides.
+    """
+    named, now = _corpus_keys(before), _corpus_keys(document.data)
+    gone = next((key for key in ("huggingface", "train") if key in named and key not in now), "")
+    if not gone or now & {"source", "huggingface"}:
+        return
+    if "train" in now and (gone == "train" or ("corpus", "train") in document.replaced):
+        return  # else it names splits of the data set that is gone
+    raise UserError(
+        f"the text was named by corpus.{gone}, and nothing names one now; name another with --set corpus.train=FILES, "
+        "or write --set corpus.source=python-docs for the embedded text",
+        key=f"--set corpus.{gone}",
+    )
+
+
+def _corpus_keys(data: Any) -> set[str]:
+    corpus = data.get("corpus") if isinstance(data, dict) else None
+    return set(corpus) if isinstance(corpus, dict) else set()
+
+
 def _set(data: Any, path: Path, value: Any, key: str) -> Any:
     if not path:
         return value

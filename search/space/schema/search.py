@@ -8,7 +8,7 @@ from typing import Annotated, Literal, get_args
 from pydantic import PlainValidator
 
 from msarch.errors import UserError, quoted
-from msarch.units import parse_seconds
+from msarch.units import parse_count, parse_seconds
 from search.space.schema.fields import Spec, constant, key
 from search.space.values.value_types import WHOLE, one_of
 
@@ -22,10 +22,21 @@ _SAMPLER, _PRUNER = one_of("sampler", SAMPLERS), one_of("pruner", PRUNERS)
 
 def parse_at_least(raw: object, low: int) -> int:
     """A whole number of at least `low`. Raises UserError."""
-    value: int = WHOLE.parse(raw)
+    value: int = WHOLE.parse(raw) if _is_count(raw) else -1
     if value < low:
         raise UserError(f"must be a whole number of at least {low}, got {quoted(raw)}")
     return value
+
+
+def _is_count(raw: object) -> bool:
+    """Whether a word is a number such as 2k; for what is not a word, `WHOLE` says better what is wrong."""
+    if not isinstance(raw, str):
+        return True
+    try:
+        parse_count(raw)
+    except UserError:
+        return False
+    return True
 
 
 def parse_time(raw: object) -> int:

@@ -7,7 +7,7 @@ import pytest
 
 from msarch.config.corpus import CorpusConfig
 from msarch.data.corpus import Corpus, read_corpus
-from msarch.errors import UserError
+from msarch.errors import TextWarning, UserError
 
 
 @pytest.fixture(autouse=True)
@@ -152,7 +152,7 @@ def test_what_is_not_text_is_named(tmp_path: Path, capfd: pytest.CaptureFixture[
     (tmp_path / "a.txt").write_bytes(b"caf\xe9")
     (tmp_path / "b.jsonl").write_text('{"text": "a"}\n{"text: \n')
     (tmp_path / "c.parquet").write_text("no table")
-    for name, reason in (("a.txt", "not UTF-8"), ("b.jsonl", "not JSON"), ("c.parquet", "as parquet")):
+    for name, reason in (("a.txt", "not UTF-8"), ("b.jsonl", "not JSON"), ("c.parquet", "parquet file")):
         error = failure(files(name), tmp_path)
         assert error.key == "corpus.train" and name in error.message and reason in error.message
     assert capfd.readouterr() == ("", "")  # the library's own log would be a second line
@@ -164,7 +164,10 @@ def test_empty_text_is_refused(tmp_path: Path) -> None:
     (tmp_path / "c.txt").write_text("abc")
     assert "the train text is empty" in failure(files("a.txt"), tmp_path).message
     assert failure(files("b.txt", validation=("a.txt",)), tmp_path).key == "corpus.validation"
-    assert "too short to hold" in failure(files("c.txt"), tmp_path).message
+    (tmp_path / "d.json").write_text('[{"text": "a"}, {"text": "b"}]')
+    for name in ("c.txt", "d.json"):
+        error = failure(files(name), tmp_path)
+        assert error.key == "corpus.train" and "too little text to hold out" in error.message
 
 
 def test_the_embedded_corpus_has_three_splits() -> None:
@@ -192,6 +195,24 @@ def test_a_data_set_by_name_uses_its_own_splits(tmp_path: Path, monkeypatch: pyt
     error = failure(replace(config, train=("training",)), tmp_path)
     assert error.key == "corpus.train" and "train, validation" in error.message
     assert failure(replace(config, column="body"), tmp_path).key == "corpus.train"
+
+
+def test_rows_of_a_data_set_without_text_are_left_out_and_counted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import datasets
+
+    monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", tmp_path / "hub")
+    folder = tmp_path / "mine"
+    folder.mkdir()
+    for split in ("train", "validation"):
+        (folder / f"{split}.jsonl").write_text('{"text": "a"}\n{"text": null}\n{"body": 1}\n{"text": "b"}\n')
+    config = CorpusConfig(source="huggingface", name=str(folder), train=("train[:2]",), validation=("validation",))
+    with pytest.warns(TextWarning) as told:
+        assert read(config, tmp_path) == {"train": ["a"], "validation": ["a", "b"]}
+    sentences = [str(each.message) for each in told]
+    assert "corpus.train: 1 of 2 rows have no text in column 'text' and are left out" in sentences
+    assert "corpus.validation: 2 of 4 rows have no text in column 'text' and are left out" in sentences
 
 
 def test_a_data_set_out_of_reach_fails_at_once_in_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

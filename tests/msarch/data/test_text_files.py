@@ -109,7 +109,7 @@ DAMAGED = [
     ("a.docx", b"PK\x03\x04\x14\x00\xff\xfe", "FILE is not text (byte 0xff at 6). Files that are read: text, .csv"),
     ("a.txt", gzip.compress(b"text", mtime=0), "FILE is not text (byte 0x8b at 1). Files that are read: text, .csv"),
     ("a.jsonl.zst", b"\x28\xb5\x2f\xfd\x04\x58", "FILE is not text (byte 0xb5 at 1). Files that are read"),
-    ("a.parquet", b"not a table", "FILE cannot be read as parquet: Parquet magic bytes not found"),
+    ("a.parquet", b"not a table", "FILE is damaged, or is not a parquet file"),
     # Compressed, but not whole.
     ("a.txt.gz", b"plain", "FILE cannot be decompressed: Not a gzipped file"),
     ("a.csv.gz", b"plain", "FILE cannot be decompressed: Not a gzipped file"),
@@ -138,7 +138,11 @@ DAMAGED = [
     ("a.jsonl", b"5\n6\n", "line 1 of FILE is not a row such as"),
     ("a.jsonl", b'{"text": "1"}\n\n{"text": 5}\n', "column 'text' holds int, not text, in line 3 of FILE"),
     ("a.jsonl", b'{"text": {"a": 1}}\n', "column 'text' holds dict, not text, in line 1 of FILE"),
-    ("a.jsonl", b'{"body": "a"}\n', "unknown column 'text'. Legal: body; in row 1 of FILE. Choose it with"),
+    ("a.jsonl", b'{"body": "a"}\n', "unknown column 'text'. Legal: body; in line 1 of FILE. Choose it with"),
+    ("a.jsonl", b'{"text": "a"}\n' * 77 + b'{"body": "x"}\n', "column 'text' has no text in line 78 of FILE; give the"),
+    ("a.jsonl", b'{"text": "a"}\n\n{"text": null}\n', "column 'text' has no text in line 3 of FILE"),
+    ("a.json", b'[{"text": "a"}, {"body": "x"}]', "column 'text' has no text in row 2 of FILE"),
+    ("a.json", b'[{"text": "a"}, {"text": null}]', "column 'text' has no text in row 2 of FILE"),
     (
         "a.jsonl",
         b'{"text": "a"}\n{"text": "b\\ud83d"}',
@@ -177,12 +181,16 @@ def test_what_is_wrong_is_told_with_its_place(
     assert capfd.readouterr() == ("", "")  # what a library logs would be a second line
 
 
-def test_a_missing_value_is_no_text_and_rows_may_lack_a_column(tmp_path: Path) -> None:
-    (tmp_path / "a.jsonl").write_text('{"text": "a"}\n{"text": null}\n{"other": 1}\n')
-    assert read(tmp_path / "a.jsonl") == ["a", "", ""]
+def test_a_null_in_parquet_is_told_with_its_row(tmp_path: Path) -> None:
+    import pyarrow
+    import pyarrow.parquet
+
+    pyarrow.parquet.write_table(pyarrow.table({"text": ["a", None, "b"]}), tmp_path / "rows.parquet")
+    with pytest.raises(UserError, match=r"column 'text' has no text in row 2 of .*rows.parquet"):
+        read(tmp_path / "rows.parquet")
 
 
 def test_a_file_that_cannot_be_opened_is_named(tmp_path: Path) -> None:
-    for name in ("a.txt", "a.csv", "a.jsonl", "a.txt.gz"):
+    for name in ("a.txt", "a.csv", "a.jsonl", "a.parquet", "a.txt.gz"):
         with pytest.raises(UserError, match=f"{name} cannot be read: No such file or directory"):
             read(tmp_path / name)

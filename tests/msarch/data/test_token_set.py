@@ -1,6 +1,5 @@
 import json
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -9,8 +8,8 @@ from numpy.typing import NDArray
 
 from msarch.config.corpus import CorpusConfig, TokenizerConfig
 from msarch.data import encoder
-from msarch.data.token_set import TokenSet, check_length, check_text, prepare_tokens
-from msarch.data.tokenizer import load_tokenizer, make_tokenizer
+from msarch.data.token_set import TokenSet, check_length, prepare_tokens
+from msarch.data.tokenizer import load_tokenizer
 from msarch.errors import UserError
 
 BYTES = TokenizerConfig(kind="bytes")
@@ -160,52 +159,3 @@ def test_text_that_is_just_long_enough_passes() -> None:
 def test_asking_for_test_text_that_is_not_there_is_a_users_mistake() -> None:
     with pytest.raises(UserError, match="no test text"):
         token_set(10, 10, None).bytes_of("test", 0, 5)
-
-
-def test_checking_a_text_encodes_nothing_and_finds_what_is_in_the_cache(
-    corpus: CorpusConfig, tmp_path: Path, cache: Path
-) -> None:
-    sizes, tokens = check_text(corpus, context=64, targets=100, base=tmp_path)
-    assert sizes == {"train": len("".join(LINES[:300]).encode()), "validation": len("".join(LINES[300:]).encode())}
-    assert tokens is None and folders(cache) == []
-    made = prepare_tokens(corpus, base=tmp_path)
-    sizes_again, tokens = check_text(corpus, context=64, targets=100, base=tmp_path)
-    assert sizes_again == sizes and tokens is not None and tokens.folder == made.folder
-
-
-@pytest.mark.parametrize("tokenizer", [BYTES, BPE, TokenizerConfig(kind="file", file="tokenizer.json")])
-def test_checking_a_text_finds_it_too_short_for_any_tokenizer(
-    corpus: CorpusConfig, tmp_path: Path, tokenizer: TokenizerConfig
-) -> None:
-    make_tokenizer(BYTES, iter(()), base=tmp_path).save(tmp_path / "tokenizer.json")
-    corpus = replace(corpus, tokenizer=tokenizer)
-    for lengths, key in (
-        ({"context": 100_000, "targets": 1}, "train"),
-        ({"context": 8, "targets": 9999}, "validation"),
-    ):
-        with pytest.raises(UserError, match=r"the \w+ text is at most [0-9,]+ tokens long") as caught:
-            check_text(corpus, **lengths, base=tmp_path)
-        assert caught.value.key == f"corpus.{key}"
-        prepare_tokens(corpus, base=tmp_path)
-        with pytest.raises(UserError, match=r"the \w+ text is [0-9,]+ tokens long"):
-            check_text(corpus, **lengths, base=tmp_path)
-        for folder in (tmp_path / "cache").glob("*/meta.json"):
-            folder.unlink()
-
-
-def test_checking_a_text_refuses_what_encoding_it_would(corpus: CorpusConfig, tmp_path: Path) -> None:
-    (tmp_path / "latin.txt").write_bytes(b"caf\xe9")
-    wrong = {
-        "corpus.train": replace(corpus, train=("latin.txt",)),
-        "corpus.validation": replace(corpus, validation=("gone.txt",)),
-        "corpus.content": replace(corpus, content="0" * 32),
-        "corpus.tokenizer.file": replace(corpus, tokenizer=TokenizerConfig(kind="file", file="gone.json")),
-    }
-    for key, config in wrong.items():
-        errors = []
-        checks = (partial(check_text, config, context=8, targets=8), partial(prepare_tokens, config))
-        for check in checks:
-            with pytest.raises(UserError) as caught:
-                check(base=tmp_path)
-            errors.append(str(caught.value))
-        assert errors[0] == errors[1] and errors[0].startswith(key)

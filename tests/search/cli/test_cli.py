@@ -155,6 +155,12 @@ def test_a_dry_run_trains_nothing_and_tells_the_cost(place: Path) -> None:
     assert "usually saves" not in done.stdout and not (place / "nowhere").exists()
 
 
+def test_a_dry_run_counts_what_each_limit_excludes(place: Path) -> None:
+    done = msarch("search", "space.yaml", "--dry-run", "--set", "constraints=['n_layers <= 1']", cwd=place)
+    assert done.returncode == 0, done.stderr
+    assert re.search(r"excluded +\d+ by n_layers <= 1", done.stdout)
+
+
 def test_a_dry_run_refuses_the_text_that_a_search_refuses(place: Path) -> None:
     (place / "empty.txt").write_text("")
     done = msarch("search", "space.yaml", "--dry-run", "--set", "corpus.train=empty.txt", cwd=place)
@@ -167,8 +173,8 @@ MISTAKES = [
     (("search",), "Missing argument 'SPACE'"),
     (("search", "quikstart"), "did you mean 'quickstart'"),
     (("search", "missing.yaml"), "missing.yaml"),
-    (("search", "space.yaml", "--trials", "0"), "--trials"),
-    (("search", "space.yaml", "--trials", "many"), "--trials"),
+    (("search", "space.yaml", "--trials", "0"), "'--trials': must be a whole number above 0, got '0'"),
+    (("search", "space.yaml", "--trials", "many"), "'--trials': must be a whole number above 0, got 'many'"),
     (("search", "space.yaml", "--time-budget", "soon"), "--time-budget"),
     (("search", "space.yaml", "--time-budget", "0s"), "--time-budget: must be a number of seconds above 0"),
     (("search", "space.yaml", "--dry-run", "--time-budget", "0s"), "--time-budget: must be a number of seconds above"),

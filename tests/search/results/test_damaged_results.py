@@ -10,7 +10,9 @@ from pathlib import Path
 import pytest
 from support.command_line import fill, msarch
 
+from msarch.errors import UserError
 from search.cli.app import main
+from search.results.results import load_results
 
 PIECES = [
     "space.yaml",
@@ -144,3 +146,11 @@ def test_a_search_into_a_folder_with_a_damaged_ledger_stops_and_changes_nothing(
     assert (sound / "results" / "space" / "trials.csv").read_bytes() == (
         tmp_path / "all" / "results" / "space" / "trials.csv"
     ).read_bytes()
+
+
+def test_what_is_not_a_folder_is_said_so(tmp_path: Path) -> None:
+    (tmp_path / "space.yaml").write_text("")
+    with pytest.raises(UserError, match=r"space.yaml is a file, not a results folder$"):
+        load_results(tmp_path / "space.yaml")
+    with pytest.raises(UserError, match="must be the path of a results folder, got 3"):
+        load_results(3)  # type: ignore[arg-type]  # wrong on purpose

@@ -36,5 +36,11 @@ def test_a_file_that_is_no_space_is_one_line(tmp_path: Path, content: bytes | No
 
 
 def test_a_folder_is_no_space(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="is a folder"):
+    with pytest.raises(UserError) as raised:
         load_space(f"{tmp_path}{os.sep}")
+    assert str(raised.value) == f"{tmp_path}: is a folder, not a YAML file"
+
+
+def test_what_is_neither_path_nor_name_is_refused() -> None:
+    with pytest.raises(UserError, match="must be the path of a YAML file or the name of a space that ships, got 3"):
+        load_space(3)  # type: ignore[arg-type]  # wrong on purpose

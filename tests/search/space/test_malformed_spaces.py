@@ -173,7 +173,7 @@ CROSSED: list[tuple[str, Any, str, str]] = [
     ("training.betas", 0.9, "training.betas", "list of 2 numbers"),
     ("training.betas", "high", "training.betas", "list of 2 numbers"),
     ("training.betas", "0.9 high", "training.betas", "must be a number"),
-    ("search.seed", "abc", "search.seed", "'abc' is not a count"),
+    ("search.seed", "abc", "search.seed", "must be a whole number of at least 0, got 'abc'"),
     ("limits.memory", "1 Gib", "limits.memory", "'1 Gib' is not a size"),
     ("limits.memory", 0, "limits.memory", "must be above 0"),
     ("limits.time", "1h", "limits.time", "unknown key 'time'"),

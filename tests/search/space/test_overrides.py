@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 
 from msarch import UserError
+from search.space.files import shipped_spaces
 from search.space.load import load_space
 
 
@@ -34,6 +36,30 @@ def test_an_empty_value_leaves_a_key_out() -> None:
     assert load_space("novels", ["corpus.validation= "]).corpus.validation == ()
     again = load_space("novels", ["corpus.validation=", "corpus.validation=v.txt"])
     assert again.corpus.validation == ("v.txt",)
+
+
+HUB = """corpus: {huggingface: some/set, config: large, train: "train[:1%]"}
+"""
+
+
+@pytest.mark.parametrize("key", ["train", "huggingface"])
+def test_text_that_is_no_longer_named_is_not_replaced_unasked(key: str, tmp_path: Path) -> None:
+    path = tmp_path / "mine.yaml"
+    quickstart = shipped_spaces()["quickstart"]
+    corpus = HUB if key == "huggingface" else 'corpus: {train: "mine.txt"}\n'
+    path.write_text(re.sub(r"^corpus:.*\n(?: .*\n)*", corpus, quickstart, flags=re.MULTILINE))
+    gone = f"corpus.{key}="
+    with pytest.raises(UserError, match=rf"^--set corpus.{key}: the text was named by corpus.{key}") as raised:
+        load_space(path, [gone])
+    assert "--set corpus.source=python-docs" in raised.value.message
+    assert load_space(path, [gone, "corpus.source=python-docs"]).corpus.source == "python-docs"
+    others = ["corpus.config="] if key == "huggingface" else []
+    assert load_space(path, [gone, *others, "corpus.train=other.txt"]).corpus.train == ("other.txt",)
+
+
+def test_overrides_are_a_list() -> None:
+    with pytest.raises(UserError, match=r"^overrides: must be a list of KEY=VALUE, such as .'training\.tokens=1M'.$"):
+        load_space("quickstart", "training.tokens=1M")
 
 
 def test_a_word_gives_way_to_a_mapping() -> None:
