@@ -57,7 +57,7 @@ class SelectWordStarts(nn.Module):
     def __init__(self, most: int) -> None:
         super().__init__()
         self.most = most
-        # Derived, so it is no part of saved weights.
+        # Derived from a rule, so it need not be saved with the weights.
         self.register_buffer("spacelike", spacelike_bytes(), persistent=False)
 
     def chosen(self, bytes_BT: Tensor) -> Tensor:

@@ -2,7 +2,7 @@
 
 `study.journal.sums` has one line for each line of the journal, in the same order: its CRC-32 in hexadecimal. A sum is
 written right after its line. So a crash between the two leaves the journal one line longer than its sums (more, after
-a power cut), and never shorter. This guards against accidents. It is no proof against somebody who alters both files.
+a power cut), and never shorter. This guards against accidents. It does not stop somebody who alters both files.
 """
 
 from __future__ import annotations

@@ -180,8 +180,8 @@ def _label_front(axes: Axes, front: Sequence[tuple[float, float, TrialRecord]], 
     from matplotlib.text import Text
     from matplotlib.transforms import Bbox
 
-    places = [axes.transData.transform((x, y)) for x, y, _ in front]
-    taken = [Bbox.from_bounds(x - 5, y - 5, 10, 10) for x, y in places]
+    pixels = [axes.transData.transform((x, y)) for x, y, _ in front]
+    taken = [Bbox.from_bounds(x - 5, y - 5, 10, 10) for x, y in pixels]
     for x, y, record in front:
         for offset in _OFFSETS:
             label = _label(axes, (x, y), offset, record.candidate.model.layers)

@@ -106,9 +106,9 @@ def fit_view(fits: Sequence[Fit], limit: int, candidate: Candidate) -> Renderabl
     """What fits, four numbers; or one line where not even a batch of 1 does."""
     batches = [fit for fit in fits if fit.dimension == "batch_size"]
     if not any(fit.size for fit in batches):
-        least = min(batches, key=lambda fit: fit.memory_bytes)
-        allowed, needed = LIMITS["memory"].format_both(limit, least.memory_bytes)
-        return Text(f"not even a batch of 1 fits {allowed}: it needs {needed} with checkpointing {least.checkpointing}")
+        smallest = min(batches, key=lambda fit: fit.memory_bytes)
+        allowed, needed = LIMITS["memory"].format_both(limit, smallest.memory_bytes)
+        return Text(f"not even a batch of 1 fits {allowed}: it needs {needed} with checkpointing {smallest.checkpointing}")
     asked, ways, sizes, needs, left = zip(*fit_rows(fits, limit, candidate), strict=True)
     table = FittedTable(
         [

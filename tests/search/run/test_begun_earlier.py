@@ -1,4 +1,4 @@
-"""A search goes on with the models it began with, whatever defaults have become since."""
+"""A continued search keeps the defaults it began with, even where they have changed since."""
 
 from __future__ import annotations
 
