@@ -108,7 +108,9 @@ def fit_view(fits: Sequence[Fit], limit: int, candidate: Candidate) -> Renderabl
     if not any(fit.size for fit in batches):
         smallest = min(batches, key=lambda fit: fit.memory_bytes)
         allowed, needed = LIMITS["memory"].format_both(limit, smallest.memory_bytes)
-        return Text(f"not even a batch of 1 fits {allowed}: it needs {needed} with checkpointing {smallest.checkpointing}")
+        return Text(
+            f"not even a batch of 1 fits {allowed}: it needs {needed} with checkpointing {smallest.checkpointing}"
+        )
     asked, ways, sizes, needs, left = zip(*fit_rows(fits, limit, candidate), strict=True)
     table = FittedTable(
         [
