@@ -289,7 +289,7 @@ def completed(line: str, cwd: Path) -> list[str]:
     [
         ("msarch par", ["pareto"]),
         ("msarch search qui", ["quickstart"]),
-        ("msarch search space.", ["space.yaml"]),
+        ("msarch search spa", ["spacebyte", "space.yaml"]),
         ("msarch pareto ", ["results/space"]),
         ("msarch pareto results/s", ["results/space"]),
         ("msarch pareto ./res", ["./results/space"]),

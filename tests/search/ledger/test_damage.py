@@ -183,7 +183,7 @@ def test_what_the_study_was_told_must_be_what_the_record_gives(sound: Path, tmp_
     at = content.index(b'"values":[') + len(b'"values":[')
     journal.write_bytes(content[:at] + b"1" + content[at:])
     records, told = attempt(journal)
-    assert records is None and "the study's state or values of it" in told
+    assert records is None and "the study's state or values differ from those recorded" in told
 
 
 def test_salvage_of_a_whole_journal_gives_what_reading_it_gives(sound: Path) -> None:

@@ -67,7 +67,7 @@ def test_overrides_of_a_loaded_space_are_in_the_command(
 
 def test_overrides_beside_a_loaded_space_are_refused(tmp_path: Path) -> None:
     space = load_space("quickstart")
-    with pytest.raises(UserError, match=r"overrides: .* is loaded already: give them to load_space instead"):
+    with pytest.raises(UserError, match=r"overrides: .* is already loaded; pass them to load_space instead"):
         run_search(space, tmp_path / "out", overrides=["training.tokens=1M"])
     assert not (tmp_path / "out").exists()
 

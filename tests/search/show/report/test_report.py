@@ -108,7 +108,7 @@ def test_options_in_which_trials_differ_have_columns(make_records: Maker, tmp_pa
         training = replace(record.candidate.training, checkpointing=checkpointing)
         searched.append(replace(record, candidate=replace(record.candidate, model=model, training=training)))
     page = write(tmp_path / "report.html", searched)
-    assert 'title="how attention learns of order: learned, rotary, alibi or none"' in page
+    assert 'title="how order enters attention: ' in page
     assert ">checkpointing</button>" in page and ">schedule</button>" not in page
     assert page.count('data-sort="rotary">rotary</td>') == 3 and page.count('data-sort="block">block</td>') == 2
 
