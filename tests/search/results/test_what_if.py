@@ -70,7 +70,7 @@ def test_the_front_is_drawn_anew(results: Results) -> None:
 
 def test_what_cannot_run_is_left_out(results: Results) -> None:
     assert [each.number for each in results.what_if(context=3).records] == [0, 2]
-    with pytest.raises(UserError, match="^attention: unknown attention 'none'"):
+    with pytest.raises(UserError, match=r"^attention: unknown attention 'none'"):
         results.what_if(attention="none")
 
 

@@ -65,7 +65,8 @@ def test_a_number_that_means_nothing_is_refused(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("content", "told"), [(b"", "empty"), ("na\u00efve ".encode("latin-1") * 999, "UTF-8"), (b"short", "too little text")]
+    ("content", "told"),
+    [(b"", "empty"), ("na\u00efve ".encode("latin-1") * 999, "UTF-8"), (b"short", "too little text")],
 )
 def test_a_text_that_a_search_refuses_is_refused_before_anything_is_timed(
     content: bytes, told: str, folder: Path
