@@ -12,29 +12,16 @@ from dataclasses import fields
 from pathlib import Path
 
 import pytest
+from support.changed_trainer import python_path_with
 from support.command_line import ROOT, fill, msarch
 
 from search.results.conditions import Conditions
 from search.space.files import shipped_spaces, space_summary
 
 OTHER_TRAINING = """
-import importlib.machinery
-import sys
-
-class Finder:
-    def find_spec(self, name, path=None, target=None):
-        if name != "msarch.training.trainer":
-            return None
-        spec = importlib.machinery.PathFinder.find_spec(name, path)
-        load = spec.loader.exec_module
-        def exec_module(module):
-            load(module)
-            real = module.learning_rate
-            module.learning_rate = lambda *arguments: 4 * real(*arguments)
-        spec.loader.exec_module = exec_module
-        return spec
-
-sys.meta_path.insert(0, Finder())
+def change(trainer):
+    real = trainer.learning_rate
+    trainer.learning_rate = lambda *arguments: 4 * real(*arguments)
 """
 
 
@@ -141,9 +128,8 @@ def test_another_text_under_the_same_name_is_refused(place: Path, tmp_path: Path
 def test_figures_that_disagree_end_with_status_1(place: Path, tmp_path: Path) -> None:
     """On a machine whose training goes another way: here each learning rate is four times what it should be."""
     shutil.copytree(place, tmp_path / "copy")
-    (tmp_path / "startup").mkdir()
-    (tmp_path / "startup" / "sitecustomize.py").write_text(OTHER_TRAINING)
-    done = msarch("reproduce", "results/space", cwd=tmp_path / "copy", PYTHONPATH=f"{tmp_path / 'startup'}:{ROOT}")
+    path = python_path_with(tmp_path / "startup", OTHER_TRAINING)
+    done = msarch("reproduce", "results/space", cwd=tmp_path / "copy", PYTHONPATH=path)
     assert done.returncode == 1, done.stdout + done.stderr
     assert "outside tolerance" in done.stdout and "differs by" in done.stdout
 

@@ -8,26 +8,14 @@ import subprocess
 import sys
 from pathlib import Path
 
-from support.command_line import ROOT, fill
+from support.changed_trainer import python_path_with
+from support.command_line import fill
 
 from search.ledger.reading import read_records
 
-STARTUP = '''
-"""Found by every Python process on its path: models of two layers run out of memory at their third step."""
-import importlib.machinery
-import sys
-
-class Finder:
-    def find_spec(self, name, path=None, target=None):
-        if name != "msarch.training.trainer":
-            return None
-        spec = importlib.machinery.PathFinder.find_spec(name, path)
-        load = spec.loader.exec_module
-        def exec_module(module):
-            load(module)
-            module.training_step = failing(module.training_step)
-        spec.loader.exec_module = exec_module
-        return spec
+OUT_OF_MEMORY = """
+def change(trainer):
+    trainer.training_step = failing(trainer.training_step)
 
 def failing(real):
     import torch
@@ -38,19 +26,15 @@ def failing(real):
             raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 3.00 GiB. GPU 0 has a total")
         return real(model, *arguments)
     return training_step
-
-sys.meta_path.insert(0, Finder())
-'''
+"""
 
 
 def test_trials_that_run_out_are_infeasible_and_the_others_complete(tmp_path: Path) -> None:
-    startup = tmp_path / "startup"
-    startup.mkdir()
-    (startup / "sitecustomize.py").write_text(STARTUP)
+    path = python_path_with(tmp_path / "startup", OUT_OF_MEMORY)
     done = subprocess.run(
         [sys.executable, "-m", "search.cli.app", "search", "space.yaml", "--out", "out", "--trials", "3"],
         cwd=fill(tmp_path),
-        env={**os.environ, "PYTHONPATH": f"{startup}:{ROOT}", "MSARCH_CACHE": str(tmp_path / ".cache")},
+        env={**os.environ, "PYTHONPATH": path, "MSARCH_CACHE": str(tmp_path / ".cache")},
         capture_output=True,
         text=True,
         check=False,
