@@ -86,8 +86,8 @@ def replay_once(
     table: Table, strategy: Strategy, seed: int, *, trainings: float | None = None, concurrent: int = 1
 ) -> Replay:
     """One replay; see `replay`."""
-    space = _space(table, strategy, seed)
-    coordinator, proposer = _open(table, space, concurrent)
+    space = space_under(table, strategy, seed)
+    coordinator, proposer = open_replay(table, space, concurrent)
     complete: list[TrialRecord] = []
     found: list[tuple[float, float]] = []
 
@@ -106,7 +106,7 @@ def _is_pruned(record: TrialRecord) -> bool:
     return record.state == "pruned"
 
 
-def _space(table: Table, strategy: Strategy, seed: int) -> Space:
+def space_under(table: Table, strategy: Strategy, seed: int) -> Space:
     """The table's space under a strategy: its own settings, and designs to be tried first, do not count."""
     if strategy.sampler == "grid" and table.space.combinations() is None:
         raise UserError("a grid needs a finite space, and this one has a continuous parameter", key="sampler")
@@ -116,7 +116,7 @@ def _space(table: Table, strategy: Strategy, seed: int) -> Space:
     return replace(table.space, search=settings, points=())
 
 
-def _open(table: Table, space: Space, concurrent: int) -> tuple[Coordinator, TableProposer]:
+def open_replay(table: Table, space: Space, concurrent: int) -> tuple[Coordinator, TableProposer]:
     """A search's coordinator and proposer, with everything in memory."""
     from optuna.storages import InMemoryStorage
 
