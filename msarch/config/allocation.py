@@ -11,9 +11,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from msarch.errors import UserError
+from msarch.errors import UserError, quoted
 
-_STAGE = re.compile(r"([0-9]+)@([0-9]+)")
+_STAGE = re.compile(r"([0-9]{1,9})@([0-9]{1,9})")
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,14 +30,14 @@ class Stage:
 def parse_layers(text: object) -> tuple[Stage, ...]:
     """The stages of ``12@16 9@4 9@1``. Raises UserError where the text is not an allocation."""
     if not isinstance(text, str) or not text.split():
-        raise UserError(f"{text!r} is not a layer allocation; write LAYERS@FACTOR stages, such as '6@4 2@1'")
+        raise UserError(f"{quoted(text)} is not a layer allocation; write LAYERS@FACTOR stages, such as '6@4 2@1'")
     stages = []
     for word in text.split():
         match = _STAGE.fullmatch(word)
         if match is None:
-            raise UserError(f"'{word}' is not a stage; write LAYERS@FACTOR, such as '6@4', in '{text}'")
+            raise UserError(f"{quoted(word)} is not a stage; write LAYERS@FACTOR, such as '6@4', in {quoted(text)}")
         if int(match[2]) < 1:
-            raise UserError(f"a shortening factor is at least 1, got '{word}' in '{text}'")
+            raise UserError(f"a shortening factor is at least 1, got {quoted(word)} in {quoted(text)}")
         stages.append(Stage(int(match[1]), int(match[2])))
     return tuple(stages)
 
@@ -114,21 +114,23 @@ def check_layers(stages: tuple[Stage, ...], order: Order, variant: str) -> None:
     factors = [stage.factor for stage in stages]
     written, meant = format_layers(stages), order(stages)
     if order is one_stack and factors != [1]:
-        raise UserError(f"'{written}': {variant} is one stack of layers at every token, write '{format_layers(meant)}'")
+        raise UserError(
+            f"{quoted(written)}: {variant} is one stack of layers at every token, write '{format_layers(meant)}'"
+        )
     check_nested(factors)
     if meant != stages:
         raise UserError(
-            f"'{written}' is not in the order of computation of {variant}; did you mean '{format_layers(meant)}'?"
+            f"{quoted(written)} is not in the order of computation of {variant}; did you mean '{format_layers(meant)}'?"
         )
     if order is fine_coarse_fine and len({*factors}) > 2:
-        raise UserError(f"'{written}': {variant} has one coarse scale; write it like '2@1 6@5 2@1'")
+        raise UserError(f"{quoted(written)}: {variant} has one coarse scale; write it like '2@1 6@5 2@1'")
     if order is fine_coarse_fine and stages[-1].layers == 0:
-        raise UserError(f"'{written}': {variant} ends in fine layers, where later bytes read the coarse states")
+        raise UserError(f"{quoted(written)}: {variant} ends in fine layers, where later bytes read the coarse states")
     layers = _by_factor(stages)
     for stage in stages:
         if layers[stage.factor] == 0 and stage.factor > 1:
-            raise UserError(f"'{written}': {stage} runs no layer at factor {stage.factor}; leave that stage out")
+            raise UserError(f"{quoted(written)}: {stage} runs no layer at factor {stage.factor}; leave that stage out")
     # The Hourglass paper measures models without any fine layer, whose fine stream still carries each token.
     may_lack_fine_layers = order is there_and_back and len(stages) > 1
     if not layers[1] and not may_lack_fine_layers:
-        raise UserError(f"'{written}': at least one layer must run at factor 1, or tokens of a block never mix")
+        raise UserError(f"{quoted(written)}: at least one layer must run at factor 1, or tokens of a block never mix")

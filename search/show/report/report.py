@@ -64,7 +64,7 @@ def write_report(
         environment=_flat(environment),
     )
     with atomic_write(Path(path)) as temporary:
-        temporary.write_text(text, encoding="utf-8")
+        temporary.write_text(text, encoding="utf-8", errors="backslashreplace")
 
 
 def plotly_source() -> str:

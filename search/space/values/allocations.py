@@ -102,7 +102,7 @@ def parse_allocation(text: object, name: str) -> AllocationRange:
         except UserError as error:
             if written == str(allocation):
                 raise
-            raise UserError(f"'{allocation}' admits {error.message}", key=error.key) from None
+            raise UserError(f"{quoted(str(allocation))} admits {error.message}", key=error.key) from None
     return allocation
 
 
@@ -119,7 +119,7 @@ def parse_alternatives(raw: object, name: str) -> tuple[AllocationRange, ...]:
         except UserError as error:
             raise error.under(f"[{index}]") from None
         if allocation in alternatives:
-            raise UserError(f"'{allocation}' is given twice", key=f"[{index}]")
+            raise UserError(f"{quoted(str(allocation))} is given twice", key=f"[{index}]")
         alternatives.append(allocation)
     return tuple(alternatives)
 
@@ -127,14 +127,16 @@ def parse_alternatives(raw: object, name: str) -> tuple[AllocationRange, ...]:
 def _parse_stage(word: str, text: str) -> StageRange:
     match = _STAGE.fullmatch(word)
     if match is None:
-        raise UserError(f"'{word}' is not a stage; write LAYERS@FACTOR, such as '4@1' or '1..6@4', in {quoted(text)}")
+        raise UserError(
+            f"{quoted(word)} is not a stage; write LAYERS@FACTOR, such as '4@1' or '1..6@4', in {quoted(text)}"
+        )
     low, high, factor = int(match[1]), int(match[2] or match[1]), int(match[3])
     if factor < 1:
-        raise UserError(f"a shortening factor is at least 1, got '{word}'")
+        raise UserError(f"a shortening factor is at least 1, got {quoted(word)}")
     if low > high:
-        raise UserError(f"'{word}': {low} is above {high}; did you mean '{high}..{low}@{factor}'?")
+        raise UserError(f"{quoted(word)}: {low} is above {high}; did you mean '{high}..{low}@{factor}'?")
     if high > MOST_LAYERS:
-        raise UserError(f"'{word}': at most {MOST_LAYERS} layers in a stage")
+        raise UserError(f"{quoted(word)}: at most {MOST_LAYERS} layers in a stage")
     return StageRange(low, high, factor)
 
 
@@ -146,7 +148,7 @@ def _check_order(allocation: AllocationRange, variant: Variant, name: str) -> No
     if expected == allocation:
         return
     rule = "is one stack of layers at every token" if variant.order is one_stack else "computes in another order"
-    raise UserError(f"'{allocation}': {name} {rule}; did you mean '{expected}'?")
+    raise UserError(f"{quoted(str(allocation))}: {name} {rule}; did you mean '{expected}'?")
 
 
 def _in_order(allocation: AllocationRange, order: Callable[[tuple[Stage, ...]], tuple[Stage, ...]]) -> AllocationRange:
