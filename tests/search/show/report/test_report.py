@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
@@ -18,7 +17,6 @@ from search.show.palette import log_ticks
 from search.show.report.curves import curves_figure
 from search.show.report.figures import trade_off_figure
 from search.show.report.layout import hover_texts
-from search.show.report.report import write_report
 
 MIB = 2**20
 LIMITS = {"memory": 90 * MIB}
