@@ -177,7 +177,9 @@ def test_every_point_can_be_reached_by_keyboard(opened: Maker, browser: Any) -> 
     second.send_keys(Keys.ENTER)
     number = second.text
     assert second.get_attribute("aria-expanded") == "true"
-    assert browser.execute_script("return document.querySelector('#chosen h3').innerText").startswith(f"Trial {number}:")
+    assert browser.execute_script("return document.querySelector('#chosen h3').innerText").startswith(
+        f"Trial {number}:"
+    )
     inside = browser.find_element("css selector", "#trials tr.inside")
     assert f"Trial {number}" in inside.text
     second.send_keys(Keys.ESCAPE)
