@@ -11,15 +11,17 @@ import yaml
 from rich.console import Console
 from rich.text import Text
 
-from msarch.errors import UserError, unknown
+from msarch.errors import UserError, quoted, unknown
 from search.cli.notes import print_notes
+from search.cli.output_files import check_folder, writing
 from search.ledger.records import TrialRecord
 from search.results.conditions import Conditions
 from search.results.front import check_any_within, within
 from search.results.reproduce import Reproduction, compare, differences, open_corpus, train_again, with_corpus
 from search.results.results import Results, load_results
+from search.show.terminal.console import make_console
 from search.show.terminal.fitted_table import FittedColumn, FittedTable
-from search.show.terminal.front_table import FORMATS, format_front
+from search.show.terminal.front_table import FORMATS, print_front
 
 
 def show_front(
@@ -36,6 +38,8 @@ def show_front(
     """Write the report and pictures where asked, then print the front, as trained or under other conditions."""
     if fmt not in FORMATS:
         raise UserError(unknown("format", fmt, FORMATS), key="--format")
+    for path in (html, *pictures):
+        check_folder(path)
     results = _load(folder, skip_damaged)
     if conditions:
         results = _under(results, conditions)
@@ -48,9 +52,9 @@ def show_front(
         if path is not None:
             _write(results, path)
     if results.conditions:
-        console = Console(stderr=fmt != "table", highlight=False, soft_wrap=True)
+        console = make_console(stderr=fmt != "table", soft_wrap=True)
         console.print(Text(f"memory with {results.conditions}; perplexity as trained\n"))
-    print(format_front(kept, results.objectives, fmt).rstrip("\n"))
+    print_front(kept, results.objectives, fmt)
     if open_report:
         page = (html or folder / "report.html").resolve()
         if not page.is_file():
@@ -71,7 +75,7 @@ def _under(results: Results, conditions: Conditions) -> Results:
 
     from search.results.what_if import records_under
 
-    console = Console(stderr=True, highlight=False, soft_wrap=True)
+    console = make_console(stderr=True, soft_wrap=True)
 
     def progress(records: Sequence[TrialRecord]) -> Iterable[TrialRecord]:
         return track(records, "profiling", console=console, transient=True, disable=not console.is_terminal)
@@ -85,21 +89,18 @@ def _under(results: Results, conditions: Conditions) -> Results:
 
 
 def _write(results: Results, path: Path) -> None:
-    try:
+    with writing(path):
         if path.suffix == ".html":
             results.write_report(path)
         else:
             results.write_plot(path)
-    except OSError as error:
-        raise UserError(f"cannot write {path}: {error.strerror or error}; name another place, see --help") from None
-    Console(stderr=True, highlight=False).print(Text(f"wrote {path}"))
 
 
 def write_report(folder: Path, html: Path | None, *, skip_damaged: bool = False) -> None:
     """Write the report again, into the folder or elsewhere."""
     target = html or folder / "report.html"
     if target.suffix != ".html":
-        raise UserError(f"'{target.name}' must end in .html: a report is a web page", key="--html")
+        raise UserError(f"{quoted(target.name)} must end in .html: a report is a web page", key="--html")
     _write(_load(folder, skip_damaged), target)
 
 
@@ -116,7 +117,7 @@ def reproduce_trial(
     results = _load(folder, skip_damaged)
     record = results.trial(which, max_memory)
     candidate = with_corpus(record.candidate, overrides)
-    console = Console(highlight=False)
+    console = make_console()
     console.print(Text(f"trial {record.number} of {folder}: {_headline(record)}"))
     if dry_run:
         console.print(Text(yaml.safe_dump(candidate.to_dict(), sort_keys=False).rstrip()))
