@@ -41,10 +41,11 @@ VARIANTS = [
     small("retina", "2@1", **windows(3)),
     small("hourglass", "1@1 1@4 1@1", positions="alibi"),
     small("spacebyte", "1@1 1@4 1@1", vocab_size=256),
+    small("top_down", "1@4:32 1@1"),
 ]
 
 
-@pytest.mark.parametrize("config", VARIANTS, ids=lambda config: config.variant)
+@pytest.mark.parametrize("config", VARIANTS, ids=lambda config: f"{config.variant} {config.layers}")
 def test_the_same_seed_has_the_same_scores(config: ModelConfig, tmp_path: Path) -> None:
     tokens = token_set(tmp_path, config.vocab_size)
     found = score_candidate(candidate(config), tokens)
@@ -57,14 +58,14 @@ def test_the_same_seed_has_the_same_scores(config: ModelConfig, tmp_path: Path) 
     assert same == {name for name, proxy in PROXIES.items() if proxy.needs == "profile"}
 
 
-@pytest.mark.parametrize("config", VARIANTS, ids=lambda config: config.variant)
 def test_watching_changes_no_bit(config: ModelConfig) -> None:
     torch.manual_seed(0)
     model, inputs = build_model(config).eval(), inputs_of(config)
     before = {name: value.clone() for name, value in model.state_dict().items()}
     alone = model.features(inputs)
-    with AttentionConfidence(model), HiddenCovariance(model):
+    with AttentionConfidence(model) as confidence, HiddenCovariance(model):
         watched = model.features(inputs)
+    assert 0 < confidence.scores()["attention_confidence_mean"] < 1
     assert torch.equal(watched, alone)
     assert torch.equal(model.features(inputs), alone)
     assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
