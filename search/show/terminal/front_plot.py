@@ -5,6 +5,7 @@ Drawn by plotille: it has no dependencies, keeps no state between figures, and d
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Sequence
 
@@ -15,7 +16,6 @@ from search.results.variants import by_variant, usable
 from search.show.palette import formatter
 from search.show.view import cost_span, quality_span
 from search.space.objectives import OBJECTIVES
-import itertools
 
 HEIGHT = 14
 BLANK = "\u2800"
