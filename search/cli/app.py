@@ -25,6 +25,9 @@ from search.cli.options import (
     TrialOption,
     above_zero,
     complete_model,
+    complete_pruner,
+    complete_results,
+    complete_sampler,
     complete_space,
     keys_as_options,
     parse_option,
@@ -192,6 +195,43 @@ def reproduce(
     limit = parse_option("--max-memory", parse_bytes, max_memory)
     status = reproduce_trial(results, trial, limit, overrides or [], dry_run=dry_run, skip_damaged=skip_damaged)
     raise typer.Exit(status)
+
+
+@app.command()
+def replay(
+    table: Annotated[
+        Path,
+        typer.Argument(
+            metavar="TABLE",
+            help="A results folder whose trials were trained to their end.",
+            autocompletion=complete_results,
+        ),
+    ],
+    sampler: Annotated[
+        str | None,
+        typer.Option(metavar="S", help="Who proposes; msarch's default without it.", autocompletion=complete_sampler),
+    ] = None,
+    pruner: Annotated[
+        str | None,
+        typer.Option(metavar="P", help="Who stops; msarch's default without it.", autocompletion=complete_pruner),
+    ] = None,
+    seeds: Annotated[int, typer.Option(parser=above_zero, metavar="N", help="Replays.")] = 20,
+    trainings: Annotated[
+        int | None,
+        typer.Option(parser=above_zero, metavar="N", help="Stop each after so many trainings; by default at the end."),
+    ] = None,
+    concurrent: Annotated[int, typer.Option(parser=above_zero, metavar="N", help="Trials at a time.")] = 1,
+    fmt: Annotated[
+        str,
+        typer.Option(
+            "--format", metavar="table|json", help="How to print the figures.", autocompletion=words("table", "json")
+        ),
+    ] = "table",
+) -> None:
+    """Try a search strategy on models that are already trained: how much of the front it finds, how soon."""
+    from search.cli.replay import show_replay
+
+    show_replay(table, sampler=sampler, pruner=pruner, seeds=seeds, trainings=trainings, concurrent=concurrent, fmt=fmt)
 
 
 @app.command()

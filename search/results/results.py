@@ -147,6 +147,13 @@ def load_results(folder: str | Path, *, skip_damaged: bool = False) -> Results:
     Raises:
         UserError: the folder holds no search, or its journal is damaged.
     """
+    path = results_path(folder)
+    found = read_ledger(path, skip_damaged=skip_damaged)
+    return Results(path, found.records, found.objectives, notes=found.notes)
+
+
+def results_path(folder: str | Path) -> Path:
+    """The path of a results folder. Raises UserError where there is no folder of that name, with those that are."""
     if not isinstance(folder, str | os.PathLike):
         raise UserError(f"must be the path of a results folder, got {quoted(folder)}")
     path = Path(folder)
@@ -154,8 +161,7 @@ def load_results(folder: str | Path, *, skip_damaged: bool = False) -> Results:
         raise UserError(f"{path} is a file, not a results folder{_others(path)}")
     if not path.is_dir():
         raise UserError(f"there is no results folder {path}{_others(path)}")
-    found = read_ledger(path, skip_damaged=skip_damaged)
-    return Results(path, found.records, found.objectives, notes=found.notes)
+    return path
 
 
 def _others(path: Path) -> str:

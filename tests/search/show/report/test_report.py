@@ -24,27 +24,14 @@ MIB = 2**20
 LIMITS = {"memory": 90 * MIB}
 OBJECTIVES = ("perplexity", "memory")
 Maker = Callable[..., list[TrialRecord]]
-BROWSER = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-DRIVER = shutil.which("chromedriver")
-
-
-def write(path: Path, records: Sequence[TrialRecord], **changes: Any) -> str:
-    given: dict[str, Any] = {
-        "title": "quickstart",
-        "objectives": OBJECTIVES,
-        "limits": LIMITS,
-        "environment": {"python": "3.11", "packages": {"torch": "2.13.0"}, "processor": "a <b>processor</b>"},
-        "results": "results/quickstart",
-    }
-    write_report(path, records, **(given | changes))
-    return path.read_text(encoding="utf-8")
+Write = Callable[..., str]
 
 
 def without_scripts(page: str) -> str:
     return re.sub(r"<script.*?</script>", "", page, flags=re.DOTALL)
 
 
-def test_report_names_what_was_searched(make_records: Maker, tmp_path: Path) -> None:
+def test_report_names_what_was_searched(make_records: Maker, write: Write, tmp_path: Path) -> None:
     records = make_records(60, seed=4)
     page = without_scripts(write(tmp_path / "report.html", records))
     for text in ("60 trials", "37 complete", "14 pruned", "6 infeasible", "memory at most 90 MiB", "Hypervolume"):
@@ -57,14 +44,14 @@ def test_report_names_what_was_searched(make_records: Maker, tmp_path: Path) -> 
     assert 'lang="en"' in page and 'scope="col"' in page and 'scope="row"' in page
 
 
-def test_report_holds_everything_and_fetches_nothing(make_records: Maker, tmp_path: Path) -> None:
+def test_report_holds_everything_and_fetches_nothing(make_records: Maker, write: Write, tmp_path: Path) -> None:
     page = write(tmp_path / "report.html", make_records(5))
     assert not re.search(r"<(script|link|img|iframe)[^>]*(src|href)=\"(?!data:)", page)
     assert "default-src 'none'" in page
     assert [path.name for path in tmp_path.iterdir()] == ["report.html"]
 
 
-def test_text_of_users_is_escaped(make_record: Callable[..., TrialRecord], tmp_path: Path) -> None:
+def test_text_of_users_is_escaped(make_record: Callable[..., TrialRecord], write: Write, tmp_path: Path) -> None:
     evil = '</script><script>alert("x")</script>'
     records = [make_record(0, 80, 40), make_record(1, 80, 400, state="infeasible", violation=evil, curve=())]
     page = write(tmp_path / "report.html", records, title=evil, results=f"results/{evil}", environment={evil: evil})
@@ -83,7 +70,7 @@ def test_text_of_users_is_escaped(make_record: Callable[..., TrialRecord], tmp_p
 )
 @pytest.mark.parametrize("case", ["none", "one", "pruned", "infeasible", "running", "failed", "many"])
 def test_report_survives_any_search(
-    make_records: Maker, tmp_path: Path, objectives: tuple[str, ...], limits: dict[str, int], case: str
+    make_records: Maker, write: Write, tmp_path: Path, objectives: tuple[str, ...], limits: dict[str, int], case: str
 ) -> None:
     records: dict[str, list[TrialRecord]] = {
         "none": [],
@@ -97,7 +84,7 @@ def test_report_survives_any_search(
     assert ("No front yet" in page) == (case not in ("one", "many"))
 
 
-def test_options_in_which_trials_differ_have_columns(make_records: Maker, tmp_path: Path) -> None:
+def test_options_in_which_trials_differ_have_columns(make_records: Maker, write: Write, tmp_path: Path) -> None:
     records = make_records(6, state="complete")
     assert ">positions</button>" not in write(tmp_path / "report.html", records)
     searched = []
@@ -177,81 +164,3 @@ def test_ticks_lie_inside_and_can_be_told_apart(low: float, high: float, objecti
     assert all(low * scale <= value <= high * scale for value in values)
     assert len(values) <= 12
     assert high / low < 1.1 or (len(values) >= 3 and len(set(labels)) == len(labels))
-
-
-@pytest.fixture
-def browser(tmp_path: Path) -> Iterator[Any]:
-    if BROWSER is None or DRIVER is None:
-        pytest.skip("no Chromium and chromedriver on this machine: the report is not tested in a browser")
-    from selenium import webdriver
-
-    options = webdriver.ChromeOptions()
-    options.binary_location = BROWSER
-    flags = (
-        "headless",
-        "no-sandbox",
-        "disable-gpu",
-        "disable-quic",
-        "no-first-run",
-        "disable-background-networking",
-        "disable-component-update",
-        "disable-sync",
-        "disable-dev-shm-usage",
-        "window-size=1280,2000",
-        "host-resolver-rules=MAP * ~NOTFOUND",
-        f"user-data-dir={tmp_path / 'profile'}",
-    )
-    for flag in flags:
-        options.add_argument(f"--{flag}")
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
-    driver = webdriver.Chrome(options=options, service=webdriver.ChromeService(executable_path=DRIVER))
-    driver.set_network_conditions(offline=True, latency=0, throughput=0)
-    yield driver
-    driver.quit()
-
-
-def test_report_renders_in_a_browser_without_a_network(make_records: Maker, tmp_path: Path, browser: Any) -> None:
-    records = make_records(60, seed=4)
-    write(tmp_path / "report.html", records)
-    browser.get((tmp_path / "report.html").as_uri())
-    assert browser.execute_script("return document.querySelectorAll('.js-plotly-plot svg.main-svg').length") >= 2
-    drawn = sum(record.state in ("complete", "pruned", "infeasible") for record in records)
-    points = "return document.querySelectorAll('#front-0 .scatterlayer path.point').length"
-    assert browser.execute_script(points) == drawn
-    assert browser.execute_script("return document.querySelectorAll('#curves .scatterlayer path.js-line').length") > 4
-    assert len(browser.find_elements("css selector", "#trials tbody tr")) == len(records)
-    assert len(browser.find_elements("css selector", "#trials tr.front")) == len(pareto_front(records))
-    overflow = "return document.documentElement.scrollWidth - document.documentElement.clientWidth"
-    assert browser.execute_script(overflow) == 0
-    check_sorting(browser, records)
-    assert [entry["message"] for entry in browser.get_log("browser")] == []
-    requests = [json.loads(entry["message"])["message"] for entry in browser.get_log("performance")]
-    urls = [m["params"]["request"]["url"] for m in requests if m["method"] == "Network.requestWillBeSent"]
-    own = [url for url in urls if not url.startswith("chrome:")]  # the browser's own first tab
-    assert own and all(url.startswith(("file:", "data:", "blob:")) for url in own)
-
-
-def check_sorting(browser: Any, records: Sequence[TrialRecord]) -> None:
-    def column() -> list[float]:
-        script = (
-            "const heads = [...document.querySelectorAll('#trials thead th')];"
-            "const i = heads.findIndex(head => head.innerText.includes('perplexity'));"
-            "return [...document.querySelectorAll('#trials tbody tr')].map(row => row.children[i].dataset.sort)"
-        )
-        return [float(text) if text else float("inf") for text in browser.execute_script(script)]
-
-    head = next(h for h in browser.find_elements("css selector", "#trials thead button") if "perplexity" in h.text)
-    browser.execute_script("arguments[0].click()", head)
-    assert column() == sorted(column())
-    browser.execute_script("arguments[0].click()", head)
-    known = [value for value in column() if value != float("inf")]
-    assert known == sorted(known, reverse=True)
-    assert column()[-1] == float("inf")  # absent figures stay last
-
-
-def test_report_fits_a_narrow_window(make_records: Maker, tmp_path: Path, browser: Any) -> None:
-    write(tmp_path / "report.html", make_records(20))
-    browser.set_window_size(520, 1000)
-    browser.get((tmp_path / "report.html").as_uri())
-    overflow = "return document.documentElement.scrollWidth - document.documentElement.clientWidth"
-    assert browser.execute_script(overflow) == 0
