@@ -175,12 +175,20 @@ def profile(
 def report(
     results: ResultsArgument,
     html: Annotated[Path | None, typer.Option(metavar="FILE", help="Where; RESULTS/report.html by default.")] = None,
+    plotly: Annotated[
+        str,
+        typer.Option(
+            metavar="inside|beside",
+            help="Where Plotly's 4.8 MB stand: in the page, or in a file that pages share.",
+            autocompletion=words("inside", "beside"),
+        ),
+    ] = "inside",
     skip_damaged: SkipOption = False,
 ) -> None:
     """Write the report of a search again: one page, readable without a network."""
     from search.cli.results import write_report
 
-    write_report(results, html, skip_damaged=skip_damaged)
+    write_report(results, html, plotly=plotly, skip_damaged=skip_damaged)
 
 
 @app.command()
