@@ -1,4 +1,4 @@
-"""How results show themselves in a notebook: a line, the front's table, its picture. No script, so any viewer shows it."""
+"""How results show themselves in a notebook: a line, the front's table and its picture, all without scripts."""
 
 from __future__ import annotations
 

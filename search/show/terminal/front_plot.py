@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from itertools import pairwise
 
 from search.ledger.metrics import objective_values
 from search.ledger.records import TrialRecord
@@ -81,7 +82,7 @@ def _point(record: TrialRecord, plane: tuple[str, str]) -> Point:
 def _steps(points: Sequence[Point]) -> list[Point]:
     """The corners of the front: what it reaches holds until the next model is affordable."""
     corners = list(points[:1])
-    for (_, level), point in zip(points, points[1:], strict=False):
+    for (_, level), point in pairwise(points):
         corners += [(point[0], level), point]
     return corners
 

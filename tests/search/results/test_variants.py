@@ -24,7 +24,9 @@ def make(make_record: Maker) -> Maker:
     def made(number: int, variant: str, perplexity: float, memory_mib: float) -> TrialRecord:
         record = make_record(number, perplexity, memory_mib)
         layers = "2@4 1@1" if variant == "top_down" else "2@1"
-        model = replace(record.candidate.model, variant=variant, layers=layers, retina_factors=(), retina_windows=())
+        scales = ((1, 4, 16), (64, 16)) if variant == "retina" else ((), ())
+        options = dict(zip(("retina_factors", "retina_windows"), scales, strict=True))
+        model = replace(record.candidate.model, variant=variant, layers=layers, **options)
         return replace(record, candidate=replace(record.candidate, model=model))
 
     return made
