@@ -50,7 +50,7 @@ def front_plot(records: Sequence[TrialRecord], objectives: Sequence[str], *, col
     on_front = {record.number for record in front}
     points = {record.number: _point(record, plane) for record in members}
     figure = plotille.Figure()
-    figure.width, figure.height = min(width, 100) - _LABELS, HEIGHT
+    figure.width, figure.height = _columns(min(width, 100)), HEIGHT
     figure.origin, figure.with_colors = False, colour
     figure.color_mode = "names"
     left, right = map(math.log, cost_span([math.exp(x) for x, _ in points.values()], None))
@@ -71,6 +71,11 @@ def front_plot(records: Sequence[TrialRecord], objectives: Sequence[str], *, col
             tint = _COLOURS.get(variant) if colour else None
             figure.scatter([x for x, _ in inside], [y for _, y in inside], lc=tint, marker=letter)
     return _framed(figure.show(), members, plane)
+
+
+def _columns(width: int) -> int:
+    """Columns of the plot itself: plotille names every tenth, and the last name needs ten."""
+    return (width - _LABELS + 1) // 10 * 10 - 1
 
 
 def _point(record: TrialRecord, plane: tuple[str, str]) -> Point:

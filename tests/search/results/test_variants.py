@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -25,8 +26,9 @@ def make(make_record: Maker) -> Maker:
         record = make_record(number, perplexity, memory_mib)
         layers = "2@4 1@1" if variant == "top_down" else "2@1"
         scales = ((1, 4, 16), (64, 16)) if variant == "retina" else ((), ())
-        options = dict(zip(("retina_factors", "retina_windows"), scales, strict=True))
-        model = replace(record.candidate.model, variant=variant, layers=layers, **options)
+        retina = {"retina_factors": scales[0], "retina_windows": scales[1]}
+        options: dict[str, Any] = {"variant": variant, "layers": layers} | retina
+        model = replace(record.candidate.model, **options)
         return replace(record, candidate=replace(record.candidate, model=model))
 
     return made
