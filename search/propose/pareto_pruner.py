@@ -108,7 +108,7 @@ class ParetoPruner(BasePruner):
         if not rivals:
             return False
         gap = trial.intermediate_values[step] - min(rivals)
-        return gap > self.margin(finished)
+        return gap > self.floor and gap > self.margin(finished)  # a margin is never below the floor
 
     def margin(self, finished: Sequence[Finished]) -> float:
         """How far behind its best rival a trial may be at a rung, in nats; learnt from complete trials."""

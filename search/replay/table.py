@@ -11,12 +11,15 @@ from typing import TYPE_CHECKING, Any
 
 from msarch.errors import UserError
 from msarch.perplexity import perplexity
+from search.ledger.folder import JOURNAL
+from search.ledger.identity import IDENTITY
 from search.ledger.reading import LedgerContents, read_ledger
 from search.ledger.records import TrialRecord
 from search.propose.false_prunes import false_prunes
 from search.results.front import hypervolume
 from search.results.results import results_path
-from search.space.load import load_space
+from search.space.builder import build_space
+from search.space.schema.space import validate
 from search.space.space import Space
 
 if TYPE_CHECKING:
@@ -110,27 +113,36 @@ def read_table(folder: str | Path) -> Table:
     path = results_path(folder)
     contents = read_ledger(path)
     try:
-        table = _table(_space_of(path), contents)
+        return table_of(contents)
     except UserError as error:
         raise error.at(str(path)) from None
-    return table
 
 
-def _space_of(folder: Path) -> Space:
-    file = folder / "space.yaml"
-    if not file.is_file():
-        raise UserError("has no space.yaml, which says what its search varied; restore it from a copy")
-    return load_space(file)
+def _recorded_space(contents: LedgerContents) -> Space:
+    """The space of a search, as its journal has it; the tokenizer's file need not be there."""
+    recorded = dict(contents.study_attributes.get(IDENTITY, {}))
+    if not recorded:
+        raise UserError("has no record of the space that was searched; restore its journal from a copy")
+    plain = {key: value for key, value in recorded.items() if key not in ("search", "points")}
+    corpus = dict(plain.get("corpus", {}))
+    if isinstance(corpus.get("tokenizer"), dict) and "file" in corpus["tokenizer"]:
+        corpus["tokenizer"] = "bytes"
+    try:
+        return build_space(validate({**plain, "corpus": corpus}), JOURNAL)
+    except UserError as error:
+        raise error.under("the recorded space") from None
 
 
-def _table(space: Space, contents: LedgerContents) -> Table:
+def table_of(contents: LedgerContents) -> Table:
+    """The table that a ledger holds. Raises UserError where its trials make none."""
     complete = [record for record in contents.records if record.state == "complete"]
-    models = tuple(_model(record, space, contents.params[record.number]) for record in complete)
-    if len(models) < FEWEST:
+    if len(complete) < FEWEST:
         raise UserError(
-            f"holds {len(models)} trials that were trained to their end, and a table needs at least {FEWEST}; "
+            f"holds {len(complete)} trials that were trained to their end, and a table needs at least {FEWEST}; "
             "search it with search.pruner=none, and with more trials"
         )
+    space = _recorded_space(contents)
+    models = tuple(_model(record, space, contents.params[record.number]) for record in complete)
     _check_distinct(models)
     table = Table(space, contents.objectives, models, (*contents.notes, *_left_out(contents.records)))
     if not table.whole_volume:
@@ -157,7 +169,7 @@ def _model(record: TrialRecord, space: Space, params: Mapping[str, Any]) -> Tabl
         space.suggest(drawn)
     except ValueError as error:
         text = " ".join(str(error).split())
-        raise UserError(f"trial {record.number} is not of the space in space.yaml: {text}") from None
+        raise UserError(f"trial {record.number} is not of the space that its search recorded: {text}") from None
     return TableModel(record, drawn.params, drawn.distributions)
 
 
@@ -172,11 +184,10 @@ def _check_distinct(models: Iterable[TableModel]) -> None:
 
 
 def _left_out(records: Iterable[TrialRecord]) -> Iterator[str]:
-    """A note on trials that began to train and did not end: what a pruner spared is not in the table."""
-    states = Counter(record.state for record in records if record.state in ("pruned", "failed", "running"))
-    if states:
-        counts = ", ".join(f"{count} {state}" for state, count in states.items())
-        yield (
-            f"left out {sum(states.values())} trials that were not trained to their end ({counts}); a table that a "
-            "pruner chose flatters strategies: train it with search.pruner=none"
-        )
+    """Notes on trials that began to train and are not in the table."""
+    states = Counter(record.state for record in records)
+    parts = [f"{states[state]} {state}" for state in ("pruned", "failed", "running") if states[state]]
+    if parts:
+        yield f"the table holds complete trials alone; left out: {', '.join(parts)}"
+    if states["pruned"]:
+        yield "a pruner chose what the table holds, which flatters strategies: train it with search.pruner=none"

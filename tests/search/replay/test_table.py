@@ -15,11 +15,11 @@ from support.made_up_table import COMBINATIONS, made_up_table
 from msarch.errors import UserError
 from search.ledger.reading import LedgerContents, read_ledger
 from search.ledger.records import TrialRecord
-from search.replay import table as table_module
-from search.replay.table import Table, read_table
+from search.replay.replay import Strategy, replay
+from search.replay.table import Table, read_table, table_of
 from search.results.front import pareto_front
-from search.space.load import load_space
-from search.space.writer import space_yaml
+
+BEFORE = Path(__file__).parents[2] / "data" / "before_checksums"
 
 
 def test_every_model_has_its_parameters_and_figures(table: Table) -> None:
@@ -55,10 +55,13 @@ def test_pruned_models_of_the_true_front_are_counted(table: Table) -> None:
 def test_what_was_pruned_is_left_out_and_noted(tmp_path: Path) -> None:
     space = space_in(tmp_path)
     drive(open_in(space, tmp_path / "out"))
-    (tmp_path / "out" / "space.yaml").write_text(space_yaml(space))
     found = read_table(tmp_path / "out")
     assert 3 <= len(found.models) < 24 and {model.record.state for model in found.models} == {"complete"}
-    assert any("were not trained to their end" in note and "pruned" in note for note in found.notes)
+    pruned = 24 - len(found.models)
+    assert found.notes == (
+        f"the table holds complete trials alone; left out: {pruned} pruned",
+        "a pruner chose what the table holds, which flatters strategies: train it with search.pruner=none",
+    )
 
 
 def test_two_models_are_no_table(tmp_path: Path) -> None:
@@ -74,21 +77,31 @@ def test_models_without_a_trade_off_are_no_table(tmp_path: Path) -> None:
         read_table(made_up_table(tmp_path, same_memory))
 
 
-def test_a_folder_without_its_space_is_no_table(tmp_path: Path) -> None:
-    folder = made_up_table(tmp_path, COMBINATIONS[:4])
-    (folder / "space.yaml").unlink()
-    with pytest.raises(UserError, match=r"has no space\.yaml"):
-        read_table(folder)
+def test_a_folder_that_is_not_there_is_no_table(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="there is no results folder"):
         read_table(tmp_path / "nowhere")
 
 
-def test_a_space_that_the_trials_are_not_of_is_refused(tmp_path: Path) -> None:
-    folder = made_up_table(tmp_path, COMBINATIONS[:4])
-    text = (folder / "space.yaml").read_text()
-    (folder / "space.yaml").write_text(text.replace("d_model:", "dropout: {min: 0.0, max: 0.5}\n  d_model:", 1))
-    with pytest.raises(UserError, match=r"trial 0 is not of the space in space.yaml: .*dropout"):
-        read_table(folder)
+def test_a_table_of_an_earlier_version_is_read() -> None:
+    found = read_table(BEFORE)
+    assert [str(model.params["variant"]) for model in found.models] == ["vanilla", "top_down", "top_down"]
+    assert found.tokens == 8192 and found.notes[0].startswith("recorded by an earlier version")
+    assert [one.found[-1][1] for one in replay(found, Strategy(), range(3))] == [1.0] * 3
+
+
+def _without_space(contents: LedgerContents) -> LedgerContents:
+    return replace(contents, study_attributes={})
+
+
+def _of_another_space(contents: LedgerContents) -> LedgerContents:
+    identity = contents.study_attributes["identity"]
+    model = {**identity["model"], "dropout": {"min": 0.0, "max": 0.5}}
+    return replace(contents, study_attributes={"identity": {**identity, "model": model}})
+
+
+def _of_a_later_space(contents: LedgerContents) -> LedgerContents:
+    identity = contents.study_attributes["identity"]
+    return replace(contents, study_attributes={"identity": {**identity, "model": {**identity["model"], "new": 1}}})
 
 
 def _without_rungs(contents: LedgerContents) -> LedgerContents:
@@ -111,6 +124,9 @@ def _with_a_twin(contents: LedgerContents) -> LedgerContents:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
+        (_without_space, "has no record of the space that was searched"),
+        (_of_another_space, "trial 0 is not of the space that its search recorded: .*dropout"),
+        (_of_a_later_space, r"the recorded space\.model\.new: unknown key 'new'"),
         (_without_rungs, "trial 0 is complete with 4 of its 6 rungs; a table needs all of them"),
         (_without_memory, "trial 0 has no recorded memory"),
         (_with_a_twin, "trials 1 and 99 have the same parameters; a table holds a model once"),
@@ -121,4 +137,4 @@ def test_a_ledger_that_is_no_table_is_refused_in_one_line(
 ) -> None:
     contents = change(read_ledger(table_folder))
     with pytest.raises(UserError, match=message):
-        table_module._table(load_space(table_folder / "space.yaml"), contents)
+        table_of(contents)
