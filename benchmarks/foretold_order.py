@@ -1,7 +1,7 @@
 """Do training curves foretell which model is better at a larger budget, or is the last loss as good a guide?
 
-    python -m benchmarks.foretold_order results/NAME docs/experiments/budgets.csv
-    python -m benchmarks.foretold_order results/NAME --quarters results/quarters.csv
+    python -m benchmarks.foretold_order results/NAME results/budgets.csv
+    python -m benchmarks.foretold_order results/WSD --quarters results/quarters.csv
 
 Of every model only what was known at a quarter of its budget is used (`--share`). Models are then ordered by
 
@@ -13,13 +13,13 @@ and each order is compared with that of the losses at the whole budget by Kendal
 the right order, 0 where as many do as do not. Intervals (5 % to 95 %) are those of a bootstrap over models. Only models
 that were trained on the same text for the same budget are compared.
 
-A source is a results folder (schedule wsd, no pruning), or a CSV of finished runs as other benchmarks write them. In
-a CSV, a model and seed with several budgets is one run at a constant rate with a decay to each budget. One with a
-single budget has a cosine, whose rate is nearly constant up to a quarter (0.87 of its peak). Rungs in the warm-up,
-the first twentieth, are left out, and so are models with fewer than three rungs by then.
+A source is a results folder, best of a search without pruning, or a CSV of finished runs as other benchmarks write
+them. In a CSV, a model and seed with several budgets is one run at a constant rate with a decay to each budget. The
+rate of a cosine is nearly constant up to a quarter (0.87 of its peak), so such runs are used too. Rungs in the
+warm-up, the first twentieth, are left out, and so are models with fewer than three rungs by then.
 
-With `--quarters` every complete trial of the results folders is trained once more, for a quarter of its tokens and
-with a decay of its own, as a small search would have. That is how such a forecast would be used.
+With `--quarters` every complete trial of the results folders (schedule wsd) is trained once more, for a quarter of its
+tokens and with a decay of its own, as a small search would have. That is how such a forecast would be used.
 """
 
 from __future__ import annotations
@@ -90,13 +90,11 @@ def main() -> None:
 
 
 def lines_of(folder: Path) -> pd.DataFrame:
-    """A line a validation of each complete trial of a search with the schedule wsd, as in a CSV of finished runs."""
+    """A line a validation of each complete trial of a search, as in a CSV of finished runs."""
     rows = []
     for record in load_results(folder).records:
         if record.state != "complete":
             continue
-        if record.candidate.training.schedule != "wsd":
-            raise SystemExit(f"{folder}: trial {record.number} was not trained with schedule wsd")
         name = {"model": f"trial {record.number}", "tokenizer": record.candidate.corpus.tokenizer.kind}
         known = {**name, "seed": record.candidate.seed, "budget": record.candidate.training.tokens}
         rows += [{**known, "tokens": point.tokens, "loss": point.loss} for point in record.curve]
@@ -106,6 +104,8 @@ def lines_of(folder: Path) -> pd.DataFrame:
 def train_quarters(folder: Path, file: Path) -> None:
     """Each complete trial once more at a quarter of its budget; finished ones are kept in `file`."""
     for record in load_results(folder).records:
+        if record.candidate.training.schedule != "wsd":
+            raise SystemExit(f"{folder}: trial {record.number} has no constant rate; search with training.schedule=wsd")
         finished = set(pd.read_csv(file).digest) if file.exists() else set()
         candidate = quarter(record.candidate)
         if record.state != "complete" or candidate.digest() in finished:

@@ -6,7 +6,9 @@ of the user's is one line on standard error and exit status 2, without a traceba
 
 from __future__ import annotations
 
+import os
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -14,7 +16,7 @@ import typer
 from typer.exceptions import Abort, TyperException
 
 from msarch import __version__
-from msarch.errors import UserError
+from msarch.errors import UserError, shorten_words
 from msarch.units import parse_bytes, parse_seconds
 from search.cli.options import (
     MemoryOption,
@@ -36,6 +38,7 @@ from search.cli.options import (
 )
 from search.cli.text_warnings import text_warnings_to
 from search.results.conditions import Conditions
+from search.show.terminal.console import print_line
 
 app = typer.Typer(
     name="msarch",
@@ -54,9 +57,9 @@ def root(
 ) -> None:
     """Search multi-scale transformer language models: a Pareto front of perplexity against memory."""
     if version:
-        print(f"msarch {__version__}")
+        print_line(f"msarch {__version__}")
     elif context.invoked_subcommand is None:
-        print(context.get_help())
+        print_line(context.get_help())
 
 
 @app.command()
@@ -172,12 +175,20 @@ def profile(
 def report(
     results: ResultsArgument,
     html: Annotated[Path | None, typer.Option(metavar="FILE", help="Where; RESULTS/report.html by default.")] = None,
+    plotly: Annotated[
+        str,
+        typer.Option(
+            metavar="inside|beside",
+            help="Where Plotly's 4.8 MB stand: in the page, or in a file that pages share.",
+            autocompletion=words("inside", "beside"),
+        ),
+    ] = "inside",
     skip_damaged: SkipOption = False,
 ) -> None:
     """Write the report of a search again: one page, readable without a network."""
     from search.cli.results import write_report
 
-    write_report(results, html, skip_damaged=skip_damaged)
+    write_report(results, html, plotly=plotly, skip_damaged=skip_damaged)
 
 
 @app.command()
@@ -266,7 +277,7 @@ def spaces(
 def main() -> None:
     """The entry point. Exit status 0, 1 (a reproduction that disagrees), 2 (a mistake) or 130 (Ctrl-C)."""
     try:
-        with text_warnings_to(lambda line: print(line, file=sys.stderr)):
+        with text_warnings_to(partial(print_line, error=True)):
             status = app(prog_name="msarch", standalone_mode=False)
     except UserError as error:
         sys.exit(_report_error(str(error)))
@@ -279,6 +290,10 @@ def main() -> None:
     except BrokenPipeError:
         sys.stderr.close()  # the reader of our output has closed it, as `head` does
         sys.exit(0)
+    except OSError as error:
+        if error.filename is None:
+            raise
+        sys.exit(_report_error(f"{shorten_words(os.fsdecode(error.filename))}: {error.strerror or error}"))
     sys.exit(status or 0)
 
 
@@ -287,7 +302,7 @@ def _commands() -> set[str]:
 
 
 def _report_error(text: str) -> int:
-    print(f"error: {' '.join(text.split())}", file=sys.stderr)
+    print_line(f"error: {' '.join(text.split())}", error=True)
     return 2
 
 

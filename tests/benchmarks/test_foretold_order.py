@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from support.made_up_search import drive, open_in, space_in
 
 from benchmarks import foretold_order
 from benchmarks.foretold_order import groups_of, kendall, quarter
@@ -74,3 +75,19 @@ def test_the_table_has_a_line_for_each_group(
     foretold_order.main()
     lines = [line for line in capsys.readouterr().out.splitlines() if "runs, bytes" in line]
     assert len(lines) == 1 and lines[0].count("1.00") == 3
+
+
+def test_quarters_are_trained_once_and_end_in_a_decay(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    space = space_in(tmp_path, "training.schedule=wsd", "search.trials=4", "search.pruner=none")
+    drive(open_in(space, tmp_path / "out"))
+    file = tmp_path / "quarters.csv"
+    monkeypatch.setattr("sys.argv", ["foretold_order", str(tmp_path / "out"), "--quarters", str(file)])
+    foretold_order.main()
+    lines = [line for line in capsys.readouterr().out.splitlines() if "decayed" in line]
+    assert len(lines) == 1 and "20k" in lines[0]
+    trained = pd.read_csv(file)
+    assert trained.model.nunique() == 4 and set(trained.budget) == {5_000}
+    foretold_order.main()
+    assert pd.read_csv(file).equals(trained)

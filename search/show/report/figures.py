@@ -18,7 +18,7 @@ from search.results.front import best, knee, pareto_front
 from search.results.variants import by_variant
 from search.show.palette import INK, MUTED, PAPER, WARNING, formatter, look
 from search.show.report.layout import add_axis_title, hover_texts, log_axis, plot_layout
-from search.show.report.view import cost_span, quality_span
+from search.show.view import cost_span, quality_span
 from search.space.objectives import OBJECTIVES, label_under
 
 Point = tuple[float, float, TrialRecord]

@@ -6,19 +6,15 @@ import json
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
-from typing import Literal
 
 import plotly.graph_objects as go
 from markupsafe import Markup
 
 from msarch.atomic_files import atomic_write
+from search.results.results import Bundle
 from search.show.drawing.svg_marks import drawing_style
 from search.show.palette import ACCENT, BAND, DARK, FAINT, INK, MUTED, PAPER, RULE, TINT
 from search.show.report.data import as_json, packed_figure
-
-Bundle = Literal["inside", "beside"]
-"""Where Plotly's code stands: in the page (4.8 MB), or in a file beside it, which several pages can share."""
-BUNDLES: tuple[Bundle, ...] = ("inside", "beside")
 
 HEAD = """<!doctype html>
 <html lang="en">

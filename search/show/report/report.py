@@ -16,13 +16,13 @@ from markupsafe import Markup
 from msarch.atomic_files import atomic_write
 from search.ledger.records import TrialRecord
 from search.results.front import best, pareto_front, reference_point, split
+from search.results.results import Bundle
 from search.show.palette import formatter
 from search.show.report.cards import cards, reproduce_command
 from search.show.report.costs import Cost, costs_of
 from search.show.report.data import as_json, packed_trials
 from search.show.report.headline import headline
 from search.show.report.page import (
-    Bundle,
     dark_colours,
     figures_script,
     page_script,
@@ -79,7 +79,7 @@ def write_report(
         script=page_script(),
     )
     with atomic_write(path) as temporary:
-        temporary.write_text(text, encoding="utf-8")
+        temporary.write_text(text, encoding="utf-8", errors="backslashreplace")
 
 
 def _data(

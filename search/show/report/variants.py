@@ -16,8 +16,8 @@ from search.results.variants import BASELINE, Budget, VariantFront, budgets, usa
 from search.show.palette import PAPER, formatter, look
 from search.show.report.figures import HoverTexts
 from search.show.report.layout import add_axis_title, hover_texts, log_axis, plot_layout
-from search.show.report.view import cost_span, quality_span
 from search.show.terminal.front_table import MISSING, format_figure
+from search.show.view import cost_span, quality_span
 from search.space.objectives import OBJECTIVES
 
 

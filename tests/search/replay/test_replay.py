@@ -131,7 +131,7 @@ def test_a_trial_that_is_handed_out_again_goes_on_after_its_last_rung(table: Tab
     executor.run()
     assert [(number, rungs) for number, rungs, _ in script.reports] == [
         (0, 1), (1, 1), (0, 2), (0, 3), (1, 2), (0, 4), (0, 5), (0, 6),
-    ]  # fmt: skip
+    ]  # fmt: skip  # a table reads better
     assert [state for _, _, state in script.reports] == ["running"] * 7 + ["complete"]
     assert ended == [(0, executor.spent)] and executor.spent == 20_000 + 20_000 // 16
 

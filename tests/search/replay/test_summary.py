@@ -22,7 +22,7 @@ def test_json_has_medians_under_their_keys_and_intervals_beside_them() -> None:
     found = summarize(Strategy("random", "none"), replays).to_dict()
     assert list(found) == [
         "strategy", "seeds", "trainings_to", "hypervolume_at", "pruned", "false_prunes", "intervals",
-    ]  # fmt: skip
+    ]  # fmt: skip  # a table reads better
     assert (found["strategy"], found["seeds"]) == ("random + none", 20)
     assert found["trainings_to"] == {"0.90": 1.0, "0.95": 12.5, "0.98": 12.5}
     assert found["hypervolume_at"] == {"5": 0.92, "10": 0.92, "20": 1.0, "40": 1.0}
