@@ -1,4 +1,4 @@
-"""How a notebook shows a search: its front as a small table and a picture, in HTML that needs no network."""
+"""How results show themselves in a notebook: a line, the front's table and its picture, all without scripts."""
 
 from __future__ import annotations
 

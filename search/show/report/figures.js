@@ -17,14 +17,20 @@ const figures = (() => {
     return node;
   }
 
-  // Labels of ticks may not run into each other: every second or third is left out where there is no room.
+  // Labels of ticks may not run into each other: from the right end on, one is left out where it has no room.
   function thinned(axis, pixels) {
     if (!axis?.ticktext?.length || !axis.range) return axis;
-    const longest = Math.max(...axis.ticktext.map(text => text.length)) * 7.5 + 12;
-    const shown = axis.tickvals.length, stride = Math.ceil(shown * longest / pixels);
-    if (stride < 2) return axis;
-    const keep = (_, index) => (shown - 1 - index) % stride === 0;
-    return { ...axis, tickvals: axis.tickvals.filter(keep), ticktext: axis.ticktext.filter(keep) };
+    const [low, high] = axis.range, scale = axis.type === "log" ? Math.log10 : value => value;
+    const middle = index => (scale(axis.tickvals[index]) - low) / (high - low) * pixels;
+    const half = index => axis.ticktext[index].length * 3.8 + 5;
+    const kept = [];
+    let free = Infinity;
+    for (let index = axis.tickvals.length - 1; index >= 0; index--) {
+      if (middle(index) + half(index) > free) continue;
+      kept.unshift(index);
+      free = middle(index) - half(index);
+    }
+    return { ...axis, tickvals: kept.map(i => axis.tickvals[i]), ticktext: kept.map(i => axis.ticktext[i]) };
   }
 
   // Rows that Plotly needs for a legend below the plot: one, or a grid of columns as wide as the longest name.

@@ -61,6 +61,7 @@ def axis(title: str, ends: list[float], values: Sequence[float], labels: Iterabl
         "gridcolor": RULE,
         "zeroline": False,
         "automargin": True,
+        "ticklabelstandoff": 6,  # so that the first labels of two axes do not meet in the corner
         "minor": {"ticks": ""},
     }
 

@@ -1,5 +1,5 @@
 // The figures of a report, filled from the columns of its trials; the switch of cost; the card beside the pointer.
-const fine = matchMedia("(hover: hover) and (pointer: fine)");
+const hovers = navigator.maxTouchPoints === 0 || matchMedia("(hover: hover)").matches;
 
 function filled(trace) {
   const meta = trace.meta ?? {};
@@ -9,7 +9,7 @@ function filled(trace) {
   const rows = trace.customdata.map(number => rowOf.get(number)), full = { ...trace };
   for (const axis of ["x", "y"]) if (meta[axis]) full[axis] = rows.map(row => figureOf(meta[axis], row));
   full.hovertext = trace.customdata.map(sentence);
-  if (meta.front && fine.matches) full.hoverinfo = "none";       // a card with its drawing is shown in its place
+  if (meta.front && hovers) full.hoverinfo = "none";       // a card with its drawing is shown in its place
   return full;
 }
 
@@ -72,7 +72,7 @@ const card = document.getElementById("float");
 
 function float(event) {
   const point = event.points[0], number = point?.customdata;
-  if (!point?.data.meta?.front || !fine.matches) return;
+  if (!point?.data.meta?.front || !hovers) return;
   card.innerHTML = `<p>${sentence(number)}</p>${drawingOf(number) ?? ""}`;
   card.hidden = false;
   const { clientX: x, clientY: y } = event.event, { offsetWidth: wide, offsetHeight: high } = card;

@@ -148,7 +148,7 @@ def _groups(
 
 def _draw_axis(figure: go.Figure, place: int, axis: ParallelAxis) -> None:
     figure.add_shape(type="line", x0=place, x1=place, y0=0, y1=1, line={"color": MUTED, "width": 1})
-    name: dict[str, Any] = {"x": place, "y": 1, "yshift": 18, "font": {"size": 12, "color": INK}}
+    name: dict[str, Any] = {"x": place, "y": 1, "yshift": 16 + 14 * (place % 2), "font": {"size": 12, "color": INK}}
     figure.add_annotation(text=axis.label, showarrow=False, **name)
     for height, text in axis.ticks:
         label: dict[str, Any] = {"x": place, "y": height, "xshift": 4, "xanchor": "left", "bgcolor": PAPER}

@@ -5,9 +5,9 @@ Drawn by plotille: it has no dependencies, keeps no state between figures, and d
 
 from __future__ import annotations
 
-import itertools
 import math
 from collections.abc import Sequence
+from itertools import pairwise
 
 from search.ledger.metrics import objective_values
 from search.ledger.records import TrialRecord
@@ -50,7 +50,7 @@ def front_plot(records: Sequence[TrialRecord], objectives: Sequence[str], *, col
     on_front = {record.number for record in front}
     points = {record.number: _point(record, plane) for record in members}
     figure = plotille.Figure()
-    figure.width, figure.height = min(width, 100) - _LABELS, HEIGHT
+    figure.width, figure.height = _columns(min(width, 100)), HEIGHT
     figure.origin, figure.with_colors = False, colour
     figure.color_mode = "names"
     left, right = map(math.log, cost_span([math.exp(x) for x, _ in points.values()], None))
@@ -73,6 +73,11 @@ def front_plot(records: Sequence[TrialRecord], objectives: Sequence[str], *, col
     return _framed(figure.show(), members, plane)
 
 
+def _columns(width: int) -> int:
+    """Columns of the plot itself: plotille names every tenth, and the last name needs ten."""
+    return (width - _LABELS + 1) // 10 * 10 - 1
+
+
 def _point(record: TrialRecord, plane: tuple[str, str]) -> Point:
     values = objective_values(record, plane)
     assert values is not None
@@ -82,7 +87,7 @@ def _point(record: TrialRecord, plane: tuple[str, str]) -> Point:
 def _steps(points: Sequence[Point]) -> list[Point]:
     """The corners of the front: what it reaches holds until the next model is affordable."""
     corners = list(points[:1])
-    for (_, level), point in itertools.pairwise(points):
+    for (_, level), point in pairwise(points):
         corners += [(point[0], level), point]
     return corners
 

@@ -242,9 +242,10 @@ def overlapping(browser: Any, plot: str) -> Sequence[str]:
     const titles = [...document.querySelectorAll("#{plot} .annotation-text")].filter(node => !/best|knee|limit/.test(
       node.textContent));
     const boxes = [...texts, ...titles].map(node => [node.textContent, node.getBoundingClientRect()]);
-    const over = (a, b) => a.left < b.right - 1 && b.left < a.right - 1 && a.top < b.bottom - 1 && b.top < a.bottom - 1;
-    return boxes.flatMap(([one, a], i) => boxes.slice(i + 1).filter(([, b]) => over(a, b))
-        .map(([two]) => one + "|" + two));
+    const apart = (a, b) => a.right <= b.left + 1 || a.bottom <= b.top + 1;
+    const over = (a, b) => !apart(a, b) && !apart(b, a);
+    return boxes.flatMap(([one, a], i) =>
+      boxes.slice(i + 1).filter(([, b]) => over(a, b)).map(([two]) => one + "|" + two));
     """
     found: list[str] = browser.execute_script(script)
     return found
