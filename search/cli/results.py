@@ -12,16 +12,18 @@ import yaml
 from rich.console import Console
 from rich.text import Text
 
-from msarch.errors import UserError, unknown
+from msarch.errors import UserError, quoted, unknown
 from search.cli.notes import print_notes
+from search.cli.output_files import check_folder, writing
 from search.ledger.records import TrialRecord
 from search.results.conditions import Conditions
 from search.results.front import check_any_within, within
 from search.results.reproduce import Reproduction, compare, differences, open_corpus, train_again, with_corpus
 from search.results.results import BUNDLES, Bundle, Results, load_results
+from search.show.terminal.console import make_console
 from search.show.terminal.fitted_table import FittedColumn, FittedTable, output_width
 from search.show.terminal.front_plot import BLANK, front_plot
-from search.show.terminal.front_table import FORMATS, format_front, wants_colour
+from search.show.terminal.front_table import FORMATS, print_front, wants_colour
 
 
 def show_front(
@@ -38,6 +40,8 @@ def show_front(
     """Write the report and pictures where asked, then print the front, as trained or under other conditions."""
     if fmt not in FORMATS:
         raise UserError(unknown("format", fmt, FORMATS), key="--format")
+    for path in (html, *pictures):
+        check_folder(path)
     results = _load(folder, skip_damaged)
     if conditions:
         results = _under(results, conditions)
@@ -50,11 +54,11 @@ def show_front(
         if path is not None:
             _write(results, path)
     if results.conditions:
-        console = Console(stderr=fmt != "table", highlight=False, soft_wrap=True)
+        console = make_console(stderr=fmt != "table", soft_wrap=True)
         console.print(Text(f"memory with {results.conditions}; perplexity as trained\n"))
     if fmt == "table":
         _draw(kept, results.objectives)
-    print(format_front(kept, results.objectives, fmt).rstrip("\n"))
+    print_front(kept, results.objectives, fmt)
     if open_report:
         page = (html or folder / "report.html").resolve()
         if not page.is_file():
@@ -86,7 +90,7 @@ def _under(results: Results, conditions: Conditions) -> Results:
 
     from search.results.what_if import records_under
 
-    console = Console(stderr=True, highlight=False, soft_wrap=True)
+    console = make_console(stderr=True, soft_wrap=True)
 
     def progress(records: Sequence[TrialRecord]) -> Iterable[TrialRecord]:
         return track(records, "profiling", console=console, transient=True, disable=not console.is_terminal)
@@ -100,14 +104,11 @@ def _under(results: Results, conditions: Conditions) -> Results:
 
 
 def _write(results: Results, path: Path, bundle: Bundle = "inside") -> None:
-    try:
+    with writing(path):
         if path.suffix == ".html":
             results.write_report(path, bundle)
         else:
             results.write_plot(path)
-    except OSError as error:
-        raise UserError(f"cannot write {path}: {error.strerror or error}; name another place, see --help") from None
-    Console(stderr=True, highlight=False).print(Text(f"wrote {path}"))
 
 
 def write_report(folder: Path, html: Path | None, *, plotly: str = "inside", skip_damaged: bool = False) -> None:
@@ -117,7 +118,7 @@ def write_report(folder: Path, html: Path | None, *, plotly: str = "inside", ski
         raise UserError(unknown("place", plotly, BUNDLES), key="--plotly")
     target = html or folder / "report.html"
     if target.suffix != ".html":
-        raise UserError(f"'{target.name}' must end in .html: a report is a web page", key="--html")
+        raise UserError(f"{quoted(target.name)} must end in .html: a report is a web page", key="--html")
     _write(_load(folder, skip_damaged), target, bundle)
 
 
@@ -134,7 +135,7 @@ def reproduce_trial(
     results = _load(folder, skip_damaged)
     record = results.trial(which, max_memory)
     candidate = with_corpus(record.candidate, overrides)
-    console = Console(highlight=False)
+    console = make_console()
     console.print(Text(f"trial {record.number} of {folder}: {_headline(record)}"))
     if dry_run:
         console.print(Text(yaml.safe_dump(candidate.to_dict(), sort_keys=False).rstrip()))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections import Counter
 from dataclasses import dataclass, replace
@@ -11,9 +10,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from msarch.errors import UserError, quoted, unknown
+from msarch.paths import is_file, is_folder
 from search.ledger.folder import trial_folder
 from search.ledger.reading import read_ledger
 from search.ledger.records import TrialRecord
+from search.results.environment import read_environment
 from search.results.front import pareto_front, reference_point, select, split
 
 if TYPE_CHECKING:
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
 Bundle = Literal["inside", "beside"]
 """Where the code of Plotly stands: in a report (4.8 MB), or in a file beside it, which several reports can share."""
 BUNDLES: tuple[Bundle, ...] = ("inside", "beside")
+
+MOST_NAMED = 20
+"""Results folders that an error names."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -95,18 +99,7 @@ class Results:
     @cached_property
     def environment(self) -> dict[str, Any]:
         """What the search ran on; empty where environment.json is missing. Raises UserError where it is damaged."""
-        path = self.folder / "environment.json"
-        if not path.is_file():
-            return {}
-        try:
-            found = json.loads(path.read_text(encoding="utf-8"))
-        except ValueError as error:
-            raise UserError(f"is damaged ({error}); restore it from a copy, or delete it", file=str(path)) from None
-        if not isinstance(found, dict):
-            raise UserError(
-                "is damaged: it does not hold a mapping; restore it from a copy, or delete it", file=str(path)
-            )
-        return found
+        return read_environment(self.folder)
 
     @cached_property
     def limits(self) -> dict[str, int]:
@@ -119,7 +112,7 @@ class Results:
         from search.space.load import load_space
 
         path = self.folder / "space.yaml"
-        return load_space(path).limits if path.is_file() else {}
+        return load_space(path).limits if is_file(path) else {}
 
     def plot_pareto(self, cost: str = "") -> go.Figure:
         """Every trial's quality against a cost, as a Plotly figure.
@@ -200,17 +193,26 @@ def load_results(folder: str | Path, *, skip_damaged: bool = False) -> Results:
     Raises:
         UserError: the folder holds no search, or its journal is damaged.
     """
-    if not isinstance(folder, str | os.PathLike):
-        raise UserError(f"must be the path of a results folder, got {quoted(folder)}")
-    path = Path(folder)
-    if path.is_file():
-        raise UserError(f"{path} is a file, not a results folder{_others(path)}")
-    if not path.is_dir():
-        raise UserError(f"there is no results folder {path}{_others(path)}")
+    path = results_path(folder)
     found = read_ledger(path, skip_damaged=skip_damaged)
     return Results(path, found.records, found.objectives, notes=found.notes)
 
 
+def results_path(folder: str | Path) -> Path:
+    """The path of a results folder. Raises UserError where there is no folder of that name, with those that are."""
+    if not isinstance(folder, str | os.PathLike):
+        raise UserError(f"must be the path of a results folder, got {quoted(folder)}")
+    path = Path(folder)
+    if is_file(path):
+        raise UserError(f"{path} is a file, not a results folder{_others(path)}")
+    if not is_folder(path):
+        raise UserError(f"there is no results folder {path}{_others(path)}")
+    return path
+
+
 def _others(path: Path) -> str:
+    if not is_folder(path.parent):
+        return ""
     found = sorted(str(journal.parent) for journal in path.parent.glob("*/study.journal"))
-    return f"; there are: {', '.join(found)}" if found else ""
+    more = f" and {len(found) - MOST_NAMED} more" if len(found) > MOST_NAMED else ""
+    return f"; there are: {', '.join(found[:MOST_NAMED])}{more}" if found else ""

@@ -125,7 +125,7 @@ def write_profile_page(
         tables=_tables(named, explained, other, figures, fits, limit),
     )
     with atomic_write(path) as temporary:
-        temporary.write_text(text, encoding="utf-8")
+        temporary.write_text(text, encoding="utf-8", errors="backslashreplace")
 
 
 def _cards(explained: Explained) -> list[tuple[str, str, str]]:

@@ -79,7 +79,7 @@ def write_report(
         script=page_script(),
     )
     with atomic_write(path) as temporary:
-        temporary.write_text(text, encoding="utf-8")
+        temporary.write_text(text, encoding="utf-8", errors="backslashreplace")
 
 
 def _data(
