@@ -1,6 +1,6 @@
 """Do training curves foretell which model is better at a larger budget, or is the last loss as good a guide?
 
-    python -m benchmarks.foretold_order results/NAME docs/experiments/budgets.csv
+    python -m benchmarks.foretold_order results/NAME results/budgets.csv
     python -m benchmarks.foretold_order results/WSD --quarters results/quarters.csv
 
 Of every model only what was known at a quarter of its budget is used (`--share`). Models are then ordered by

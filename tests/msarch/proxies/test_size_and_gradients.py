@@ -63,13 +63,13 @@ def test_size_needs_no_model(tokens: TokenSet, monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_saliency_is_weight_times_gradient_of_feed_forward_matrices() -> None:
-    network = FeedForward(1, 2)
+    network = FeedForward(1)
     module = nn.ModuleList([network, nn.Linear(1, 1)])
-    network.inner.weight.data = torch.tensor([[2.0], [-1.0]])
-    network.out.weight.data = torch.tensor([[0.5, 4.0]])
+    network.inner.weight.data = torch.tensor([[2.0], [-1.0], [0.0], [0.5]])
+    network.out.weight.data = torch.tensor([[0.5, 4.0, 0.0, -1.0]])
     for parameter in module.parameters():
         parameter.grad = torch.full_like(parameter, -3.0)
-    assert saliency_scores(module) == {"synaptic_saliency": 3 * 7.5, "synaptic_saliency_mean": 3 * 7.5 / 4}
+    assert saliency_scores(module) == {"synaptic_saliency": 3 * 9.0, "synaptic_saliency_mean": 3 * 9.0 / 8}
 
 
 def test_gradient_norm_leaves_out_embeddings() -> None:
