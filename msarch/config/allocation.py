@@ -11,8 +11,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from msarch.errors import UserError, quoted
+from msarch.errors import UserError, quoted, shortened
 
+MOST_LAYERS = 1000
+"""In a stage."""
 _STAGE = re.compile(r"([0-9]{1,9})@([0-9]{1,9})")
 
 
@@ -38,6 +40,8 @@ def parse_layers(text: object) -> tuple[Stage, ...]:
             raise UserError(f"{quoted(word)} is not a stage; write LAYERS@FACTOR, such as '6@4', in {quoted(text)}")
         if int(match[2]) < 1:
             raise UserError(f"a shortening factor is at least 1, got {quoted(word)} in {quoted(text)}")
+        if int(match[1]) > MOST_LAYERS:
+            raise UserError(f"{quoted(word)}: at most {MOST_LAYERS} layers in a stage")
         stages.append(Stage(int(match[1]), int(match[2])))
     return tuple(stages)
 
@@ -50,7 +54,7 @@ def format_layers(stages: Sequence[Stage]) -> str:
 def check_nested(factors: Sequence[int]) -> None:
     """Each factor is a multiple of the next smaller one, and the smallest is 1. Raises UserError."""
     ordered = sorted(set(factors))
-    written = ", ".join(map(str, ordered))
+    written = shortened(", ".join(map(str, ordered)))
     if not ordered or ordered[0] != 1:
         raise UserError(f"{written or 'no factors'}: the finest scale has factor 1; add a stage '@1'")
     for finer, coarser in pairwise(ordered):

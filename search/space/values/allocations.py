@@ -7,12 +7,18 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from msarch.config.allocation import Stage, check_layers, check_nested, format_layers, one_stack, parse_layers
+from msarch.config.allocation import (
+    MOST_LAYERS,
+    Stage,
+    check_layers,
+    check_nested,
+    format_layers,
+    one_stack,
+    parse_layers,
+)
 from msarch.config.variants import VARIANTS, Variant
 from msarch.errors import UserError, quoted
 from search.space.values.ranges import Suggests
-
-MOST_LAYERS = 1000
 
 _STAGE = re.compile(r"([0-9]{1,9})(?:\.\.([0-9]{1,9}))?@([0-9]{1,9})")
 
