@@ -27,6 +27,9 @@ from search.cli.options import (
     TrialOption,
     above_zero,
     complete_model,
+    complete_pruner,
+    complete_results,
+    complete_sampler,
     complete_space,
     keys_as_options,
     parse_option,
@@ -172,12 +175,20 @@ def profile(
 def report(
     results: ResultsArgument,
     html: Annotated[Path | None, typer.Option(metavar="FILE", help="Where; RESULTS/report.html by default.")] = None,
+    plotly: Annotated[
+        str,
+        typer.Option(
+            metavar="inside|beside",
+            help="Where Plotly's 4.8 MB stand: in the page, or in a file that pages share.",
+            autocompletion=words("inside", "beside"),
+        ),
+    ] = "inside",
     skip_damaged: SkipOption = False,
 ) -> None:
     """Write the report of a search again: one page, readable without a network."""
     from search.cli.results import write_report
 
-    write_report(results, html, skip_damaged=skip_damaged)
+    write_report(results, html, plotly=plotly, skip_damaged=skip_damaged)
 
 
 @app.command()
@@ -195,6 +206,43 @@ def reproduce(
     limit = parse_option("--max-memory", parse_bytes, max_memory)
     status = reproduce_trial(results, trial, limit, overrides or [], dry_run=dry_run, skip_damaged=skip_damaged)
     raise typer.Exit(status)
+
+
+@app.command()
+def replay(
+    table: Annotated[
+        Path,
+        typer.Argument(
+            metavar="TABLE",
+            help="A results folder whose trials were trained to their end.",
+            autocompletion=complete_results,
+        ),
+    ],
+    sampler: Annotated[
+        str | None,
+        typer.Option(metavar="S", help="Who proposes; msarch's default without it.", autocompletion=complete_sampler),
+    ] = None,
+    pruner: Annotated[
+        str | None,
+        typer.Option(metavar="P", help="Who stops; msarch's default without it.", autocompletion=complete_pruner),
+    ] = None,
+    seeds: Annotated[int, typer.Option(parser=above_zero, metavar="N", help="Replays.")] = 20,
+    trainings: Annotated[
+        int | None,
+        typer.Option(parser=above_zero, metavar="N", help="Stop each after so many trainings; by default at the end."),
+    ] = None,
+    concurrent: Annotated[int, typer.Option(parser=above_zero, metavar="N", help="Trials at a time.")] = 1,
+    fmt: Annotated[
+        str,
+        typer.Option(
+            "--format", metavar="table|json", help="How to print the figures.", autocompletion=words("table", "json")
+        ),
+    ] = "table",
+) -> None:
+    """Try a search strategy on models that are already trained: how much of the front it finds, how soon."""
+    from search.cli.replay import show_replay
+
+    show_replay(table, sampler=sampler, pruner=pruner, seeds=seeds, trainings=trainings, concurrent=concurrent, fmt=fmt)
 
 
 @app.command()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import webbrowser
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
@@ -18,10 +19,11 @@ from search.ledger.records import TrialRecord
 from search.results.conditions import Conditions
 from search.results.front import check_any_within, within
 from search.results.reproduce import Reproduction, compare, differences, open_corpus, train_again, with_corpus
-from search.results.results import Results, load_results
-from search.show.terminal.console import make_console
-from search.show.terminal.fitted_table import FittedColumn, FittedTable
-from search.show.terminal.front_table import FORMATS, print_front
+from search.results.results import BUNDLES, Bundle, Results, load_results
+from search.show.terminal.console import make_console, print_with_colours
+from search.show.terminal.fitted_table import FittedColumn, FittedTable, output_width
+from search.show.terminal.front_plot import BLANK, front_plot
+from search.show.terminal.front_table import FORMATS, print_front, wants_colour
 
 
 def show_front(
@@ -54,12 +56,25 @@ def show_front(
     if results.conditions:
         console = make_console(stderr=fmt != "table", soft_wrap=True)
         console.print(Text(f"memory with {results.conditions}; perplexity as trained\n"))
+    if fmt == "table":
+        _draw(kept, results.objectives)
     print_front(kept, results.objectives, fmt)
     if open_report:
         page = (html or folder / "report.html").resolve()
         if not page.is_file():
             raise UserError(f"there is no {page.name} in {folder}; write it with: msarch report {folder}")
         webbrowser.open(page.as_uri())
+
+
+def _draw(records: Sequence[TrialRecord], objectives: Sequence[str]) -> None:
+    """The front in characters, where standard output has the characters for it."""
+    try:
+        BLANK.encode(sys.stdout.encoding or "ascii")
+    except UnicodeEncodeError:
+        return
+    drawn = front_plot(records, objectives, colour=wants_colour(), width=output_width())
+    if drawn:
+        print_with_colours(drawn)
 
 
 def _load(folder: Path, skip_damaged: bool) -> Results:
@@ -88,20 +103,23 @@ def _under(results: Results, conditions: Conditions) -> Results:
     return replace(results, records=records, conditions=conditions.describe())
 
 
-def _write(results: Results, path: Path) -> None:
+def _write(results: Results, path: Path, bundle: Bundle = "inside") -> None:
     with writing(path):
         if path.suffix == ".html":
-            results.write_report(path)
+            results.write_report(path, bundle)
         else:
             results.write_plot(path)
 
 
-def write_report(folder: Path, html: Path | None, *, skip_damaged: bool = False) -> None:
-    """Write the report again, into the folder or elsewhere."""
+def write_report(folder: Path, html: Path | None, *, plotly: str = "inside", skip_damaged: bool = False) -> None:
+    """Write the report again, into the folder or elsewhere; Plotly's code in it or beside it."""
+    bundle = next((each for each in BUNDLES if each == plotly), None)
+    if bundle is None:
+        raise UserError(unknown("place", plotly, BUNDLES), key="--plotly")
     target = html or folder / "report.html"
     if target.suffix != ".html":
         raise UserError(f"{quoted(target.name)} must end in .html: a report is a web page", key="--html")
-    _write(_load(folder, skip_damaged), target)
+    _write(_load(folder, skip_damaged), target, bundle)
 
 
 def reproduce_trial(

@@ -10,7 +10,7 @@ from msarch.config import ModelConfig, TrainingConfig
 from msarch.config.corpus import CorpusConfig, TokenizerConfig
 from msarch.errors import UserError
 from msarch.paths import exists, is_file
-from search.space.checks import check_branch, check_space, check_training
+from search.space.checks import check_space, check_training, checked_branch
 from search.space.schema.fields import default_of
 from search.space.schema.model import MODEL_KEYS, VARIANT_OPTIONS, BranchSpec, ModelSpec, TrainingSpec, keys_of
 from search.space.schema.space import SpaceSpec
@@ -31,8 +31,7 @@ def build_space(spec: SpaceSpec, file: str) -> Space:
         raise error.under("corpus") from None
     branches, training = _branches(spec.model), _training(spec.training)
     vocabulary = _vocabulary(spec, corpus)
-    for branch in branches.values():
-        check_branch(branch)
+    branches = {name: checked_branch(branch) for name, branch in branches.items()}
     check_training(training)
     space = Space(
         name=_name(Path(file)),

@@ -23,7 +23,7 @@ def answering_us_alone() -> Iterator[None]:
     in the user's environment has no effect inside.
     """
     from ray._private import ray_constants
-    from ray._raylet import AuthenticationTokenLoader
+    from ray._raylet import AuthenticationTokenLoader  # type: ignore[attr-defined]  # of Ray's compiled part
 
     given = {LOOPBACK: "0", TOKEN: secrets.token_hex(32)}
     with _environment(given, without=(MODE, TOKEN_PATH)):

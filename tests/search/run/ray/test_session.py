@@ -97,21 +97,20 @@ def listening():
 with ray_session(Path("out"), address=None, cpus=1):
     address = ray.get_runtime_context().gcs_address
     assert address.startswith("127.0.0.1:"), address
-    # programs of this machine: two do not know the token, and Ray lets them wait; one does
-    code = f"import ray; ray.init(address='{address}', logging_level='ERROR'); print('LET IN')"
-    clean = {name: value for name, value in os.environ.items() if not name.startswith("RAY_")}
-    token = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": os.environ["RAY_AUTH_TOKEN"]}
-    others = ({"RAY_AUTH_MODE": "disabled"}, {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": "0" * 64}, token)
-    start = lambda own: subprocess.Popen([sys.executable, "-c", code], env={**clean, **own}, stdout=-1, stderr=-3)
-    asked = [start(each) for each in others]
     seen = ray.get(ray.remote(lambda: dict(os.environ)).remote())
     assert seen["RAY_AUTH_MODE"] == "token", seen.get("RAY_AUTH_MODE")
     assert listening() <= {"0100007F", "0000000000000000FFFF00000100007F", "0" * 24 + "01000000"}, listening()
     assert listening()
-    assert b"LET IN" in asked[2].communicate()[0]
-    for intruder in asked[:2]:
-        intruder.kill()
-        assert b"LET IN" not in intruder.communicate()[0]
+    # programs of this machine: two do not know the token, one does
+    code = f"from ray._raylet import GcsClient; print(GcsClient(address='{address}').get_all_node_info(timeout=20))"
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("RAY_")}
+    token = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": os.environ["RAY_AUTH_TOKEN"]}
+    others = ({"RAY_AUTH_MODE": "disabled"}, {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": "0" * 64}, token)
+    command = [sys.executable, "-c", code]
+    asked = [subprocess.Popen(command, env={**clean, **own}, stdout=-1, stderr=-2) for own in others]
+    said = [process.communicate()[0].decode() for process in asked]
+    assert [process.returncode for process in asked] == [1, 1, 0], said
+    assert "node_manager" in said[2] and not any("node_manager" in text for text in said[:2]), said
 assert "RAY_AUTH_TOKEN" not in os.environ and os.environ["RAY_AUTH_MODE"] == "disabled"
 assert not (Path.home() / ".ray").exists()
 """
