@@ -50,7 +50,10 @@ def find_traces(folder: Path) -> Traces:
 
 
 def _rows(table: Path) -> Iterator[tuple[int, str]]:
-    """Number and state in each row that can be read: a damaged table shows less, and the journal counts."""
+    """Number and state in each row that can be read: a damaged table shows less, and the journal counts.
+
+    A paused trial counts as running here: it has not ended.
+    """
     if not table.is_file():
         return
     with table.open(encoding="utf-8", errors="replace", newline="") as file:
@@ -60,6 +63,6 @@ def _rows(table: Path) -> Iterator[tuple[int, str]]:
                 number = row.get("trial") or ""
                 # a row that was cut lacks its last cells
                 if number.isdecimal() and None not in row.values():
-                    yield int(number), row.get("state") or ""
+                    yield int(number), "running" if row.get("paused") == "True" else row.get("state") or ""
         except csv.Error:  # a cell longer than any that a search writes
             return
