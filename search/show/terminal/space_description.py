@@ -14,6 +14,7 @@ from msarch.units import format_count
 from search.show.terminal.fitted_table import FittedColumn, FittedTable
 from search.space.limits import violations
 from search.space.objectives import LIMITS
+from search.space.schema.search import SearchSettings
 from search.space.space import Space
 
 if TYPE_CHECKING:
@@ -122,9 +123,17 @@ def _settings(space: Space) -> list[RenderableType]:
     return [
         Text(f"corpus      {named}"),
         Text(f"objectives  {', '.join(space.objectives)}"),
-        Text(f"search      {search.sampler}, pruner {search.pruner}, {search.trials} trials, seed {search.seed}"),
+        Text(f"search      {_strategy(search)}, {_budget(search)}, seed {search.seed}"),
         Text(""),
     ]
+
+
+def _strategy(search: SearchSettings) -> str:
+    return "strategy front" if search.strategy == "front" else f"{search.sampler}, pruner {search.pruner}"
+
+
+def _budget(search: SearchSettings) -> str:
+    return f"{search.trials} trials" if search.tokens is None else f"{format_count(search.tokens)} tokens"
 
 
 def _parameters(space: Space) -> FittedTable:
