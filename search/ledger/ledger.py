@@ -118,6 +118,11 @@ class Ledger:
         """What was decided at a rung, None where the trial has not reached it; "continue" where a pause is over."""
         return verdict_at(self._trials.get(number).user_attrs, rung)
 
+    @property
+    def waits(self) -> bool:
+        """Whether known designs wait to be asked for."""
+        return any(trial.state.name == "WAITING" for trial in self._trials.all())
+
     def next_number(self) -> int:
         """The number of the trial that `study.ask` gives next: the first that waits, else a new one."""
         trials = self._trials.all()

@@ -12,8 +12,9 @@ from msarch.config.candidate import Candidate
 from msarch.config.corpus import CorpusConfig
 from msarch.training.validation import Validation
 from search.ledger.records import TrialRecord
-from search.run.coordinator import Coordinator, Job
+from search.run.coordinator import Coordinator
 from search.run.open_search import open_search
+from search.run.trials import Job
 from search.run.watcher import Silent
 from search.space.load import load_space
 from search.space.space import Space
