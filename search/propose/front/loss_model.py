@@ -17,15 +17,16 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.optimize import minimize
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.gaussian_process import GaussianProcessRegressor
 from sklearn.gaussian_process.kernels import ConstantKernel, DotProduct, Kernel, Matern, WhiteKernel
-from scipy.optimize import minimize
 
 from search.propose.front.kernels import Columns, Same
 
 Floats = NDArray[np.float64]
 
+ARD = False
 EXPONENT = 0.4
 """a: the fall between rungs of a power law with this exponent, as curves of small language models have."""
 
@@ -56,9 +57,7 @@ class LossModel:
 
     def __init__(self, matrix: Floats, curves: Sequence[Curve], theta: Floats | None = None) -> None:
         self._matrix = matrix
-        inputs = [
-            _inputs(matrix[curve.row], curve.row, share) for curve in curves for share in curve.shares
-        ]
+        inputs = [_inputs(matrix[curve.row], curve.row, share) for curve in curves for share in curve.shares]
         losses = np.array([loss for curve in curves for loss in curve.losses])
         ends = losses
         self._mean, self._scale = float(ends.mean()), float(max(ends.std(), 1e-6))
@@ -94,7 +93,7 @@ def _inputs(features: Floats, number: int, share: float) -> Floats:
 
 
 def _kernel(width: int) -> Kernel:
-    architecture = Columns(Matern(np.full(width, 1.5), (0.1, 30.0), nu=2.5), 0, width)
+    architecture = Columns(Matern(np.full(width, 1.5) if ARD else 1.5, (0.1, 30.0), nu=2.5), 0, width)
     trial, rung = Columns(Same(), width, width + 1), Columns(Same(), width + 1, width + 2)
     slope = Columns(DotProduct(sigma_0=0.0, sigma_0_bounds="fixed"), width + 2, width + 3)
     return (
