@@ -22,7 +22,6 @@ from search.space.limits import alike
 from search.space.space import Space
 from search.space.writer import space_identity
 
-
 if TYPE_CHECKING:
     from search.run.allocator import Allocator
 

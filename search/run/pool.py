@@ -1,7 +1,7 @@
 """Designs that the strategy "front" chooses from: drawn at random from the space, profiled, none of them trained yet.
 
-Each draw follows from the space's seed and its own index, and how many are drawn from what has been started. So a search
-that is continued chooses from the same designs as one that was not interrupted.
+Each draw follows from the space's seed and its own index, and how many are drawn follows from what was started. So a
+search that is continued chooses from the same designs as one that was not interrupted.
 """
 
 from __future__ import annotations

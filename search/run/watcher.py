@@ -12,8 +12,8 @@ from search.ledger.records import TrialRecord
 class Watcher(Protocol):
     """Gets every event of a search, in the process that drives it.
 
-    A trial's events come in this order: `started`, `training`, `validated` at each rung, `finished`; where it is paused,
-    `paused` and then `started` once more.
+    A trial's events come in this order: `started`, `training`, `validated` at each rung, `finished`. In between it may
+    be `paused`, and later `started` again.
     """
 
     def phase(self, text: str) -> None:

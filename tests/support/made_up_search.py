@@ -61,9 +61,13 @@ class Journalist(Silent):
     def __init__(self) -> None:
         self.messages: list[str] = []
         self.finals: list[TrialRecord] = []
+        self.pauses: list[tuple[int, int]] = []  # number and rung
 
     def message(self, text: str) -> None:
         self.messages.append(text)
+
+    def paused(self, record: TrialRecord) -> None:
+        self.pauses.append((record.number, record.curve[-1].rung))
 
     def finished(self, record: TrialRecord) -> None:
         self.finals.append(record)
@@ -83,15 +87,23 @@ def open_in(space: Space, folder: Path, watcher: Silent | None = None, **options
 def reports_of(job: Job, begin: int = 0) -> Iterator[dict[str, Any]]:
     """What a worker sends, from rung `begin` on."""
     rungs = job.candidate.training.rungs
-    points = [
-        Validation(
-            rung=rung, step=rung, tokens=rung, loss=loss_of(job.candidate, share), bits_per_byte=1.0, seconds=rung + 1
-        )
-        for rung, share in enumerate(rungs)
-    ]
+    points = [_point(job.candidate, rung, share) for rung, share in enumerate(rungs)]
     for end in range(begin + 1, len(points) + 1):
         state = "complete" if end == len(points) else "running"
         yield {"number": job.number, "state": state, "curve": [asdict(point) for point in points[:end]]}
+
+
+def _point(candidate: Candidate, rung: int, share: float) -> Validation:
+    training, context = candidate.training, candidate.model.context
+    step = max(1, round(share * training.steps(context)))
+    return Validation(
+        rung=rung,
+        step=step,
+        tokens=step * training.batch_size * context,
+        loss=loss_of(candidate, share),
+        bits_per_byte=1.0,
+        seconds=rung + 1,
+    )
 
 
 def drive(coordinator: Coordinator) -> None:

@@ -72,8 +72,8 @@ class SearchSettings(Spec):
     """How the space is searched."""
 
     strategy: Annotated[Strategy, PlainValidator(_STRATEGY.parse)] = key(
-        "How training is shared out. `front` pauses trials and resumes them, wherever the front is expected to gain most "
-        "for the tokens; `prune` trains what the sampler proposes until the pruner stops it.",
+        "How training is shared out. `front` pauses trials and resumes those from which the front is expected to gain "
+        "most for the tokens; `prune` trains what the sampler proposes until the pruner stops it.",
         value=_STRATEGY.name,
         example="strategy: front",
         default=DEFAULT_STRATEGY,
