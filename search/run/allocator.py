@@ -10,6 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
+from threadpoolctl import threadpool_limits
+
 from search.ledger.attributes import CONTINUE, PAUSE, Verdict
 from search.ledger.ledger import Ledger
 from search.ledger.records import TRAINED, TrialRecord
@@ -85,7 +87,8 @@ class Allocator:
         """The least promising of the paused trials, as many as their checkpoints take too much room."""
         records = self._ledger.records()
         paused = [record.number for record in records if record.paused]
-        return self._checkpoints.surplus(paused, lambda: self._strategy.ranking(_trained(records)))
+        with threadpool_limits(limits=1):
+            return self._checkpoints.surplus(paused, lambda: self._strategy.ranking(_trained(records)))
 
     @property
     def ended(self) -> bool:
@@ -104,7 +107,9 @@ class Allocator:
         left = self._tokens - sum(tokens_of(record, may_pause) for record in records)
         if self._ledger.waits and left >= self._proposer.tokens_per_trial:
             return _Known()
-        return self._strategy.next_piece(_trained(records), self._pool(records), left)
+        pool = self._pool(records)
+        with threadpool_limits(limits=1):  # every core has a trial to train
+            return self._strategy.next_piece(_trained(records), pool, left)
 
 
 def _trained(records: Sequence[TrialRecord]) -> list[TrialRecord]:
