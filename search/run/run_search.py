@@ -120,6 +120,8 @@ def _search(request: SearchRequest, watcher: Watcher) -> End:
         )
         outputs.records = coordinator.records
         outputs.write_origin(tokens)
+        if space.search.strategy == "front":
+            watcher.phase("drawing and profiling designs")
         try:
             return "complete" if coordinator.ended else _train(request, coordinator, outputs, base)
         finally:

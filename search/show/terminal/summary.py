@@ -17,8 +17,8 @@ def summary_lines(results: Results) -> list[str]:
     paused = sum(record.paused for record in results.records)
     if paused:
         lines.append(
-            f"{paused} of the pruned {'is' if paused == 1 else 'are'} paused: with a larger --trials or --tokens the same "
-            "command resumes those from which the front gains most"
+            f"{paused} of the pruned {'is' if paused == 1 else 'are'} paused: with a larger --trials or --tokens the "
+            "same command resumes those from which the front gains most"
         )
     wrong, controls = false_prunes(results.records, results.objectives)
     if controls:

@@ -1,4 +1,4 @@
-"""A real search that pauses and resumes: through real Ray, killed on the way, against trainings that nobody disturbed."""
+"""A real search that pauses and resumes, through real Ray and a kill, against trainings that nobody disturbed."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ model:
 training: {tokens: 20k, batch_size: 8, learning_rate: {min: 1e-3, max: 1e-1, log: true}, validation_tokens: 500}
 limits: {memory: 3 MiB}
 objectives: [perplexity, memory]
-search: {strategy: front, tokens: 70k, seed: 0}
+search: {strategy: front, tokens: 60k, seed: 0}
 """
 
 RUN = """
@@ -86,17 +86,15 @@ def _check_undisturbed(place: Path, record: TrialRecord) -> None:
     assert weights.keys() <= own.keys() and all(torch.equal(weights[name], own[name]) for name in weights)
 
 
-@pytest.mark.parametrize("concurrent", [1, 2])
-def test_a_resumed_trial_is_bit_for_bit_one_that_was_never_paused(place: Path, concurrent: int) -> None:
-    process = _start(place, concurrent=concurrent)
+def test_a_resumed_trial_is_bit_for_bit_one_that_was_never_paused(place: Path) -> None:
+    process = _start(place, concurrent=2)
     assert process.stdout is not None
     for line in process.stdout:
         if line.startswith("paused 2"):
             break
     process.kill()
     process.communicate()
-    out = _run(place, concurrent=concurrent)
-    out += _run(place, concurrent=concurrent, tokens=100_000)
+    out = _run(place, concurrent=2, tokens=100_000)
     records = {record.number: record for record in read_records(place / "out")}
     states = {record.state for record in records.values()}
     assert "complete" in states and states <= {"complete", "pruned"}
