@@ -46,7 +46,7 @@ def design(width: int, depth: int, rate: float) -> Design:
 def loss(of: Design, share: float) -> float:
     """Larger ends better and starts slower; 4e-3 is the best learning rate."""
     size, rate = math.log(of.profile["parameters"]), math.log(of.candidate.training.learning_rate / 4e-3)
-    return 4.0 - 0.15 * size + 0.04 * rate**2 + (0.05 + 0.02 * size) * (share**-0.4 - 1)
+    return float(4.0 - 0.15 * size + 0.04 * rate**2 + (0.05 + 0.02 * size) * (share**-0.4 - 1))
 
 
 def record(number: int, of: Design, rungs: int, state: TrialState = "pruned") -> TrialRecord:
