@@ -55,12 +55,12 @@ class Encoder:
         self._labels: dict[str, list[str]] = {}
         for name in sorted({name for one in seen for name in one}):
             values = [one.get(name, 0.0) for one in seen]
-            if any(isinstance(value, str) for value in values):
+            numbers = [value for value in values if not isinstance(value, str)]
+            if len(numbers) < len(values):
                 labels = sorted({str(value) for value in values})
-                if len(labels) > 1:
-                    self._labels[name] = labels
-            elif max(values) > min(values):  # type: ignore[type-var]  # no text among them
-                self._ranges[name] = float(min(values)), float(max(values))  # type: ignore[type-var,arg-type]
+                self._labels |= {name: labels} if len(labels) > 1 else {}
+            elif max(numbers) > min(numbers):
+                self._ranges[name] = min(numbers), max(numbers)
 
     def matrix(self, items: Sequence[Mapping[str, Feature]]) -> NDArray[np.float64]:
         """(items, columns)"""

@@ -8,7 +8,7 @@ import numpy as np
 from sklearn.gaussian_process.kernels import Hyperparameter, Kernel
 
 
-class Columns(Kernel):
+class Columns(Kernel):  # type: ignore[misc]  # scikit-learn has no types
     """A kernel that reads the columns from `first` up to `last` alone."""
 
     def __init__(self, kernel: Kernel, first: int, last: int) -> None:
@@ -53,7 +53,7 @@ class Columns(Kernel):
         return isinstance(other, Columns) and self.get_params(deep=False) == other.get_params(deep=False)
 
 
-class Same(Kernel):
+class Same(Kernel):  # type: ignore[misc]  # as above
     """1 for equal numbers, else 0: what belongs to one trial alone, or to one rung."""
 
     def __init__(self) -> None:

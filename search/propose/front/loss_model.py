@@ -12,7 +12,7 @@ smoothly with the architecture, "own" is what only one training has: its seed, a
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -26,9 +26,16 @@ from search.propose.front.kernels import Columns, Same
 
 Floats = NDArray[np.float64]
 
-ARD = False
 EXPONENT = 0.4
 """a: the fall between rungs of a power law with this exponent, as curves of small language models have."""
+
+PRIOR_SPREAD = 1.0
+"""Standard deviation of the prior over each hyperparameter, in natural logarithms."""
+
+MOST_STEPS = 20
+"""Of the optimiser: more steps change the fit little, and the choice not at all."""
+
+Objective = Callable[[Floats], tuple[float, Floats]]
 
 
 @dataclass(frozen=True)
@@ -47,33 +54,22 @@ class Curve:
 
 
 class LossModel:
-    """Foresees losses at the end of the training; fitted once to what is known.
+    """Foresees losses at the end of the training; fitted to what is known.
 
     Args:
         matrix: features between 0 and 1, (architectures, columns), of all that were started.
         curves: what is known of them.
-        theta: hyperparameters of an earlier fit, to be used as they are.
     """
 
-    def __init__(self, matrix: Floats, curves: Sequence[Curve], theta: Floats | None = None) -> None:
+    def __init__(self, matrix: Floats, curves: Sequence[Curve]) -> None:
         self._matrix = matrix
         inputs = [_inputs(matrix[curve.row], curve.row, share) for curve in curves for share in curve.shares]
         losses = np.array([loss for curve in curves for loss in curve.losses])
-        ends = losses
-        self._mean, self._scale = float(ends.mean()), float(max(ends.std(), 1e-6))
-        kernel = _kernel(matrix.shape[1])
-        if theta is not None:
-            kernel = kernel.clone_with_theta(theta)
-        self._process = GaussianProcessRegressor(kernel, alpha=1e-8, optimizer=None if theta is not None else _optimise)
+        self._mean, self._scale = float(losses.mean()), float(max(losses.std(), 1e-6))
+        self._process = GaussianProcessRegressor(_kernel(matrix.shape[1]), alpha=1e-8, optimizer=_most_probable)
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", ConvergenceWarning)
+            warnings.simplefilter("ignore", ConvergenceWarning)  # a hyperparameter at its bound may stay there
             self._process.fit(np.array(inputs), (losses - self._mean) / self._scale)
-
-    @property
-    def theta(self) -> Floats:
-        """The hyperparameters, as `theta` takes them."""
-        found: Floats = self._process.kernel_.theta
-        return found
 
     def ends(self, matrix: Floats) -> tuple[Floats, Floats]:
         """Mean and standard deviation of the loss at the end, nats, of architectures that were not started."""
@@ -93,10 +89,10 @@ def _inputs(features: Floats, number: int, share: float) -> Floats:
 
 
 def _kernel(width: int) -> Kernel:
-    architecture = Columns(Matern(np.full(width, 1.5) if ARD else 1.5, (0.1, 30.0), nu=2.5), 0, width)
+    architecture = Columns(Matern(1.5, (0.1, 30.0), nu=2.5), 0, width)
     trial, rung = Columns(Same(), width, width + 1), Columns(Same(), width + 1, width + 2)
     slope = Columns(DotProduct(sigma_0=0.0, sigma_0_bounds="fixed"), width + 2, width + 3)
-    return (
+    return (  # each part with its share of the variance of losses, and the bounds of that share
         ConstantKernel(1.0, (1e-2, 1e2)) * architecture
         + ConstantKernel(0.02, (1e-5, 1.0)) * trial
         + ConstantKernel(4.0, "fixed") * rung
@@ -106,17 +102,13 @@ def _kernel(width: int) -> Kernel:
     )
 
 
-SPREAD = 1.0
-"""Of the prior over each hyperparameter, around its start, in natural logarithms."""
+def _most_probable(objective: Objective, start: Floats, bounds: Floats) -> tuple[Floats, float]:
+    """Hyperparameters under a prior around their start: without one, a handful of losses would fit anything."""
 
-
-def _optimise(objective, start, bounds):  # type: ignore[no-untyped-def]
-    """The most probable hyperparameters: without a prior over them, a handful of losses would fit anything."""
-
-    def penalised(theta):  # type: ignore[no-untyped-def]
+    def penalised(theta: Floats) -> tuple[float, Floats]:
         value, gradient = objective(theta)
-        away = (theta - start) / SPREAD
-        return value + 0.5 * float(away @ away), gradient + away / SPREAD
+        away = (theta - start) / PRIOR_SPREAD
+        return value + 0.5 * float(away @ away), gradient + away / PRIOR_SPREAD
 
-    found = minimize(penalised, start, jac=True, bounds=bounds, method="L-BFGS-B", options={"maxiter": 20})
+    found = minimize(penalised, start, jac=True, bounds=bounds, method="L-BFGS-B", options={"maxiter": MOST_STEPS})
     return found.x, found.fun

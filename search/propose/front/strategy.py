@@ -37,6 +37,9 @@ FIRST_STOP = 1 / 8
 FIRST_SEEN = 1 / 16
 """From which share of a training on its rungs tell of the end: earlier ones mostly show the start."""
 
+BEYOND = 0.1
+"""How far hypervolume counts beyond the largest costs and losses, as a share of their range: these are to count too."""
+
 
 @dataclass(frozen=True)
 class Design:
@@ -100,16 +103,14 @@ class FrontStrategy:
             tokens_left: of the search's budget, less what is promised to running trials.
         """
         fresh = [design for design in pool if design.tokens <= tokens_left]
-        known = [record for record in records if self._curve(record)[0]]
-        if fresh and (len(records) < STARTUP or len(known) < 2):
+        if fresh and (len(records) < STARTUP or len(self._known(records)) < 2):
             return Start(self._spread_out(fresh, len(records)))
-        options = self._worth(known, fresh, tokens_left)
+        options = self.worth(records, fresh, tokens_left)
         return max(options, key=lambda option: option[0])[1] if options else None
 
     def ranking(self, records: Sequence[TrialRecord]) -> list[int]:
         """The paused trials, the least promising first."""
-        known = [record for record in records if self._curve(record)[0]]
-        worth = {piece.number: gain for gain, piece in self._worth(known, (), math.inf) if isinstance(piece, Resume)}
+        worth = {piece.number: gain for gain, piece in self.worth(records, (), math.inf) if isinstance(piece, Resume)}
         return sorted(worth, key=lambda number: worth[number])
 
     def _spread_out(self, pool: Sequence[Design], index: int) -> Design:
@@ -118,10 +119,11 @@ class FrontStrategy:
         first, last = (len(pool) * edge // STARTUP for edge in (index % STARTUP, index % STARTUP + 1))
         return by_cost[random.Random(derived_seed(self.seed, index)).randrange(first, max(first + 1, last))]
 
-    def _worth(
-        self, known: Sequence[TrialRecord], fresh: Sequence[Design], tokens_left: float
+    def worth(
+        self, records: Sequence[TrialRecord], fresh: Sequence[Design], tokens_left: float
     ) -> list[tuple[float, Piece]]:
         """Each piece with the hypervolume that it is expected to add for each token up to the end of its training."""
+        known = self._known(records)
         rows = [row for row, one in enumerate(known) if one.paused and _remaining(one) <= tokens_left]
         if not (rows or fresh):
             return []
@@ -141,12 +143,17 @@ class FrontStrategy:
             worth += [(gain / design.tokens, Start(design)) for gain, design in zip(gains, fresh, strict=True)]
         return worth
 
+    def _known(self, records: Sequence[TrialRecord]) -> list[TrialRecord]:
+        """Those that have reached a rung that tells something of the end."""
+        return [record for record in records if self._curve(record)[0]]
+
     def _levels(self, known: Sequence[TrialRecord], ends: Floats, pool: Sequence[Design]) -> FrontLevels:
         """The front of what is complete; what runs is counted as if it had ended as expected."""
         sure = [row for row, record in enumerate(known) if record.state in ("complete", "running")]
         losses = [self._end(known[row]) if known[row].state == "complete" else ends[row] for row in sure]
         costs = self._cost_matrix([*known, *pool])
-        return FrontLevels(costs[sure], np.array(losses), costs.max(axis=0), float(max(ends.max(), *losses, -math.inf)))
+        foreseen = np.append(ends, losses)
+        return FrontLevels(costs[sure], np.array(losses), _beyond(costs), float(_beyond(foreseen[:, None])[0]))
 
     def _cost_matrix(self, items: Sequence[TrialRecord | Design]) -> Floats:
         return np.array([self._costs(item.profile) for item in items]).reshape(len(items), len(self._keys))
@@ -174,6 +181,13 @@ class FrontStrategy:
 
     def _quality(self, point: Validation) -> float:
         return point.bits_per_byte if "bits_per_byte" in self.objectives else point.loss
+
+
+def _beyond(figures: Floats) -> Floats:
+    """The largest of each column, and a share of its range more."""
+    lowest, highest = figures.min(axis=0), figures.max(axis=0)
+    found: Floats = highest + BEYOND * (highest - lowest)
+    return found
 
 
 def _remaining(record: TrialRecord) -> float:
