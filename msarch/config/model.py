@@ -5,8 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 from typing import Literal
 
-from msarch.config.allocation import Stage, check_layers, check_nested, parse_layers
+from msarch.config.allocation import (
+    Stage,
+    check_nested,
+    check_widths,
+    format_layers,
+    in_one_spelling,
+    parse_layers,
+    widths_given,
+)
 from msarch.config.checks import check_number, check_types, check_whole, choices_of
+from msarch.config.orders import check_layers
 from msarch.config.variants import Variant, options_without_effect, variant_named
 from msarch.errors import UserError
 
@@ -18,9 +27,12 @@ class ModelConfig:
     Attributes:
         variant: a registered architecture: vanilla, top_down, bottom_up, retina, hourglass,
             spacebyte.
-        layers: the layer allocation, ``LAYERS@FACTOR ...`` in the order of computation.
-        d_model: width of every state, the same at all scales. The feed-forward width is 4 times that.
-        n_heads: attention heads; divides `d_model`.
+        layers: the layer allocation, ``LAYERS@FACTOR ...`` in the order of computation. ``4@16:192`` gives the states
+            of that scale a width of their own; a width is written once, and left out where it is `d_model`.
+        d_model: width of the finest scale's states, and of every scale that has no width of its own in `layers`. The
+            feed-forward width is 4 times that of the states.
+        n_heads: attention heads of a layer that is d_model wide; divides `d_model`. All heads are equally wide, so a
+            wider scale has more of them.
         vocab_size: tokens in the vocabulary.
         context: the longest sequence, in tokens.
         dropout: share of each residual branch's output that is dropped in training. Attention weights are never
@@ -28,9 +40,9 @@ class ModelConfig:
         positions: how order enters attention: "learned" (a vector for each state of a scale), "rotary", "alibi" or
             "none". A coarse state has the position of its block's last token.
         parametrization: "standard", or "mup" (arXiv 2203.03466), in which the best learning rate is the same for
-            every width: matrices learn at learning_rate * base_width / d_model, and logits are scaled by that ratio.
-            Keep d_head fixed, so that heads grow with the width.
-        base_width: the d_model at which the learning rate is meant, in "mup".
+            every width: a matrix learns at learning_rate * base_width / the width of the states that it reads, and
+            logits are scaled by base_width / d_model. Keep d_head fixed, so that heads grow with the width.
+        base_width: the width at which the learning rate is meant, in "mup".
         rotary_pairs: which numbers of a vector rotary positions turn as a pair: "halves" (i and i + d_head / 2) or
             "adjacent" (2i and 2i + 1, as in the paper). The same model but for the order of its numbers; the second
             takes less time.
@@ -83,15 +95,23 @@ class ModelConfig:
                 f"{self.n_heads} heads do not divide d_model {self.d_model}; choose one of {_divisors(self.d_model)}",
                 key="n_heads",
             )
-        try:
-            check_layers(self.stages, variant.order, self.variant)
-        except UserError as error:
-            raise error.under("layers") from None
+        self._check_layers(variant)
         self._check_options(variant)
         if max(self.scales) > self.context:
             raise UserError(
                 f"no block of {max(self.scales)} tokens is ever complete in a context of {self.context}", key="context"
             )
+
+    def _check_layers(self, variant: Variant) -> None:
+        stages = self.stages
+        try:
+            check_layers(stages, variant.order, self.variant)
+            check_widths(stages, self.d_model, self.d_head)
+        except UserError as error:
+            raise error.under("layers") from None
+        if any(stage.width for stage in stages):
+            # One model has one spelling, so that it is the same candidate whoever wrote it.
+            object.__setattr__(self, "layers", format_layers(in_one_spelling(stages, self.d_model)))
 
     def _check_options(self, variant: Variant) -> None:
         without_effect = options_without_effect(self.variant)
@@ -131,18 +151,25 @@ class ModelConfig:
 
     @property
     def d_head(self) -> int:
-        """Width of one attention head."""
+        """Width of one attention head, the same at every scale."""
         return self.d_model // self.n_heads
+
+    def width_at(self, factor: int) -> int:
+        """Width of the states of one scale."""
+        return widths_given(self.stages).get(factor, self.d_model)
+
+    def heads_at(self, factor: int) -> int:
+        """Attention heads of the layers of one scale."""
+        return self.width_at(factor) // self.d_head
 
     @property
     def width_ratio(self) -> float:
         """m of muP: how many times as wide as its base this model is; 1 in the standard parametrization."""
-        return self.d_model / self.base_width if self.parametrization == "mup" else 1.0
+        return self.width_ratio_of(self.d_model)
 
-    @property
-    def d_ff(self) -> int:
-        """Width inside the feed-forward network."""
-        return 4 * self.d_model
+    def width_ratio_of(self, width: int) -> float:
+        """m of muP for a matrix that reads states of that width."""
+        return width / self.base_width if self.parametrization == "mup" else 1.0
 
 
 NEEDS: dict[str, tuple[str, str]] = {"base_width": ("parametrization", "mup"), "rotary_pairs": ("positions", "rotary")}

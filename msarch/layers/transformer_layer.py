@@ -14,15 +14,19 @@ from torch.utils.checkpoint import checkpoint
 
 from msarch.layers.attention import SelfAttention
 from msarch.layers.positions import Positions
+from msarch.layers.widths import JoinedLinear
+
+WIDENING = 4
+"""How many times as wide as its states a feed-forward network is inside."""
 
 
 class FeedForward(nn.Module):
     """Linear, GELU, linear; four times as wide inside."""
 
-    def __init__(self, d_model: int, d_ff: int) -> None:
+    def __init__(self, d_model: int) -> None:
         super().__init__()
-        self.inner = nn.Linear(d_model, d_ff)
-        self.out = nn.Linear(d_ff, d_model)
+        self.inner = nn.Linear(d_model, WIDENING * d_model)
+        self.out = JoinedLinear(d_model, WIDENING, d_model)
 
     def forward(self, x_BND: Tensor) -> Tensor:
         """(B, N, D) -> (B, N, D)."""
@@ -41,12 +45,12 @@ class TransformerLayer(nn.Module):
     With `dropout`, that share of what each branch adds is dropped in training.
     """
 
-    def __init__(self, d_model: int, d_ff: int, attention: nn.Module, dropout: float = 0.0) -> None:
+    def __init__(self, d_model: int, attention: nn.Module, dropout: float = 0.0) -> None:
         super().__init__()
         self.attention_norm = nn.LayerNorm(d_model)
         self.attention = attention
         self.feed_forward_norm = nn.LayerNorm(d_model)
-        self.feed_forward = FeedForward(d_model, d_ff)
+        self.feed_forward = FeedForward(d_model)
         self.drop = residual_dropout(dropout)
 
     def forward(self, x_BND: Tensor) -> Tensor:
@@ -95,9 +99,7 @@ class Stack(Recomputable):
         return x_BND
 
 
-def causal_stack(
-    layers: int, d_model: int, n_heads: int, d_ff: int, positions: Positions, dropout: float = 0.0
-) -> Stack:
+def causal_stack(layers: int, d_model: int, positions: Positions, dropout: float = 0.0) -> Stack:
     """A stack of `layers` layers of causal self-attention."""
-    attentions = (SelfAttention(d_model, n_heads, positions) for _ in range(layers))
-    return Stack([TransformerLayer(d_model, d_ff, attention, dropout) for attention in attentions])
+    attentions = (SelfAttention(d_model, positions.n_heads, positions) for _ in range(layers))
+    return Stack([TransformerLayer(d_model, attention, dropout) for attention in attentions])

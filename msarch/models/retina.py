@@ -32,7 +32,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from msarch.config import ModelConfig
-from msarch.layers.attention import attend, merge_heads, split_heads, split_qkv
+from msarch.layers.attention import AttentionCost, attend, merge_heads, split_heads, split_qkv
 from msarch.layers.positions import Positions, distance_bias
 from msarch.layers.recomputed_copies import RecomputedCopies
 from msarch.layers.resampling import average_pool
@@ -224,7 +224,7 @@ class Retina(LanguageModel):
         config = self.config
         positions = [self.positions_at(factor) for factor in reversed(config.retina_factors)]
         attention = RetinaAttention(config.d_model, self.pattern, positions, self.copies)
-        return TransformerLayer(config.d_model, config.d_ff, attention, config.dropout)
+        return TransformerLayer(config.d_model, attention, config.dropout)
 
     def features(self, tokens_BT: Tensor) -> Tensor:
         """(B, T) -> (B, T, D)."""
@@ -233,10 +233,7 @@ class Retina(LanguageModel):
         out: Tensor = self.final_norm(states)
         return out
 
-    def attended_pairs(self, length: int) -> int:
-        """Every layer attends to the keys of each token."""
-        return self.config.n_layers * int(self.pattern.keys(np.arange(length)).sum())
-
-    def cached_states(self, length: int) -> int:
-        """The most keys that any of these tokens reads, in every layer."""
-        return self.config.n_layers * int(self.pattern.keys(np.arange(length)).max())
+    def attention_costs(self, length: int) -> list[AttentionCost]:
+        """Every layer attends to the keys of each token, and generation keeps the most that any token reads."""
+        keys, layers = self.pattern.keys(np.arange(length)), self.config.n_layers
+        return [AttentionCost(self.config.d_model, layers * int(keys.sum()), layers * int(keys.max()))]

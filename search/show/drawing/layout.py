@@ -39,6 +39,7 @@ class Box:
         row: 0 is the coarsest scale.
         layers: how many; 0 where streams only meet, and for the logits.
         states: how many each layer runs on.
+        thickness: how wide these states are, as a share of the widest ones.
         joins: whether several streams meet before it.
         meeting: what is done to them, or empty.
         pooling: how the finer ones are shortened, such as ``4:1 average``, or empty.
@@ -47,6 +48,7 @@ class Box:
     row: int
     layers: int
     states: int
+    thickness: float
     joins: bool
     meeting: str
     pooling: str
@@ -59,6 +61,7 @@ class Layout:
     Attributes:
         factors: the scale of each row, the coarsest first.
         states: how many states each row has.
+        widths: how wide the states of each row are; empty where they are alike in all rows.
         boxes: one for each column; the last one is the logits.
         lines: the streams between them.
         keys: what the last token reads in every layer, where it is not all of the past.
@@ -67,6 +70,7 @@ class Layout:
 
     factors: tuple[int, ...]
     states: tuple[int, ...]
+    widths: tuple[int, ...]
     boxes: tuple[Box, ...]
     lines: tuple[Line, ...]
     keys: tuple[Keys, ...]
@@ -80,11 +84,14 @@ def lay_out(structure: Structure) -> Layout:
     scales = [run.factor for run in structure.runs] + [1]
     layers = [run.layers for run in structure.runs] + [0]
     inputs = [run.inputs for run in structure.runs] + [structure.readout]
+    width_at = {1: structure.width} | {run.factor: run.width for run in structure.runs}
+    widths = tuple(width_at[factor] for factor in factors)
     boxes = tuple(
         Box(
             row=factors.index(scale),
             layers=count,
             states=structure.context // scale,
+            thickness=width_at[scale] / max(widths),
             joins=len(read) > 1,
             meeting=_meeting(read),
             pooling=_pooling(read, scale, scales),
@@ -93,7 +100,8 @@ def lay_out(structure: Structure) -> Layout:
     )
     lines = tuple(_line(each.source, column, boxes) for column, read in enumerate(inputs) for each in read)
     keys = next((run.keys for run in structure.runs if run.keys), ())
-    return Layout(factors, states, boxes, lines, keys, structure.context)
+    differ = len({*widths}) > 1
+    return Layout(factors, states, widths if differ else (), boxes, lines, keys, structure.context)
 
 
 def _line(source: int, column: int, boxes: tuple[Box, ...]) -> Line:

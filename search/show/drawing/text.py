@@ -131,6 +131,8 @@ class _Sketch:
         for row, (factor, states) in enumerate(zip(self.layout.factors, self.layout.states, strict=True)):
             self._write(0, self._middle(row) - 1, f"@{factor}")
             self._write(2, self._middle(row), f"{states} {'tokens' if factor == 1 else plural(states, 'state')}")
+        for row, width in enumerate(self.layout.widths):
+            self._write(2, self._middle(row) + 1, f"{width} wide")
 
     def _stream(self, line: Line) -> None:
         turn, level, goal = self._turn(line.stop), self._middle(line.from_row), self._middle(line.to_row)

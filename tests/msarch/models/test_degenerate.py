@@ -62,9 +62,10 @@ def test_bottom_up_without_a_coarse_scale_may_still_be_written_in_two_parts() ->
     assert (left(tokens) - right(tokens)).abs().max() < 1e-12
 
 
+@pytest.mark.parametrize("layers", ["2@4 1@1", "2@4:48 1@1"])
 @pytest.mark.parametrize("upsampling", ["repeat", "linear"])
-def test_top_down_with_the_coarse_half_of_w_at_zero_is_its_fine_stack(upsampling: str) -> None:
-    coarse = randomised_copy(build_model(small("top_down", "2@4 1@1", upsampling=upsampling)))
+def test_top_down_with_the_coarse_half_of_w_at_zero_is_its_fine_stack(upsampling: str, layers: str) -> None:
+    coarse = randomised_copy(build_model(small("top_down", layers, upsampling=upsampling)))
     condition = coarse.get_submodule("conditions.1")
     assert isinstance(condition, Projection)
     torch.nn.init.eye_(condition.fine.weight)
@@ -77,7 +78,7 @@ def test_top_down_with_the_coarse_half_of_w_at_zero_is_its_fine_stack(upsampling
     assert torch.equal(coarse(tokens), fine(tokens))
 
 
-@pytest.mark.parametrize("layers", ["2@1 2@4 1@1", "2@1 1@2 1@4 1@2 1@1"])
+@pytest.mark.parametrize("layers", ["2@1 2@4 1@1", "2@1 1@2 1@4 1@2 1@1", "2@1 2@4:48 1@1"])
 def test_hourglass_whose_coarse_stream_returns_nothing_is_its_fine_layers(layers: str) -> None:
     coarse = randomised_copy(build_model(small("hourglass", layers)))
     rejoin = coarse.get_submodule("rejoin.1")
@@ -103,9 +104,10 @@ def test_top_down_that_adds_nothing_is_its_fine_stack() -> None:
     assert torch.equal(coarse(tokens), fine(tokens))
 
 
+@pytest.mark.parametrize("layers", ["2@1 2@4 1@1", "2@1 2@4:48 1@1"])
 @pytest.mark.parametrize("aggregation", ["all", "aligned"])
-def test_bottom_up_whose_aggregation_brings_nothing_is_its_fine_layers(aggregation: str) -> None:
-    coarse = randomised_copy(build_model(small("bottom_up", "2@1 2@4 1@1", aggregation=aggregation)))
+def test_bottom_up_whose_aggregation_brings_nothing_is_its_fine_layers(aggregation: str, layers: str) -> None:
+    coarse = randomised_copy(build_model(small("bottom_up", layers, aggregation=aggregation)))
     for name in ("attention.out", "feed_forward.out"):
         part = coarse.get_submodule(f"aggregation.{name}")
         assert isinstance(part, torch.nn.Linear)

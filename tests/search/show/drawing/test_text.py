@@ -16,6 +16,12 @@ def drawn(model: ModelConfig, width: int = 100) -> str:
     return "\n" + draw_text(model, width) + "\n"
 
 
+def test_scales_of_their_own_widths_say_them() -> None:
+    lines = draw_text(small("top_down", "1@16:48 1@4 1@1")).splitlines()
+    assert [line.split()[0] for line in lines if " wide" in line] == ["48", "16", "16"]
+    assert " wide" not in draw_text(small("top_down", "1@16 1@4 1@1"))
+
+
 def test_a_top_down_model() -> None:
     model = ModelConfig(variant="top_down", layers="4@16 4@4 2@1", d_model=96, n_heads=3, vocab_size=2048, context=256)
     assert drawn(model) == dedent("""

@@ -1,0 +1,113 @@
+"""One stage of an allocation with ranges: ``1..6@4``, ``{2,4,8}@4``, ``1..6@4:{128,192}``.
+
+Each number may be a range or a list in braces: how many layers run, and how wide the states of the scale are.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from msarch.config.allocation import Stage
+from msarch.errors import UserError, quoted
+from search.space.values.ranges import Domain, Range, Values
+
+MOST_LAYERS = 1000
+
+_NUMBERS = r"[0-9]{1,9}(?:\.\.[0-9]{1,9})?|\{[0-9]{1,9}(?:,[0-9]{1,9})*\}"
+_STAGE = re.compile(rf"({_NUMBERS})@([0-9]{{1,9}})(?::({_NUMBERS}))?")
+_BRACES = re.compile(r"\{[^{}]*\}")
+
+
+@dataclass(frozen=True, slots=True)
+class StageRange:
+    """So many layers at `factor`, whose states are so wide; None stands for d_model."""
+
+    layers: Domain
+    factor: int
+    width: Domain | None = None
+
+    def __str__(self) -> str:
+        width = f":{_written(self.width)}" if self.width else ""
+        return f"{_written(self.layers)}@{self.factor}{width}"
+
+    @property
+    def smallest(self) -> Stage:
+        """The fewest layers, as narrow as they may be."""
+        return Stage(self.layers.smallest, self.factor, self.width.smallest if self.width else 0)
+
+    @property
+    def largest(self) -> Stage:
+        """The most layers, as wide as they may be."""
+        return Stage(self.layers.largest, self.factor, self.width.largest if self.width else 0)
+
+
+def parse_stages(text: str) -> tuple[StageRange, ...]:
+    """The stages of ``1..6@16:{128,192} 2@1``, a scale's width at its first stage. Raises UserError."""
+    words = _BRACES.sub(lambda braces: "".join(braces[0].split()), text).split()
+    return _each_width_once([_parse_stage(word, text) for word in words], text)
+
+
+def summed(stages: Sequence[StageRange], factor: int) -> StageRange:
+    """As many layers as these stages have together, at one factor."""
+    width = next((stage.width for stage in stages if stage.width and stage.factor == factor), None)
+    if len(stages) == 1:
+        return StageRange(stages[0].layers, factor, width)
+    ends = (sum(stage.layers.smallest for stage in stages), sum(stage.layers.largest for stage in stages))
+    return StageRange(_between(*ends), factor, width)
+
+
+def _written(numbers: Domain) -> str:
+    if isinstance(numbers, Range):
+        return f"{numbers.low}..{numbers.high}"
+    listed = ",".join(map(str, numbers.values))
+    return f"{{{listed}}}" if numbers.varies else listed
+
+
+def _parse_stage(word: str, text: str) -> StageRange:
+    match = _STAGE.fullmatch(word)
+    if match is None:
+        raise UserError(
+            f"{quoted(word)} is not a stage; write LAYERS@FACTOR or LAYERS@FACTOR:WIDTH, such as '4@1', '1..6@4' or "
+            f"'1..6@4:{{128,192}}', in {quoted(text)}"
+        )
+    layers, width = _parse_numbers(match[1], word), _parse_numbers(match[3], word) if match[3] else None
+    stage = StageRange(layers, int(match[2]), width)
+    if stage.factor < 1:
+        raise UserError(f"a shortening factor is at least 1, got {quoted(word)}")
+    if stage.layers.largest > MOST_LAYERS:
+        raise UserError(f"{quoted(word)}: at most {MOST_LAYERS} layers in a stage")
+    if stage.width and stage.width.smallest < 1:
+        raise UserError(f"a width is at least 1, got {quoted(word)}")
+    return stage
+
+
+def _parse_numbers(numbers: str, word: str) -> Domain:
+    if numbers.startswith("{"):
+        values = [int(number) for number in numbers[1:-1].split(",")]
+        for value in values:
+            if values.count(value) > 1:
+                raise UserError(f"{quoted(word)}: {value} is given twice")
+        return Values(tuple(values))
+    low, _, high = numbers.partition("..")
+    if int(low) > int(high or low):
+        raise UserError(
+            f"{quoted(word)}: {low} is above {high}; did you mean '{word.replace(numbers, f'{high}..{low}')}'?"
+        )
+    return _between(int(low), int(high or low))
+
+
+def _between(low: int, high: int) -> Domain:
+    return Values((low,)) if low == high else Range(low, high, 1)
+
+
+def _each_width_once(stages: Sequence[StageRange], text: str) -> tuple[StageRange, ...]:
+    widths: dict[int, Domain] = {}
+    for stage in stages:
+        if stage.width and widths.setdefault(stage.factor, stage.width) != stage.width:
+            raise UserError(
+                f"{quoted(text)}: factor {stage.factor} has one width, but {_written(widths[stage.factor])} and "
+                f"{_written(stage.width)} are given"
+            )
+    return tuple(replace(stage, width=widths.pop(stage.factor, None)) for stage in stages)
