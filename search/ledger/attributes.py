@@ -4,8 +4,8 @@ They are written in the order in which a trial lives: `candidate` closes the pro
 `rung/0`, `rung/1` ..., then `outcome`, and last `check`, the checksum over all of them. After that the study is told.
 A crash between any two of them is repaired when the folder is opened again.
 
-The verdict at a rung may be to pause. The trial then waits, still open in Optuna's study, until `thaw/RUNG` resumes it
-from there, or an outcome ends it.
+The verdict at a rung may be to pause. The trial then waits, still open in Optuna's study, until `thaw/RUNG` says that
+it was resumed there, or an outcome ends it.
 """
 
 from __future__ import annotations
