@@ -1,6 +1,7 @@
 """Layer allocations: how many layers run at each scale, ``12@16 9@4 9@1``, in the order of computation.
 
-A stage is ``LAYERS@FACTOR``: that many layers on a sequence shortened by the factor. ``4@16:192`` says too how wide the
+A stage is ``LAYERS@FACTOR``: that many layers on a sequence shortened by the factor. ``2+4ff@16`` are six layers, the
+last four feed-forward only, without attention; ``4ff@16`` are four of these alone. ``4@16:192`` also says how wide the
 states of that scale are; where no width is given they are d_model wide, and those of factor 1 always are.
 """
 
@@ -13,19 +14,34 @@ from itertools import pairwise
 
 from msarch.errors import UserError, quoted
 
-_STAGE = re.compile(r"([0-9]{1,9})@([0-9]{1,9})(?::([0-9]{1,9}))?")
+_STAGE = re.compile(r"(?:([0-9]{1,9})|(?:([0-9]{1,9})\+)?([0-9]{1,9})ff)@([0-9]{1,9})(?::([0-9]{1,9}))?")
 
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """`layers` layers run on a sequence shortened by `factor`, whose states are `width` wide; 0 stands for d_model."""
+    """Layers that run one after another on a sequence shortened by `factor`.
+
+    Attributes:
+        layers: all of them.
+        factor: how many tokens a state stands for.
+        width: of each state; 0 stands for d_model.
+        ff_layers: how many of the layers, the last ones, are feed-forward only.
+    """
 
     layers: int
     factor: int
     width: int = 0
+    ff_layers: int = 0
+
+    @property
+    def attention_layers(self) -> int:
+        """How many of the layers, the first ones, have attention."""
+        return self.layers - self.ff_layers
 
     def __str__(self) -> str:
-        return f"{self.layers}@{self.factor}" + (f":{self.width}" if self.width else "")
+        counts = [f"{self.attention_layers}"] if self.attention_layers or not self.ff_layers else []
+        counts += [f"{self.ff_layers}ff"] if self.ff_layers else []
+        return f"{'+'.join(counts)}@{self.factor}" + (f":{self.width}" if self.width else "")
 
 
 def parse_layers(text: object) -> tuple[Stage, ...]:
@@ -39,14 +55,15 @@ def _parse_stage(word: str, text: str) -> Stage:
     match = _STAGE.fullmatch(word)
     if match is None:
         raise UserError(
-            f"{quoted(word)} is not a stage; write LAYERS@FACTOR, such as '6@4' or '6@4:128', in {quoted(text)}"
+            f"{quoted(word)} is not a stage; write LAYERS@FACTOR, such as '6@4', '2+4ff@4' or '6@4:128', "
+            f"in {quoted(text)}"
         )
-    layers, factor, width = (int(number or 0) for number in match.groups())
+    all_attend, first, ff_layers, factor, width = (int(number or 0) for number in match.groups())
     if factor < 1:
         raise UserError(f"a shortening factor is at least 1, got {quoted(word)} in {quoted(text)}")
-    if match[3] and width < 1:
+    if match[5] and width < 1:
         raise UserError(f"a width is at least 1, got {quoted(word)} in {quoted(text)}")
-    return Stage(layers, factor, width)
+    return Stage(all_attend + first + ff_layers, factor, width, ff_layers)
 
 
 def format_layers(stages: Sequence[Stage]) -> str:

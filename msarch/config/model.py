@@ -27,8 +27,9 @@ class ModelConfig:
     Attributes:
         variant: a registered architecture: vanilla, top_down, bottom_up, retina, hourglass,
             spacebyte.
-        layers: the layer allocation, ``LAYERS@FACTOR ...`` in the order of computation. ``4@16:192`` gives the states
-            of that scale a width of their own; a width is written once, and left out where it is `d_model`.
+        layers: the layer allocation, ``LAYERS@FACTOR ...`` in the order of computation. ``2+4ff@16`` are two layers and
+            four feed-forward ones, without attention, after them. ``4@16:192`` gives the states of that scale a width
+            of their own; a width is written once, and left out where it is `d_model`.
         d_model: width of the finest scale's states, and of every scale that has no width of its own in `layers`. The
             feed-forward width is 4 times that of the states.
         n_heads: attention heads of a layer that is d_model wide; divides `d_model`. All heads are equally wide, so a
@@ -109,7 +110,7 @@ class ModelConfig:
             check_widths(stages, self.d_model, self.d_head)
         except UserError as error:
             raise error.under("layers") from None
-        if any(stage.width for stage in stages):
+        if any(stage.width for stage in stages) or "ff" in self.layers:
             # One model has one spelling, so that it is the same candidate whoever wrote it.
             object.__setattr__(self, "layers", format_layers(in_one_spelling(stages, self.d_model)))
 
@@ -131,6 +132,12 @@ class ModelConfig:
                 f"{self.variant} reads bytes: choose the tokenizer bytes, with 256 tokens; got {self.vocab_size}",
                 key="vocab_size",
             )
+        if self.pool == "query_only" and any(s.factor > 1 and not s.attention_layers for s in self.stages):
+            raise UserError(
+                f"query_only pooling is the first layer with attention of each coarse scale, and '{self.layers}' has a "
+                "coarse scale without one; write '1+2ff' in place of '3ff'",
+                key="pool",
+            )
         if "retina_factors" in variant.options:
             _check_retina(self.retina_factors, self.retina_windows)
 
@@ -148,6 +155,11 @@ class ModelConfig:
     def n_layers(self) -> int:
         """Layers at all scales together."""
         return sum(stage.layers for stage in self.stages)
+
+    @property
+    def n_residual_branches(self) -> int:
+        """What all layers together add to a stream: two terms each, or one where a layer has no attention."""
+        return sum(2 * stage.layers - stage.ff_layers for stage in self.stages)
 
     @property
     def d_head(self) -> int:

@@ -16,7 +16,8 @@ Order = Callable[[tuple[Stage, ...]], tuple[Stage, ...]]
 
 def one_stack(stages: tuple[Stage, ...]) -> tuple[Stage, ...]:
     """``14@1``: every layer reads every token (vanilla, retina)."""
-    return (Stage(sum(stage.layers for stage in stages), 1, _at(1, stages).width),)
+    layers, ff_layers = (sum(getattr(stage, name) for stage in stages) for name in ("layers", "ff_layers"))
+    return (Stage(layers, 1, _at(1, stages).width, ff_layers),)
 
 
 def coarse_to_fine(stages: tuple[Stage, ...]) -> tuple[Stage, ...]:
@@ -58,7 +59,8 @@ def _factors(stages: Sequence[Stage]) -> set[int]:
 def _at(factor: int, stages: Sequence[Stage]) -> Stage:
     """All layers of these stages at that factor, as one stage."""
     here = [stage for stage in stages if stage.factor == factor]
-    return Stage(sum(stage.layers for stage in here), factor, max((stage.width for stage in here), default=0))
+    width = max((stage.width for stage in here), default=0)
+    return Stage(sum(stage.layers for stage in here), factor, width, sum(stage.ff_layers for stage in here))
 
 
 def check_layers(stages: tuple[Stage, ...], order: Order, variant: str) -> None:
@@ -76,12 +78,21 @@ def check_layers(stages: tuple[Stage, ...], order: Order, variant: str) -> None:
         )
     if order is fine_coarse_fine and len({*factors}) > 2:
         raise UserError(f"{quoted(written)}: {variant} has one coarse scale; write it like '2@1 6@5 2@1'")
-    if order is fine_coarse_fine and stages[-1].layers == 0:
-        raise UserError(f"{quoted(written)}: {variant} ends in fine layers, where later bytes read the coarse states")
+    if order is fine_coarse_fine and stages[-1].attention_layers == 0:
+        raise UserError(
+            f"{quoted(written)}: {variant} ends in fine layers with attention, where later bytes read the coarse states"
+        )
     for stage in stages:
         if _at(stage.factor, stages).layers == 0 and stage.factor > 1:
             raise UserError(f"{quoted(written)}: {stage} runs no layer at factor {stage.factor}; leave that stage out")
     # The Hourglass paper measures models without any fine layer, whose fine stream still carries each token.
     may_lack_fine_layers = order is there_and_back and len(stages) > 1
-    if not _at(1, stages).layers and not may_lack_fine_layers:
-        raise UserError(f"{quoted(written)}: at least one layer must run at factor 1, or tokens of a block never mix")
+    if not _at(1, stages).attention_layers and not may_lack_fine_layers:
+        raise UserError(
+            f"{quoted(written)}: at least one layer must run at factor 1, and with attention, or tokens of a "
+            "block never mix"
+        )
+    if not any(stage.attention_layers for stage in stages):
+        raise UserError(
+            f"{quoted(written)}: no layer has attention, so blocks never mix; write '1+1ff' in place of '2ff'"
+        )

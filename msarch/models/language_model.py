@@ -128,13 +128,15 @@ class LanguageModel(nn.Module, ABC):
 
     def new_stack(self, stage: Stage, *, built: int = 0) -> Stack:
         """The causal layers of a stage, but for its first `built`, which other modules are."""
-        config = self.config
-        layers = stage.layers - built
-        return causal_stack(layers, config.width_at(stage.factor), self.positions_at(stage.factor), config.dropout)
+        config, width = self.config, self.config.width_at(stage.factor)
+        attention_layers = stage.attention_layers - built
+        return causal_stack(
+            attention_layers, stage.ff_layers, width, self.positions_at(stage.factor), dropout=config.dropout
+        )
 
     def stage_cost(self, stage: Stage, length: int, *, built: int = 0) -> AttentionCost:
         """What attention to their own past costs in the layers of a stage, but for its first `built`."""
-        layers, states = stage.layers - built, length // stage.factor
+        layers, states = stage.attention_layers - built, length // stage.factor
         return AttentionCost(self.config.width_at(stage.factor), layers * causal_pairs(states), layers * states)
 
     def add_scale(self, factor: int, stack: Stack) -> None:
@@ -159,11 +161,11 @@ class LanguageModel(nn.Module, ABC):
         Matrices 1/sqrt(fan_in), token embeddings 0.02 or 1/sqrt(d_model) (`embedding_init`), biases 0, norms 1.
         Positions 1, as large as the normalised tokens they are added to: a small model that starts them at 0.02
         spends a third of a short budget before it can tell neighbours apart. The last matrix of each residual
-        branch is scaled by 1/sqrt(2 layers), as in GPT-2. A module with other needs has its own `initialise`, which
-        is called last.
+        branch is scaled by 1/sqrt(branches) as in GPT-2, where a layer with attention has two. A module with other
+        needs has its own `initialise`, which is called last.
         """
         config = self.config
-        depth = 1 / math.sqrt(2 * config.n_layers)
+        depth = 1 / math.sqrt(config.n_residual_branches)
         # In muP the embedding learns at one rate for all widths, so it starts alike at all of them.
         embedding_std = 0.02 if config.embedding_init == "gpt2" else math.sqrt(config.width_ratio / config.d_model)
         for module in self.modules():

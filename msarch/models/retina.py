@@ -36,7 +36,7 @@ from msarch.layers.attention import AttentionCost, attend, merge_heads, split_he
 from msarch.layers.positions import Positions, distance_bias
 from msarch.layers.recomputed_copies import RecomputedCopies
 from msarch.layers.resampling import average_pool
-from msarch.layers.transformer_layer import Stack, TransformerLayer
+from msarch.layers.transformer_layer import FeedForwardLayer, Stack, TransformerLayer
 from msarch.models.language_model import LanguageModel
 
 CHUNK = 256
@@ -218,7 +218,10 @@ class Retina(LanguageModel):
         bias_heads = config.n_heads if config.positions == "alibi" else 0
         self.pattern = RetinaPattern(config.retina_factors, config.retina_windows, bias_heads=bias_heads)
         self.copies = RecomputedCopies()
-        self.add_scale(1, Stack([self._layer() for _ in range(config.n_layers)]))
+        stage = config.stages[0]
+        attending = [self._layer() for _ in range(stage.attention_layers)]
+        ff_layers = [FeedForwardLayer(config.d_model, config.dropout) for _ in range(stage.ff_layers)]
+        self.add_scale(1, Stack([*attending, *ff_layers]))
 
     def _layer(self) -> TransformerLayer:
         config = self.config
@@ -234,6 +237,6 @@ class Retina(LanguageModel):
         return out
 
     def attention_costs(self, length: int) -> list[AttentionCost]:
-        """Every layer attends to the keys of each token, and generation keeps the most that any token reads."""
-        keys, layers = self.pattern.keys(np.arange(length)), self.config.n_layers
+        """Attention reads the keys of each token in every layer; generation keeps the most that any token reads."""
+        keys, layers = self.pattern.keys(np.arange(length)), self.config.stages[0].attention_layers
         return [AttentionCost(self.config.d_model, layers * int(keys.sum()), layers * int(keys.max()))]

@@ -86,7 +86,9 @@ class SpaceByte(LanguageModel):
         self.selected = SelectedPositions(config.positions, config.heads_at(words.factor), config.rotary_pairs)
         learned = config.positions == "learned"
         self.streams[str(words.factor)] = ByteStream(width, config.context if learned else None)
-        self.stacks[str(words.factor)] = causal_stack(words.layers, width, self.selected, config.dropout)
+        self.stacks[str(words.factor)] = causal_stack(
+            words.attention_layers, words.ff_layers, width, self.selected, dropout=config.dropout
+        )
         self.post = self.new_stack(after)
 
     def features(self, tokens_BT: Tensor) -> Tensor:
@@ -112,12 +114,11 @@ class SpaceByte(LanguageModel):
         Generation keeps every fine state, and as many coarse ones as the text may have by then: one for two bytes at
         most.
         """
-        costs = [self.stage_cost(stage, length) for stage in self.config.stages if stage.factor == 1]
-        for stage in self.config.stages:
-            if stage.factor > 1:
-                states = min(self.select.most, length)
-                kept = stage.layers * min(states, 1 + length // 2)
-                costs.append(
-                    AttentionCost(self.config.width_at(stage.factor), stage.layers * causal_pairs(states), kept)
-                )
-        return costs
+        fine = [self.stage_cost(stage, length) for stage in self.config.stages if stage.factor == 1]
+        coarse = [self._word_cost(stage, length) for stage in self.config.stages if stage.factor > 1]
+        return fine + coarse
+
+    def _word_cost(self, stage: Stage, length: int) -> AttentionCost:
+        states, layers = min(self.select.most, length), stage.attention_layers
+        kept = min(states, 1 + length // 2)
+        return AttentionCost(self.config.width_at(stage.factor), layers * causal_pairs(states), layers * kept)

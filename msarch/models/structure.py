@@ -56,6 +56,7 @@ class Run:
         width: of each state.
         inputs: the streams that it reads, the earliest source first.
         keys: what the last state reads in every layer, the coarsest first; empty where it is all of the past.
+        ff_layers: how many of the layers, the last ones, have no attention.
     """
 
     layers: int
@@ -64,6 +65,7 @@ class Run:
     width: int
     inputs: tuple[StreamInput, ...]
     keys: tuple[Keys, ...] = ()
+    ff_layers: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,14 +157,17 @@ class _Trace(TorchFunctionMode):
             return
         if len(inputs) == 1 and inputs[0].source in self._begun:
             number = inputs[0].source
-            self.runs[number] = replace(self.runs[number], layers=self.runs[number].layers + len(stack))
+            layers = self.runs[number].layers + len(stack)
+            self.runs[number] = replace(self.runs[number], layers=layers, ff_layers=stack.ff_layers)
             self._mark(output, frozenset({StreamInput(number)}))
         else:
-            self._run(len(stack), output, inputs, _keys_of_last(stack, self._length))
+            self._run(len(stack), output, inputs)
+            keys = _keys_of_last(stack, self._length)
+            self.runs[-1] = replace(self.runs[-1], keys=keys, ff_layers=stack.ff_layers)
 
-    def _run(self, layers: int, output: Tensor, inputs: tuple[StreamInput, ...], keys: tuple[Keys, ...] = ()) -> None:
+    def _run(self, layers: int, output: Tensor, inputs: tuple[StreamInput, ...]) -> None:
         factor = round(self._length / output.shape[1])
-        self.runs.append(Run(layers, factor, self._context // factor, output.shape[2], inputs, keys))
+        self.runs.append(Run(layers, factor, self._context // factor, output.shape[2], inputs))
         self._mark(output, frozenset({StreamInput(len(self.runs) - 1)}))
 
     def _passed(self, module: nn.Module, args: object, kwargs: object, output: object) -> None:

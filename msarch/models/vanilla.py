@@ -25,5 +25,5 @@ class Vanilla(LanguageModel):
         return out
 
     def attention_costs(self, length: int) -> list[AttentionCost]:
-        """Every layer attends to the whole past."""
+        """Every layer with attention attends to the whole past."""
         return [self.stage_cost(self.config.stages[0], length)]

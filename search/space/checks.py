@@ -88,12 +88,13 @@ def _check_pairs(branch: Branch) -> None:
         for layers in (allocation.smallest, allocation.largest):
             _build_model(branch, layers, first)
     pairs = (
-        {**first, keys[one]: left, keys[two]: right}
+        (allocation.smallest, {**first, keys[one]: left, keys[two]: right})
+        for allocation in branch.layers
         for one, two in combinations(range(len(keys)), 2)
         for left, right in product(tried[one], tried[two])
     )
-    for chosen in islice(pairs, MOST_TRIED):
-        _build_model(branch, branch.layers[0].smallest, chosen)
+    for layers, chosen in islice(pairs, MOST_TRIED):
+        _build_model(branch, layers, chosen)
 
 
 def _build_model(branch: Branch, layers: str, chosen: Chosen) -> None:

@@ -61,7 +61,7 @@ def _checked(stage: StageRange, allocation: AllocationRange, branch: Branch, d_h
     d_model = branch.parameters["d_model"].domain
     if stage.factor == 1 and (stage.width.varies or d_model.varies or stage.width.smallest != d_model.smallest):
         raise UserError(
-            f"'{allocation}': the states of factor 1 are d_model wide, which is {d_model}; write '{stage.layers}@1'"
+            f"'{allocation}': the states of factor 1 are d_model wide, which is {d_model}; write '{stage.counts}@1'"
         )
     if isinstance(stage.width, Range):
         if len(d_heads) > 1:

@@ -104,6 +104,16 @@ CONFIGS = [
     small("hourglass", "1@1 1@4:32 1@1", shortening="attention", upsampling="attention", positions="alibi"),
     small("spacebyte", "1@1 2@4:32 1@1", vocab_size=256, positions="rotary"),
     small("spacebyte", "1@1 1@5:32 1@1", vocab_size=256, positions="alibi"),
+    # Layers without attention.
+    small("vanilla", "1+2ff@1"),
+    small("top_down", "2ff@16 1+1ff@4:32 1@1"),
+    small("top_down", "1+1ff@4 1+1ff@1", pool="query_only", positions="rotary"),
+    small("bottom_up", "1ff@1 1+1ff@4 1@16 1@1", positions="alibi"),
+    small("bottom_up", "1@1 2ff@4 1ff@1", aggregation="aligned"),
+    small("retina", "1+1ff@1", **windows(8, 2)),
+    small("hourglass", "1@1 2ff@2 1+1ff@4:32 1ff@2 1+1ff@1"),
+    small("spacebyte", "2ff@1 1+1ff@4 1+1ff@1", vocab_size=256),
+    small("spacebyte", "1@1 2ff@5:32 1@1", vocab_size=256, positions="rotary"),
 ]
 
 

@@ -25,6 +25,8 @@ BEFORE, AFTER, TAIL = 16.0, 34.0, 64.0
 """Of a column, from its left edge to where streams turn, from there to its bars; and the width of the last one."""
 BAR, TALLEST, THINNEST = 9.0, 132.0, 5.0
 """Height of a layer and of the highest run, width of the narrowest one."""
+PALE = 0.45
+"""Opacity of a layer without attention."""
 ABOVE, INSIDE, BELOW = 26.0, 34.0, 16.0
 """Of a row: room for a label, least height of what stands in it, and the rest."""
 
@@ -62,6 +64,8 @@ def _captions(layout: Layout) -> Iterator[str]:
     yield "Each bar is a layer, as wide as the sequence of states that it runs on."
     if layout.widths:
         yield "The wider the states are, the thicker is the bar."
+    if any(box.ff_layers for box in layout.boxes):
+        yield "Pale bars are layers without attention, feed-forward only."
     if len(layout.factors) > 1:
         yield "In order from left to right. Up: pooled. Down: completed blocks, read back. Dots: streams meet."
 
@@ -185,11 +189,12 @@ class _Sketch:
         yield text(x + width / 2, top - 7, _count(box), anchor="middle")
         gap = min(1.5, pitch / 4)
         for layer in range(box.layers):
-            yield bar(x, top + layer * pitch + gap / 2, width, pitch - gap, self.colour)
+            opacity = 1.0 if layer < box.layers - box.ff_layers else PALE
+            yield bar(x, top + layer * pitch + gap / 2, width, pitch - gap, self.colour, opacity=opacity)
 
 
 def _count(box: Box) -> str:
-    return f"{box.layers} {plural(box.layers, 'layer')}"
+    return f"{box.count} {plural(box.layers, 'layer')}"
 
 
 def _cover(layout: Layout, sketch: _Sketch, top: float) -> Iterator[str]:

@@ -74,9 +74,19 @@ def title(x: float, y: float, name: str, allocation: str) -> str:
     return f'<text x="{_n(x)}" y="{_n(y)}"><tspan class="name">{escape(name)}</tspan>{beside}</text>'
 
 
-def bar(x: float, y: float, width: float, height: float, colour: str = "", kind: str = "", round_: float = 1.5) -> str:
+def bar(
+    x: float,
+    y: float,
+    width: float,
+    height: float,
+    colour: str = "",
+    kind: str = "",
+    round_: float = 1.5,
+    opacity: float = 1.0,
+) -> str:
     """A filled rectangle, of a colour or of a kind."""
     fill = f' fill="{colour}"' if colour else ""
+    fill += f' fill-opacity="{opacity}"' if opacity < 1 else ""
     return (
         f'<rect x="{_n(x)}" y="{_n(y)}" width="{_n(width)}" height="{_n(height)}" '
         f'rx="{_n(min(round_, width / 2))}"{fill}{_class(kind)}/>'

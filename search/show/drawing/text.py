@@ -47,6 +47,8 @@ def draw_text(model: ModelConfig, width: int = WIDTH) -> str:
     if len(layout.factors) > 1:
         legend = "In order from left to right. Up: pooled. Down: completed blocks, read back. ●: streams meet."
         parts += ["", *textwrap.wrap(legend, width)]
+    if any(box.ff_layers for box in layout.boxes):
+        parts += [*([] if len(layout.factors) > 1 else [""]), "ff: layers without attention, feed-forward only."]
     if layout.keys:
         parts += ["", *textwrap.wrap(say_cover(layout.tokens), width), "", *_cover(layout.keys, layout.tokens, width)]
     return "\n".join(parts)
@@ -100,7 +102,7 @@ class _Sketch:
         return max(len(self._inside(box)) + 2, labels, round(self.widest * box.states / self.layout.tokens))
 
     def _inside(self, box: Box) -> str:
-        return self.words.format(f"{box.layers} {plural(box.layers, 'layer')}") or str(box.layers)
+        return self.words.format(f"{box.count} {plural(box.layers, 'layer')}") or box.count
 
     def _pooling(self, box: Box) -> str:
         return box.pooling if self.words else box.pooling.partition(" ")[0]

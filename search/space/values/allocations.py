@@ -45,7 +45,9 @@ class AllocationRange:
         return format_layers([stage.largest for stage in self.stages])
 
     def names(self, prefix: str) -> list[str]:
-        """Optuna's name for each stage's layers: ``top_down/16-4-1/layers@4``; a second stage ends in ``.post``."""
+        """Optuna's name for each stage's layers with attention: ``top_down/16-4-1/layers@4``; a factor's second stage
+        ends in ``.post``.
+        """
         names: list[str] = []
         for stage in self.stages:
             name = f"{prefix}/layers@{stage.factor}"
@@ -55,9 +57,12 @@ class AllocationRange:
         return names
 
     def domains(self, prefix: str) -> Iterator[tuple[str, Domain]]:
-        """Optuna's name for each number of each stage, ``.../layers@4`` and ``.../width@4``, and what it may be."""
+        """Optuna's name for each number of each stage, and what it may be: ``.../layers@4``, ``.../ff_layers@4`` and
+        ``.../width@4``.
+        """
         for stage, name in zip(self.stages, self.names(prefix), strict=True):
-            yield name, stage.layers
+            yield name, stage.attention_layers
+            yield ff_name(name), stage.ff_layers
             if stage.width:
                 yield width_name(prefix, stage.factor), stage.width
 
@@ -65,9 +70,12 @@ class AllocationRange:
         """An allocation through Optuna's suggest API."""
         stages = []
         for stage, name in zip(self.stages, self.names(prefix), strict=True):
-            layers = stage.layers.suggest(trial, name)
+            attention_layers, ff_layers = (
+                stage.attention_layers.suggest(trial, name),
+                stage.ff_layers.suggest(trial, ff_name(name)),
+            )
             width = stage.width.suggest(trial, width_name(prefix, stage.factor)) if stage.width else 0
-            stages.append(Stage(layers, stage.factor, width))
+            stages.append(stage.stage(attention_layers, ff_layers, width))
         return format_layers(stages)
 
     def accept(self, layers: str, prefix: str) -> dict[str, int] | None:
@@ -82,12 +90,18 @@ class AllocationRange:
         params: dict[str, int] = {}
         try:
             for own, stage, name in zip(self.stages, given, self.names(prefix), strict=True):
-                params |= own.layers.accept(stage.layers, name)
+                params |= own.attention_layers.accept(stage.attention_layers, name)
+                params |= own.ff_layers.accept(stage.ff_layers, ff_name(name))
                 if own.width and own.factor in widths:
                     params |= own.width.accept(widths.pop(own.factor), width_name(prefix, own.factor))
         except UserError:
             return None
         return None if widths else params
+
+
+def ff_name(name: str) -> str:
+    """Optuna's name for a stage's layers without attention, from that for those with it."""
+    return name.replace("/layers@", "/ff_layers@")
 
 
 def width_name(prefix: str, factor: int) -> str:

@@ -30,11 +30,19 @@ def _layers_at(candidate: Candidate, factor: int) -> int:
     return sum(stage.layers for stage in candidate.model.stages if stage.factor == factor)
 
 
+def _ff_layers_at(candidate: Candidate, factor: int) -> int:
+    return sum(stage.ff_layers for stage in candidate.model.stages if stage.factor == factor)
+
+
 def _width_at(candidate: Candidate, factor: int) -> int:
     return candidate.model.width_at(factor) if factor in candidate.model.scales else 0
 
 
-AT_FACTOR: dict[str, Callable[[Candidate, int], int]] = {"layers": _layers_at, "width": _width_at}
+AT_FACTOR: dict[str, Callable[[Candidate, int], int]] = {
+    "layers": _layers_at,
+    "ff_layers": _ff_layers_at,
+    "width": _width_at,
+}
 """The names that stand before ``@FACTOR``: figures of one scale, 0 where a model has no such scale."""
 
 _LEGAL = (*NAMES, *(f"{name}@FACTOR" for name in AT_FACTOR))

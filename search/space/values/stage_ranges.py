@@ -1,6 +1,7 @@
-"""One stage of an allocation with ranges: ``1..6@4``, ``{2,4,8}@4``, ``1..6@4:{128,192}``.
+"""One stage of an allocation with ranges: ``1..6@4``, ``{2,4,8}@4``, ``1..2+0..4ff@4``, ``1..6@4:{128,192}``.
 
-Each number may be a range or a list in braces: how many layers run, and how wide the states of the scale are.
+Each number may be a range or a list in braces: how many layers run, how many feed-forward ones after them, and how wide
+the states of the scale are. The counts are independent, so each combination of them is an allocation.
 """
 
 from __future__ import annotations
@@ -16,31 +17,54 @@ from search.space.values.ranges import Domain, Range, Values
 MOST_LAYERS = 1000
 
 _NUMBERS = r"[0-9]{1,9}(?:\.\.[0-9]{1,9})?|\{[0-9]{1,9}(?:,[0-9]{1,9})*\}"
-_STAGE = re.compile(rf"({_NUMBERS})@([0-9]{{1,9}})(?::({_NUMBERS}))?")
+_STAGE = re.compile(rf"(?:({_NUMBERS})|(?:({_NUMBERS})\+)?({_NUMBERS})ff)@([0-9]{{1,9}})(?::({_NUMBERS}))?")
+_NONE = Values((0,))
 _BRACES = re.compile(r"\{[^{}]*\}")
 
 
 @dataclass(frozen=True, slots=True)
 class StageRange:
-    """So many layers at `factor`, whose states are so wide; None stands for d_model."""
+    """What one stage may be.
 
-    layers: Domain
+    Attributes:
+        attention_layers: how many layers with attention; they come first.
+        factor: the shortening factor.
+        width: of the states; None stands for d_model.
+        ff_layers: how many layers without attention.
+    """
+
+    attention_layers: Domain
     factor: int
     width: Domain | None = None
+    ff_layers: Domain = _NONE
 
     def __str__(self) -> str:
         width = f":{_written(self.width)}" if self.width else ""
-        return f"{_written(self.layers)}@{self.factor}{width}"
+        return f"{self.counts}@{self.factor}{width}"
+
+    @property
+    def counts(self) -> str:
+        """How many layers, as written: ``1..6``, ``1..2+0..4ff``."""
+        if self.ff_layers == _NONE:
+            return _written(self.attention_layers)
+        with_attention = "" if self.attention_layers == _NONE else f"{_written(self.attention_layers)}+"
+        return f"{with_attention}{_written(self.ff_layers)}ff"
 
     @property
     def smallest(self) -> Stage:
         """The fewest layers, as narrow as they may be."""
-        return Stage(self.layers.smallest, self.factor, self.width.smallest if self.width else 0)
+        width = self.width.smallest if self.width else 0
+        return self.stage(self.attention_layers.smallest, self.ff_layers.smallest, width)
 
     @property
     def largest(self) -> Stage:
         """The most layers, as wide as they may be."""
-        return Stage(self.layers.largest, self.factor, self.width.largest if self.width else 0)
+        width = self.width.largest if self.width else 0
+        return self.stage(self.attention_layers.largest, self.ff_layers.largest, width)
+
+    def stage(self, attention_layers: int, ff_layers: int, width: int) -> Stage:
+        """The stage with these numbers."""
+        return Stage(attention_layers + ff_layers, self.factor, width, ff_layers)
 
 
 def parse_stages(text: str) -> tuple[StageRange, ...]:
@@ -52,10 +76,15 @@ def parse_stages(text: str) -> tuple[StageRange, ...]:
 def summed(stages: Sequence[StageRange], factor: int) -> StageRange:
     """As many layers as these stages have together, at one factor."""
     width = next((stage.width for stage in stages if stage.width and stage.factor == factor), None)
-    if len(stages) == 1:
-        return StageRange(stages[0].layers, factor, width)
-    ends = (sum(stage.layers.smallest for stage in stages), sum(stage.layers.largest for stage in stages))
-    return StageRange(_between(*ends), factor, width)
+    attention_layers = _sum([stage.attention_layers for stage in stages])
+    return StageRange(attention_layers, factor, width, _sum([stage.ff_layers for stage in stages]))
+
+
+def _sum(counts: Sequence[Domain]) -> Domain:
+    varying = [count for count in counts if count != _NONE]
+    if len(varying) == 1:
+        return varying[0]
+    return _between(sum(count.smallest for count in varying), sum(count.largest for count in varying))
 
 
 def _written(numbers: Domain) -> str:
@@ -69,14 +98,16 @@ def _parse_stage(word: str, text: str) -> StageRange:
     match = _STAGE.fullmatch(word)
     if match is None:
         raise UserError(
-            f"{quoted(word)} is not a stage; write LAYERS@FACTOR or LAYERS@FACTOR:WIDTH, such as '4@1', '1..6@4' or "
+            f"{quoted(word)} is not a stage; write LAYERS@FACTOR, such as '4@1', '1..6@4', '1..2+0..4ff@4' or "
             f"'1..6@4:{{128,192}}', in {quoted(text)}"
         )
-    layers, width = _parse_numbers(match[1], word), _parse_numbers(match[3], word) if match[3] else None
-    stage = StageRange(layers, int(match[2]), width)
+    attention_layers, ff_layers, width = (
+        _parse_numbers(numbers, word) if numbers else None for numbers in (match[1] or match[2], match[3], match[5])
+    )
+    stage = StageRange(attention_layers or _NONE, int(match[4]), width, ff_layers or _NONE)
     if stage.factor < 1:
         raise UserError(f"a shortening factor is at least 1, got {quoted(word)}")
-    if stage.layers.largest > MOST_LAYERS:
+    if stage.largest.layers > MOST_LAYERS:
         raise UserError(f"{quoted(word)}: at most {MOST_LAYERS} layers in a stage")
     if stage.width and stage.width.smallest < 1:
         raise UserError(f"a width is at least 1, got {quoted(word)}")

@@ -34,7 +34,9 @@ def configurations(draw: st.DrawFn, variant: str) -> ModelConfig:
     if options["parametrization"] == "mup":
         options["base_width"] = draw(st.sampled_from([1, 8, 64]))
     layers, factors = draw(allocations(known))
-    layers = draw(with_widths(layers, d_head))
+    layers = draw(with_widths(draw(with_ff_layers(layers, known)), d_head))
+    if "pool" in options and any(stage.factor > 1 and not stage.attention_layers for stage in parse_layers(layers)):
+        options["pool"] = draw(st.sampled_from([way for way in MODEL_CHOICES["pool"] if way != "query_only"]))
     if "retina_factors" in known.options:
         listed = len(factors) - draw(st.integers(0, 1))
         options |= {"retina_factors": factors, "retina_windows": draw(windows(listed))}
@@ -67,6 +69,19 @@ def allocations(draw: st.DrawFn, known: Variant) -> tuple[str, tuple[int, ...]]:
         return " ".join([*down, f"{draw(layers)}@1"]), factors
     assert name == "there_and_back", f"say here how {name} is written"
     return " ".join([*down, *(f"{draw(layers)}@{factor}" for factor in factors[-2::-1])]), factors
+
+
+@st.composite
+def with_ff_layers(draw: st.DrawFn, layers: str, known: Variant) -> str:
+    """The same layers, some without attention; where the last stage is fine it keeps one, in which tokens mix."""
+    stages = parse_layers(layers)
+    keep = len(stages) - 1 if stages[-1].layers else 0
+    return format_layers(
+        [
+            replace(stage, ff_layers=draw(st.integers(0, stage.layers - (number == keep))))
+            for number, stage in enumerate(stages)
+        ]
+    )
 
 
 @st.composite

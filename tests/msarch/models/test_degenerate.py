@@ -48,6 +48,31 @@ def test_spacebyte_of_one_scale_is_the_vanilla_model() -> None:
     assert difference(replace(bytes_, variant="spacebyte"), bytes_) < 1e-12
 
 
+@pytest.mark.parametrize(
+    "config",
+    [
+        small("vanilla", "1+2ff@1"),
+        small("retina", "1+2ff@1", retina_factors=(1, 4, 16), retina_windows=(48, 1)),
+        small("spacebyte", "1+2ff@1", vocab_size=256),
+        small("hourglass", "1+2ff@1"),
+        small("top_down", "1+2ff@1"),
+        small("bottom_up", "1+2ff@1"),
+    ],
+    ids=lambda config: config.variant,
+)
+def test_a_layer_whose_attention_adds_nothing_is_one_without_attention(config: ModelConfig) -> None:
+    model = randomised_copy(build_model(config))
+    whole = randomised_copy(build_model(small("vanilla", "3@1", vocab_size=config.vocab_size)), seed=1)
+    whole.load_state_dict(model.state_dict(), strict=False)
+    for number in (1, 2):
+        out = whole.get_submodule(f"stacks.1.blocks.{number}.attention.out")
+        assert isinstance(out, torch.nn.Linear)
+        torch.nn.init.zeros_(out.weight)
+        torch.nn.init.zeros_(out.bias)
+    tokens = torch.randint(config.vocab_size, (3, 47))
+    assert (model(tokens) - whole(tokens)).abs().max() < 1e-12
+
+
 def test_a_narrow_retina_is_another_model_than_vanilla() -> None:
     narrow = small("retina", "3@1", retina_factors=(1, 4, 16), retina_windows=(8, 2))
     assert difference(narrow, small("vanilla", "3@1")) > 1e-3

@@ -146,10 +146,10 @@ def mutate_retina(model: LanguageModel, mutant: type[RetinaPattern], chunk: int)
     return model
 
 
-TOP_DOWN = [small("top_down", layers) for layers in ("1@4 1@1", "1@16 1@4 1@1", "1@16:48 1@4:32 1@1")]
-BOTTOM_UP = [small("bottom_up", layers) for layers in ("1@1 1@4 1@1", "0@1 1@4 1@16 1@1", "0@1 1@4:32 1@16:48 1@1")]
+TOP_DOWN = [small("top_down", layers) for layers in ("1@4 1@1", "1@16 1@4 1@1", "1@16:48 1ff@4:32 1@1")]
+BOTTOM_UP = [small("bottom_up", layers) for layers in ("1@1 1@4 1@1", "0@1 1@4 1@16 1@1", "0@1 1ff@4:32 1@16:48 1@1")]
 HOURGLASS = [
-    small("hourglass", layers) for layers in ("1@1 1@4 1@1", "0@1 1@4 1@16 1@4 1@1", "0@1 1@4:32 1@16:48 1@4 1@1")
+    small("hourglass", layers) for layers in ("1@1 1@4 1@1", "0@1 1@4 1@16 1@4 1@1", "0@1 1@4:32 1ff@16:48 1ff@4 1@1")
 ]
 LEARNED = [
     small("hourglass", "1@1 1@4 1@1", shortening=shortening, upsampling=upsampling)

@@ -97,8 +97,8 @@ class OneLate(SelectWordStarts):
         return Selection(good.at_BG, late_BT)
 
 
-WIDE = small("spacebyte", "1@1 1@4:48 1@1", vocab_size=256)
-either = pytest.mark.parametrize("config", [CONFIG, WIDE], ids=["alike", "wider words"])
+WIDE = small("spacebyte", "1ff@1 1+1ff@4:48 1@1", vocab_size=256)
+either = pytest.mark.parametrize("config", [CONFIG, WIDE], ids=["alike", "wider words, layers without attention"])
 
 
 def mutated(config: ModelConfig, mutant: type[SelectWordStarts]) -> LanguageModel:
@@ -152,6 +152,7 @@ def test_a_coarse_state_that_returns_a_byte_late_is_caught(config: ModelConfig) 
         ({"vocab_size": 512}, "reads bytes"),
         ({"layers": "1@1 1@2 1@4 1@2 1@1"}, "has one coarse scale"),
         ({"layers": "1@1 2@4 0@1"}, "ends in fine layers"),
+        ({"layers": "1@1 2@4 2ff@1"}, "ends in fine layers with attention"),
         ({"layers": "2@4 1@1"}, "did you mean '0@1 2@4 1@1'"),
     ],
 )

@@ -34,6 +34,12 @@ def test_bars_of_wide_states_are_thick() -> None:
     assert ">48 wide<" in draw_svg(small("top_down", "2@16:48 1@4:32 1@1"))
 
 
+def test_bars_of_layers_without_attention_are_pale() -> None:
+    drawing = draw_svg(small("vanilla", "1+2ff@1"))
+    assert [bar.get("fill-opacity", "1") for bar in bars(small("vanilla", "1+2ff@1"))] == ["1", "0.45", "0.45"]
+    assert ">1+2ff layers<" in drawing and "without attention" in drawing
+
+
 def test_later_runs_stand_further_to_the_right_and_finer_ones_lower() -> None:
     places = [(float(bar.get("x", 0)), float(bar.get("y", 0))) for bar in bars(small("top_down", "1@16 1@4 1@1"))]
     assert places == sorted(places) and [y for _, y in places] == sorted(y for _, y in places)
