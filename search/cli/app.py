@@ -17,7 +17,7 @@ from typer.exceptions import Abort, TyperException
 
 from msarch import __version__
 from msarch.errors import UserError, shorten_words
-from msarch.units import parse_bytes, parse_seconds
+from msarch.units import parse_bytes, parse_count, parse_seconds
 from search.cli.options import (
     MemoryOption,
     ResultsArgument,
@@ -69,6 +69,7 @@ def search(
     trials: Annotated[
         int | None, typer.Option(parser=above_zero, metavar="N", help="Trained trials in all; a larger number extends.")
     ] = None,
+    tokens: Annotated[str | None, typer.Option(metavar="60M", help="Training tokens in all, not trials.")] = None,
     concurrent: Annotated[
         int | None, typer.Option(parser=above_zero, metavar="N", help="Trials at a time; one a core or GPU.")
     ] = None,
@@ -79,20 +80,24 @@ def search(
 ) -> None:
     """Search a space; run the same command again to resume."""
     from search.cli.search import dry_run_search, launch_search
-    from search.run.request import check_number
+    from search.run.request import check_number, check_one_budget
 
     settings = overrides or []
     seconds = parse_option("--time-budget", parse_seconds, time_budget)
     check_number("time_budget", seconds, key="--time-budget")
-    if dry_run:
-        dry_run_search(space, settings, trials=trials, concurrent=concurrent)
-    else:
-        with keys_as_options("ray_address"):
+    budget = parse_option("--tokens", parse_count, tokens)
+    check_number("tokens", budget, key="--tokens")
+    with keys_as_options("ray_address", "tokens"):
+        check_one_budget(trials, budget)
+        if dry_run:
+            dry_run_search(space, settings, trials=trials, tokens=budget, concurrent=concurrent)
+        else:
             launch_search(
                 space,
                 settings,
                 out=out,
                 trials=trials,
+                tokens=budget,
                 concurrent=concurrent,
                 time_budget=seconds,
                 ray_address=ray_address,

@@ -107,7 +107,8 @@ def _read_salvaged(path: Path, lines: JournalLines) -> LedgerContents:
     """The ended trials of a damaged journal, from its whole lines; other trials may have lost their end."""
     salvage = Salvage(lines)
     records, damaged = check_trials(salvage.trials, salvage.objectives)
-    open_ended = {record.number: "its end, if it had one, is lost" for record in records if record.state == "running"}
+    unended = (record.number for record in records if record.state == "running" or record.paused)
+    open_ended = dict.fromkeys(unended, "its end, if it had one, is lost")
     return LedgerContents(
         records=[record for record in records if record.number not in open_ended],
         objectives=salvage.objectives,

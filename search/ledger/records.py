@@ -21,6 +21,7 @@ class TrialRecord:
     Attributes:
         number: the trial's number in the ledger; gaps are not possible.
         state: complete, pruned, infeasible (never trained, or out of memory), duplicate (of `twin`), failed or running.
+            A paused trial is pruned until it is resumed.
         candidate: what was proposed, in its portable form.
         profile: figures known before training: memory_bytes, memory_unfused_bytes, cache_bytes, parameters,
             parameters_embedding, flops_per_token, and whatever else the profile recorded.
@@ -34,6 +35,7 @@ class TrialRecord:
         twin: of a duplicate, the number of the trial with the same candidate.
         error: why a trial failed, one line.
         control_rung: where the pruner would have stopped the trial, had it not run on as a control.
+        paused: whether a pruned trial may be resumed: its checkpoint is kept.
     """
 
     number: int
@@ -49,6 +51,7 @@ class TrialRecord:
     twin: int | None = None
     error: str = ""
     control_rung: int | None = None
+    paused: bool = False
 
     @property
     def ran_out(self) -> bool:

@@ -58,7 +58,10 @@ def find_traces(folder: Path) -> Traces:
 
 
 def _rows(table: Path) -> Iterator[tuple[int, str]]:
-    """Number and state in each row that can be read: a damaged table shows less, and the journal counts."""
+    """Number and state in each row that can be read: a damaged table shows less, and the journal counts.
+
+    A paused trial counts as running here: it has not ended.
+    """
     try:
         text = read_regular(table, most=LARGEST).decode(errors="replace")
     except (FileNotFoundError, UserError):
@@ -69,6 +72,6 @@ def _rows(table: Path) -> Iterator[tuple[int, str]]:
             number = row.get("trial") or ""
             # a row that was cut lacks its last cells
             if number.isdecimal() and len(number) <= DIGITS and None not in row.values():
-                yield int(number), row.get("state") or ""
+                yield int(number), "running" if row.get("paused") == "True" else row.get("state") or ""
     except csv.Error:  # a cell longer than any that a search writes
         return

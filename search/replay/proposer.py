@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, NoReturn
 
 from msarch.config.candidate import Candidate
@@ -32,9 +33,13 @@ class TableProposer(Proposer):
         """Each trial's model, by the trial's number."""
         super().__init__(space, ledger, concurrent, _encode)
 
-    def propose(self) -> int:
-        """Propose one more model, and record its figures too; the number of its trial."""
-        number = super().propose()
+    def propose(self, chosen: Mapping[str, Any] | None = None) -> int:
+        """Propose one more model, the one of the parameters `chosen` where they are given; the number of its trial.
+
+        Its figures are recorded too.
+        """
+        self._chosen = chosen
+        number = super().propose(chosen)
         self._ledger.record_profile(number, self.models[number].record.profile)
         return number
 
@@ -48,10 +53,17 @@ class TableProposer(Proposer):
         self._sampler = TableSampler(sampler, self._table.models, self._places, self._left, self._space.suggest)
         self._study.sampler, self._number = self._sampler, number
 
-    def _candidate(self, trial: Suggests) -> Candidate:
+    def candidate(self, trial: Suggests) -> Candidate:
+        """The candidate of the model that is proposed, as it was recorded."""
         self._space.suggest(trial)  # so that the study knows the parameters
-        model = self.models[self._number] = self._sampler.chosen
+        model = self.models[self._number] = self._sampler.chosen if self._chosen is None else self._take(self._chosen)
         return model.record.candidate
+
+    def _take(self, params: Mapping[str, Any]) -> TableModel:
+        """The model of these parameters, which is proposed no more."""
+        index = next(index for index in sorted(self._left) if self._table.models[index].params == params)
+        self._left.remove(index)
+        return self._table.models[index]
 
 
 def _encode(corpus: CorpusConfig) -> NoReturn:

@@ -48,6 +48,7 @@ OUTCOMES: dict[str, Column] = {
     "violation": Column("string", "", "the limit that an infeasible candidate exceeds"),
     "twin": Column("Int64", "", "of a duplicate, the trial with the same candidate"),
     "error": Column("string", "", "why a trial failed"),
+    "paused": Column("boolean", "", "whether a pruned trial waits to be resumed, as it is by a larger budget"),
 }
 """What became of a trial, and what was predicted of it."""
 

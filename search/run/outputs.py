@@ -84,6 +84,10 @@ class Outputs:
         """Forward to the watcher."""
         self._watcher.validated(number, point)
 
+    def paused(self, record: TrialRecord) -> None:
+        """Forward to the watcher."""
+        self._watcher.paused(record)
+
     def finished(self, record: TrialRecord) -> None:
         """Forward to the watcher; also write the tables, at most every `TABLES_SECONDS`."""
         self._watcher.finished(record)

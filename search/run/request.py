@@ -22,7 +22,8 @@ class SearchRequest:
         space: with all overrides applied.
         source: how to name the space on the command line: a file, or the name of one that ships.
         folder: of the results.
-        trials: trained trials in all, where asked for; else the space's.
+        trials: trained trials in all, where asked for; else the space's budget.
+        tokens: training tokens in all, where asked for.
         concurrent: trials at a time; None for one a GPU, or one a core.
         time_budget: seconds from the first training step to the stop; None for no limit.
         ray_address: of a Ray cluster; None for this machine alone.
@@ -33,6 +34,7 @@ class SearchRequest:
     source: str
     folder: Path
     trials: int | None
+    tokens: int | None
     concurrent: int | None
     time_budget: int | None
     ray_address: str | None
@@ -46,14 +48,16 @@ class SearchRequest:
         overrides: Sequence[str] = (),
         *,
         trials: int | None = None,
+        tokens: int | None = None,
         concurrent: int | None = None,
         time_budget: int | None = None,
         ray_address: str | None = None,
     ) -> SearchRequest:
         """Load the space and check the numbers. Raises UserError."""
-        numbers = {"trials": trials, "concurrent": concurrent, "time_budget": time_budget}
+        numbers = {"trials": trials, "tokens": tokens, "concurrent": concurrent, "time_budget": time_budget}
         for name, value in numbers.items():
             check_number(name, value)
+        check_one_budget(trials, tokens)
         loaded = load(space, overrides)
         for name in numbers:
             check_number(name, getattr(loaded.search, name), key=f"search.{name}")
@@ -63,6 +67,7 @@ class SearchRequest:
             source=_source_of(loaded) if isinstance(space, Space) else str(space),
             folder=Path(out) if out is not None else Path("results") / loaded.name,
             trials=trials,
+            tokens=tokens,
             concurrent=concurrent or loaded.search.concurrent,
             time_budget=time_budget or loaded.search.time_budget,
             ray_address=ray_address,
@@ -97,9 +102,15 @@ def _as_float(value: object, kind: type) -> float:
     return float(value) if number else 0.0  # type: ignore[arg-type]  # mypy does not follow `number`
 
 
-LARGEST = 10**10
-"""Trials, or seconds: three hundred years."""
-_COUNTED = {"trials": "trials", "concurrent": "trials at a time"}
+LARGEST = 10**15
+"""Tokens, more than any text has; for trials and seconds it is beyond all doubt."""
+_COUNTED = {"trials": "trials", "tokens": "tokens", "concurrent": "trials at a time"}
+
+
+def check_one_budget(trials: int | None, tokens: int | None) -> None:
+    """Raises UserError where a search is given both a number of trials and a number of tokens."""
+    if trials is not None and tokens is not None:
+        raise UserError("takes the place of trials: give one of the two", key="tokens")
 
 
 def load(space: Space | str | Path, overrides: Sequence[str]) -> Space:

@@ -36,7 +36,7 @@ def hostile(tmp_path_factory: pytest.TempPathFactory) -> Path:
         return profile(candidate) | {"kernel": EVIL, EVIL: EVIL}
 
     coordinator = open_in(space, base / "results", concurrent=1)
-    coordinator._profile = told
+    coordinator._trials._profile = told
     while not coordinator.ended:
         job = coordinator.next_job()
         if job is None:

@@ -13,7 +13,7 @@ from support.made_up_search import loss_of, open_in
 
 from msarch.config.candidate import Candidate
 from msarch.training.validation import Validation
-from search.run.coordinator import Job
+from search.run.trials import Job
 from search.space.load import load_space
 from search.space.writer import space_yaml
 

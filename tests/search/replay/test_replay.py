@@ -18,7 +18,7 @@ from search.replay.executor import TableExecutor
 from search.replay.replay import Strategy, open_replay, replay, replay_once, space_under
 from search.replay.table import Table, TableModel
 from search.results.front import pareto_front
-from search.run.coordinator import Job
+from search.run.trials import Job
 from search.space.load import load_space
 
 

@@ -1,0 +1,200 @@
+"""Where the next piece of training goes: to a new design's first rungs, or to those that a paused one has before it.
+
+Every step asks which of them is expected to add most hypervolume, over (logarithms of the costs, loss), for the tokens
+that it needs until its end. Costs are exact before anything is trained, so only the loss is foreseen. A trial that
+runs counts as if it had ended with the loss that is expected of it.
+"""
+
+from __future__ import annotations
+
+import math
+import random
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from msarch.config.candidate import Candidate
+from msarch.training.validation import Validation
+from search.ledger.records import TrialRecord
+from search.propose.front.features import Encoder, Feature, features
+from search.propose.front.improvement import FrontLevels
+from search.propose.front.loss_model import Curve, LossModel
+from search.propose.samplers import derived_seed
+from search.space.objectives import OBJECTIVES
+
+Floats = NDArray[np.float64]
+
+STARTUP = 4
+"""Designs that are started before the loss model is asked: one drawn from each part of the range of costs."""
+
+FIRST_STOP = 1 / 8
+"""The share of its training that a design gets before it may be paused."""
+
+FIRST_SEEN = 1 / 16
+"""From which share of a training on its rungs tell of the end: earlier ones mostly show the start."""
+
+BEYOND = 0.1
+"""How far hypervolume counts beyond the largest costs and losses, as a share of their range: these are to count too."""
+
+
+@dataclass(frozen=True)
+class Design:
+    """A candidate that may be started.
+
+    Attributes:
+        params: Optuna's, which lead to it.
+        profile: its figures known before training.
+    """
+
+    params: Mapping[str, Any]
+    candidate: Candidate
+    profile: Mapping[str, Any]
+
+    @property
+    def tokens(self) -> int:
+        """Of its whole training."""
+        return self.candidate.training.tokens
+
+    @cached_property
+    def features(self) -> dict[str, Feature]:
+        """What its loss is foreseen from."""
+        return features(self.candidate, self.profile)
+
+
+@dataclass(frozen=True)
+class Start:
+    """Begin to train a design."""
+
+    design: Design
+
+
+@dataclass(frozen=True)
+class Resume:
+    """Train the paused trial of that number to its next rung."""
+
+    number: int
+
+
+Piece = Start | Resume
+
+
+@dataclass
+class FrontStrategy:
+    """Chooses pieces of training. Its choice follows from the arguments alone, so a restart changes nothing.
+
+    Attributes:
+        objectives: of the search.
+        seed: of the search.
+    """
+
+    objectives: tuple[str, ...]
+    seed: int
+
+    def next_piece(self, records: Sequence[TrialRecord], pool: Sequence[Design], tokens_left: int) -> Piece | None:
+        """The piece that is worth most for its tokens; None where nothing fits that could be trained to its end.
+
+        Args:
+            records: of all trials that were started; paused ones may be resumed, running ones are being trained.
+            pool: designs that meet all limits and were not started.
+            tokens_left: of the search's budget, less what is promised to running trials.
+        """
+        fresh = [design for design in pool if design.tokens <= tokens_left]
+        if fresh and (len(records) < STARTUP or len(self._known(records)) < 2):
+            return Start(self._spread_out(fresh, len(records)))
+        options = self.worth(records, fresh, tokens_left)
+        return max(options, key=lambda option: option[0])[1] if options else None
+
+    def ranking(self, records: Sequence[TrialRecord]) -> list[int]:
+        """The paused trials, the least promising first."""
+        worth = {piece.number: gain for gain, piece in self.worth(records, (), math.inf) if isinstance(piece, Resume)}
+        return sorted(worth, key=lambda number: worth[number])
+
+    def _spread_out(self, pool: Sequence[Design], index: int) -> Design:
+        """One of the first designs: from each part of the range of costs one, drawn at random."""
+        by_cost = sorted(pool, key=lambda design: self._costs(design.profile))
+        first, last = (len(pool) * edge // STARTUP for edge in (index % STARTUP, index % STARTUP + 1))
+        return by_cost[random.Random(derived_seed(self.seed, index)).randrange(first, max(first + 1, last))]
+
+    def worth(
+        self, records: Sequence[TrialRecord], fresh: Sequence[Design], tokens_left: float
+    ) -> list[tuple[float, Piece]]:
+        """Each piece with the hypervolume that it is expected to add for each token up to the end of its training."""
+        known = self._known(records)
+        rows = [row for row, one in enumerate(known) if one.paused and _remaining(one) <= tokens_left]
+        if not (rows or fresh):
+            return []
+        described = [features(record.candidate, record.profile) for record in known]
+        encoder = Encoder([*described, *(design.features for design in fresh)])
+        model = LossModel(encoder.matrix(described), [Curve(row, *self._curve(one)) for row, one in enumerate(known)])
+        ends, spreads = model.ends_of_started(range(len(known)))
+        levels, paused = self._levels(known, ends, fresh), [known[row] for row in rows]
+        gains = levels.expected_gain(self._cost_matrix(paused), ends[rows], spreads[rows])
+        worth: list[tuple[float, Piece]] = [
+            (gain / _remaining(record), Resume(record.number)) for gain, record in zip(gains, paused, strict=True)
+        ]
+        if fresh:
+            gains = levels.expected_gain(
+                self._cost_matrix(fresh), *model.ends(encoder.matrix([design.features for design in fresh]))
+            )
+            worth += [(gain / design.tokens, Start(design)) for gain, design in zip(gains, fresh, strict=True)]
+        return worth
+
+    def _known(self, records: Sequence[TrialRecord]) -> list[TrialRecord]:
+        """Those that have reached a rung that tells something of the end."""
+        return [record for record in records if self._curve(record)[0]]
+
+    def _levels(self, known: Sequence[TrialRecord], ends: Floats, pool: Sequence[Design]) -> FrontLevels:
+        """The front of what is complete; what runs is counted as if it had ended as expected."""
+        sure = [row for row, record in enumerate(known) if record.state in ("complete", "running")]
+        losses = [self._end(known[row]) if known[row].state == "complete" else ends[row] for row in sure]
+        costs = self._cost_matrix([*known, *pool])
+        foreseen = np.append(ends, losses)
+        return FrontLevels(costs[sure], np.array(losses), _beyond(costs), float(_beyond(foreseen[:, None])[0]))
+
+    def _cost_matrix(self, items: Sequence[TrialRecord | Design]) -> Floats:
+        return np.array([self._costs(item.profile) for item in items]).reshape(len(items), len(self._keys))
+
+    def _costs(self, profile: Mapping[str, Any]) -> tuple[float, ...]:
+        return tuple(math.log(max(float(profile[key]), 1.0)) for key in self._keys)
+
+    @property
+    def _keys(self) -> list[str]:
+        """The figures of a profile that are objectives; the time of a step goes by its operations until it is known."""
+        costs = [OBJECTIVES[name] for name in self.objectives if not OBJECTIVES[name].quality]
+        return [cost.key if cost.known_before_training else OBJECTIVES["flops_per_token"].key for cost in costs]
+
+    def _curve(self, record: TrialRecord) -> tuple[tuple[float, ...], tuple[float, ...]]:
+        """Shares of the training, and the losses there, of those rungs that tell something of the end."""
+        points = [
+            (point.tokens / record.candidate.training.tokens, self._quality(point))
+            for point in record.curve
+            if point.tokens >= FIRST_SEEN * record.candidate.training.tokens - 1 and math.isfinite(point.loss)
+        ]
+        return tuple(share for share, _ in points), tuple(loss for _, loss in points)
+
+    def _end(self, record: TrialRecord) -> float:
+        return self._quality(record.curve[-1])
+
+    def _quality(self, point: Validation) -> float:
+        return point.bits_per_byte if "bits_per_byte" in self.objectives else point.loss
+
+
+def _beyond(figures: Floats) -> Floats:
+    """The largest of each column, and a share of its range more."""
+    lowest, highest = figures.min(axis=0), figures.max(axis=0)
+    found: Floats = highest + BEYOND * (highest - lowest)
+    return found
+
+
+def _remaining(record: TrialRecord) -> float:
+    """Tokens from the last rung to the end."""
+    return record.candidate.training.tokens - record.curve[-1].tokens
+
+
+def may_pause(share: float) -> bool:
+    """Whether a trial may be paused after this share of its training."""
+    return FIRST_STOP - 1e-9 <= share < 1.0

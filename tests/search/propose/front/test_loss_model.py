@@ -1,0 +1,81 @@
+"""Ends foreseen from unfinished trainings, over curves whose ends are known."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from search.propose.front.loss_model import Curve, LossModel
+
+SHARES = (1 / 16, 1 / 8, 1 / 4, 1 / 2, 1.0)
+
+
+class Trainings:
+    """Made-up trainings: what is large is better in the end and starts slower; every one has its own seed."""
+
+    def __init__(self, count: int, seed: int = 0) -> None:
+        generator = np.random.default_rng(seed)
+        self.matrix = generator.random((count, 3))
+        size, rate, _ = self.matrix.T
+        self.ends = 2.0 - 0.4 * size + 0.5 * (rate - 0.6) ** 2 + 0.01 * generator.standard_normal(count)
+        falls = 0.15 + 0.2 * size + 0.01 * generator.standard_normal(count)
+        steps = np.array(SHARES) ** -0.45 - 1
+        self.losses = self.ends[:, None] + falls[:, None] * steps + 0.05 * (steps > 0)
+
+    def curve(self, row: int, rungs: int) -> Curve:
+        return Curve(row, SHARES[:rungs], tuple(self.losses[row, :rungs]))
+
+
+@pytest.fixture(scope="module")
+def trainings() -> Trainings:
+    return Trainings(60)
+
+
+@pytest.fixture(scope="module")
+def model(trainings: Trainings) -> LossModel:
+    """Thirty were started, every third of them is complete, the others stand at an eighth."""
+    curves = [trainings.curve(row, 5 if row % 3 == 0 else 2) for row in range(30)]
+    return LossModel(trainings.matrix[:30], curves)
+
+
+def test_the_ends_of_paused_trainings_are_foreseen(trainings: Trainings, model: LossModel) -> None:
+    paused = [row for row in range(30) if row % 3]
+    mean, spread = model.ends_of_started(paused)
+    away = trainings.ends[paused] - mean
+    assert np.abs(away).mean() < 0.025
+    assert 0.4 < np.sqrt(np.mean((away / spread) ** 2)) < 1.6  # the spread is honest
+
+
+def test_slow_starters_are_not_taken_for_losers(trainings: Trainings, model: LossModel) -> None:
+    """At an eighth of the training the order is another one; what is foreseen has the order of the ends."""
+    paused = [row for row in range(30) if row % 3]
+    mean, _ = model.ends_of_started(paused)
+    early = np.corrcoef(trainings.losses[paused, 1], trainings.ends[paused])[0, 1]
+    assert np.corrcoef(mean, trainings.ends[paused])[0, 1] > max(0.95, early + 0.2)
+
+
+def test_the_ends_of_new_designs_are_foreseen_less_surely(trainings: Trainings, model: LossModel) -> None:
+    mean, spread = model.ends(trainings.matrix[30:])
+    away = trainings.ends[30:] - mean
+    assert np.abs(away).mean() < 0.05
+    assert 0.3 < np.sqrt(np.mean((away / spread) ** 2)) < 1.8
+    assert spread.mean() > model.ends_of_started([1, 2, 4])[1].mean()
+
+
+def test_a_complete_training_is_known(trainings: Trainings, model: LossModel) -> None:
+    mean, spread = model.ends_of_started([0, 3, 6])
+    assert mean == pytest.approx(trainings.ends[[0, 3, 6]], abs=0.01)
+    assert (spread < 0.02).all()
+
+
+def test_two_beginnings_are_enough_to_ask(trainings: Trainings) -> None:
+    model = LossModel(trainings.matrix[:2], [trainings.curve(0, 1), trainings.curve(1, 2)])
+    mean, spread = model.ends(trainings.matrix[2:5])
+    assert np.isfinite(mean).all()
+    assert (spread > 0).all()
+
+
+def test_the_same_beginnings_give_the_same_model(trainings: Trainings) -> None:
+    curves = [trainings.curve(row, 2) for row in range(8)]
+    one, other = (LossModel(trainings.matrix[:8], curves).ends(trainings.matrix[8:]) for _ in range(2))
+    assert np.array_equal(one, other)
