@@ -12,9 +12,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
-from msarch.errors import UserError
+from msarch.errors import UserError, quoted
 
-_STAGE = re.compile(r"(?:([0-9]+)|(?:([0-9]+)\+)?([0-9]+)ff)@([0-9]+)(?::([0-9]+))?")
+_N = r"([0-9]{1,9})"
+_STAGE = re.compile(rf"(?:{_N}|(?:{_N}\+)?{_N}ff)@{_N}(?::{_N})?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +48,7 @@ class Stage:
 def parse_layers(text: object) -> tuple[Stage, ...]:
     """The stages of ``12@16 9@4 9@1``. Raises UserError where the text is not an allocation."""
     if not isinstance(text, str) or not text.split():
-        raise UserError(f"{text!r} is not a layer allocation; write LAYERS@FACTOR stages, such as '6@4 2@1'")
+        raise UserError(f"{quoted(text)} is not a layer allocation; write LAYERS@FACTOR stages, such as '6@4 2@1'")
     return tuple(_parse_stage(word, text) for word in text.split())
 
 
@@ -55,13 +56,14 @@ def _parse_stage(word: str, text: str) -> Stage:
     match = _STAGE.fullmatch(word)
     if match is None:
         raise UserError(
-            f"'{word}' is not a stage; write LAYERS@FACTOR, such as '6@4', '2+4ff@4' or '6@4:128', in '{text}'"
+            f"{quoted(word)} is not a stage; write LAYERS@FACTOR, such as '6@4', '2+4ff@4' or '6@4:128', in "
+            f"{quoted(text)}"
         )
     all_attend, first, ff_layers, factor, width = (int(number or 0) for number in match.groups())
     if factor < 1:
-        raise UserError(f"a shortening factor is at least 1, got '{word}' in '{text}'")
+        raise UserError(f"a shortening factor is at least 1, got {quoted(word)} in {quoted(text)}")
     if match[5] and width < 1:
-        raise UserError(f"a width is at least 1, got '{word}' in '{text}'")
+        raise UserError(f"a width is at least 1, got {quoted(word)} in {quoted(text)}")
     return Stage(all_attend + first + ff_layers, factor, width, ff_layers)
 
 
@@ -87,7 +89,7 @@ def widths_given(stages: Sequence[Stage]) -> dict[int, int]:
     for stage in stages:
         if stage.width and widths.setdefault(stage.factor, stage.width) != stage.width:
             raise UserError(
-                f"'{format_layers(stages)}': factor {stage.factor} has one width, but {widths[stage.factor]} and "
+                f"{quoted(format_layers(stages))}: factor {stage.factor} has one width, but {widths[stage.factor]} and "
                 f"{stage.width} are given"
             )
     return widths
@@ -98,13 +100,13 @@ def check_widths(stages: Sequence[Stage], d_model: int, d_head: int) -> None:
     for factor, width in widths_given(stages).items():
         if factor == 1 and width != d_model:
             raise UserError(
-                f"'{format_layers(stages)}': the states of factor 1 are d_model wide, which is {d_model}; leave out "
-                f"':{width}', or choose d_model {width}"
+                f"{quoted(format_layers(stages))}: the states of factor 1 are d_model wide, which is {d_model}; leave "
+                f"out ':{width}', or choose d_model {width}"
             )
         if width % d_head:
             raise UserError(
-                f"'{format_layers(stages)}': heads are {d_head} wide (d_model / n_heads), so the width {width} at "
-                f"factor {factor} is not a whole number of heads; {nearest(width, d_head)}"
+                f"{quoted(format_layers(stages))}: heads are {d_head} wide (d_model / n_heads), so the width {width} "
+                f"at factor {factor} is not a whole number of heads; {nearest(width, d_head)}"
             )
 
 

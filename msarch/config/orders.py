@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from msarch.config.allocation import Stage, check_nested, format_layers
-from msarch.errors import UserError
+from msarch.errors import UserError, quoted
 
 Order = Callable[[tuple[Stage, ...]], tuple[Stage, ...]]
 """Maps any stages to the same layers in a variant's order of computation."""
@@ -68,26 +68,31 @@ def check_layers(stages: tuple[Stage, ...], order: Order, variant: str) -> None:
     factors = [stage.factor for stage in stages]
     written, meant = format_layers(stages), order(stages)
     if order is one_stack and factors != [1]:
-        raise UserError(f"'{written}': {variant} is one stack of layers at every token, write '{format_layers(meant)}'")
+        raise UserError(
+            f"{quoted(written)}: {variant} is one stack of layers at every token, write '{format_layers(meant)}'"
+        )
     check_nested(factors)
     if meant != stages:
         raise UserError(
-            f"'{written}' is not in the order of computation of {variant}; did you mean '{format_layers(meant)}'?"
+            f"{quoted(written)} is not in the order of computation of {variant}; did you mean '{format_layers(meant)}'?"
         )
     if order is fine_coarse_fine and len({*factors}) > 2:
-        raise UserError(f"'{written}': {variant} has one coarse scale; write it like '2@1 6@5 2@1'")
+        raise UserError(f"{quoted(written)}: {variant} has one coarse scale; write it like '2@1 6@5 2@1'")
     if order is fine_coarse_fine and stages[-1].attention_layers == 0:
         raise UserError(
-            f"'{written}': {variant} ends in fine layers with attention, where later bytes read the coarse states"
+            f"{quoted(written)}: {variant} ends in fine layers with attention, where later bytes read the coarse states"
         )
     for stage in stages:
         if _at(stage.factor, stages).layers == 0 and stage.factor > 1:
-            raise UserError(f"'{written}': {stage} runs no layer at factor {stage.factor}; leave that stage out")
+            raise UserError(f"{quoted(written)}: {stage} runs no layer at factor {stage.factor}; leave that stage out")
     # The Hourglass paper measures models without any fine layer, whose fine stream still carries each token.
     may_lack_fine_layers = order is there_and_back and len(stages) > 1
     if not _at(1, stages).attention_layers and not may_lack_fine_layers:
         raise UserError(
-            f"'{written}': at least one layer must run at factor 1, and with attention, or tokens of a block never mix"
+            f"{quoted(written)}: at least one layer must run at factor 1, and with attention, or tokens of a block "
+            "never mix"
         )
     if not any(stage.attention_layers for stage in stages):
-        raise UserError(f"'{written}': no layer has attention, so blocks never mix; write '1+1ff' in place of '2ff'")
+        raise UserError(
+            f"{quoted(written)}: no layer has attention, so blocks never mix; write '1+1ff' in place of '2ff'"
+        )

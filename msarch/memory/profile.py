@@ -99,10 +99,12 @@ def profile_candidate(candidate: Candidate, *, device: str = "cpu") -> dict[str,
     model, training = candidate.model, candidate.training
     profile = profile_training_step(model, training, device=device)
     unfused = profile_training_step(model, replace(training, attention="unfused"), device=device)
+    checkpointed = profile_training_step(model, replace(training, checkpointing="block"), device=device)
     tokens = training.batch_size * model.context
     return {
         "memory_bytes": profile.peak_bytes,
         "memory_unfused_bytes": unfused.peak_bytes,
+        "memory_checkpointed_bytes": checkpointed.peak_bytes,
         "cache_bytes": cache_bytes(model, training),
         "parameters": profile.parameter_count,
         "parameters_embedding": profile.embedding_count,

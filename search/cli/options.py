@@ -59,6 +59,20 @@ def words(*legal: str) -> Callable[[str], list[str]]:
     return lambda incomplete: [word for word in legal if word.startswith(incomplete)]
 
 
+def complete_sampler(incomplete: str) -> list[str]:
+    """The samplers' names."""
+    from search.space.schema.search import SAMPLERS
+
+    return words(*SAMPLERS)(incomplete)
+
+
+def complete_pruner(incomplete: str) -> list[str]:
+    """The pruners' names."""
+    from search.space.schema.search import PRUNERS
+
+    return words(*PRUNERS)(incomplete)
+
+
 SpaceArgument = Annotated[
     str,
     typer.Argument(

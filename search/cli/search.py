@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rich.console import Console
 from rich.text import Text
 
 from msarch.units import format_bytes, format_count, format_seconds
@@ -15,8 +14,9 @@ from search.cli.text_warnings import text_warnings_to
 from search.ledger.folder import JOURNAL
 from search.results.results import load_results
 from search.run.watcher import Silent
+from search.show.terminal.console import make_console, print_line
 from search.show.terminal.fitted_table import FittedColumn, FittedTable
-from search.show.terminal.front_table import format_front
+from search.show.terminal.front_table import print_front
 from search.space.load import load_space
 from search.space.space import Space
 
@@ -71,14 +71,14 @@ def _show_outcome(folder: Path) -> None:
 
     results = load_results(folder)
     print_notes(results.notes)
-    print(format_front(results.records, results.objectives))
+    print_front(results.records, results.objectives)
     for line in summary_lines(results):
-        print(line)
+        print_line(line)
 
 
 def dry_run_search(source: str, overrides: Sequence[str], *, trials: int | None, concurrent: int | None) -> None:
     """Print how many candidates the limits admit, how many tokens they would read and about how long it takes."""
-    console = Console(highlight=False)
+    console = make_console()
     with console.status("starting") as status, text_warnings_to(lambda text: console.print(Text(text))):
         from search.run.plan import plan_search
 

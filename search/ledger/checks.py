@@ -12,6 +12,7 @@ import math
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, get_args
 
+from msarch.errors import quoted
 from search.ledger.attributes import record_of
 from search.ledger.metrics import objective_values
 from search.ledger.records import TrialRecord, TrialState
@@ -79,7 +80,7 @@ def _verify(trial: FrozenTrial, check: Any) -> None:
 
 def _refuse_impossible(record: TrialRecord) -> None:
     if record.state not in get_args(TrialState):
-        raise DamagedTrialError(f"its state is '{record.state}'")
+        raise DamagedTrialError(f"its state is {quoted(str(record.state))}")
     for index, point in enumerate(record.curve):
         if point.rung != index:
             raise DamagedTrialError(f"rung {index} of its curve is missing")

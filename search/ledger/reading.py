@@ -40,6 +40,7 @@ class LedgerContents:
     Attributes:
         records: every trial that has been proposed, by number; of a damaged ledger, those that are whole.
         objectives: names of what the search minimises.
+        params: of each proposed trial, by number: what Optuna drew for it.
         study_attributes: of the search study, such as its space's identity.
         notes: what limits how far this can be trusted, a line each.
         sums_lost: whether the file of sums is gone that was written with these trials.
@@ -47,6 +48,7 @@ class LedgerContents:
 
     records: list[TrialRecord] = field(default_factory=list)
     objectives: tuple[str, ...] = ()
+    params: Mapping[int, Mapping[str, Any]] = field(default_factory=dict)
     study_attributes: Mapping[str, Any] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     sums_lost: bool = False
@@ -94,6 +96,7 @@ def _read_whole(path: Path, lines: JournalLines, traces: Traces, skip_damaged: b
     return LedgerContents(
         records=records,
         objectives=objectives,
+        params={trial.number: trial.params for trial in trials},
         study_attributes=study.user_attrs if study else {},
         notes=(*_describe_lost(path, lost), *left_out(damaged), *uncheckable(lines, trials)),
         sums_lost=not lines.summed and any(CHECK in trial.user_attrs for trial in trials),

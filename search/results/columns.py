@@ -33,6 +33,7 @@ OUTCOMES: dict[str, Column] = {
     "loss": Column("Float64", "nats/token", "final mean validation loss"),
     "memory_bytes": Column("Int64", "bytes", "predicted peak of one training step of exactly what is trained"),
     "memory_unfused_bytes": Column("Int64", "bytes", "the same with attention that keeps its scores"),
+    "memory_checkpointed_bytes": Column("Int64", "bytes", "the same with each block recomputed in the backward pass"),
     "memory_measured_bytes": Column(
         "Int64", "bytes", "the same as a GPU measured it; where it ran out, what was needed at least"
     ),

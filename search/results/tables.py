@@ -88,7 +88,7 @@ def write_tables(folder: Path, records: Sequence[TrialRecord], objectives: Seque
     }
     for name, frame in frames.items():
         with atomic_write(Path(folder) / name) as temporary:
-            frame.to_csv(temporary, index=False, lineterminator="\n")
+            frame.to_csv(temporary, index=False, lineterminator="\n", errors="backslashreplace")
 
 
 def read_trials(path: Path) -> pd.DataFrame:

@@ -51,7 +51,7 @@ class Coordinator:
     """Drives one search.
 
     Args:
-        folder: of the results.
+        folder: of the results; None where trials leave no files.
         ledger: records every decision; `mirror` holds the curves for the pruner; `proposer` asks the sampler.
         profile: gives the figures of a candidate known before training.
         trials: trained trials in all.
@@ -60,7 +60,7 @@ class Coordinator:
 
     def __init__(
         self,
-        folder: Path,
+        folder: Path | None,
         ledger: Ledger,
         mirror: Mirror,
         proposer: Proposer,
@@ -149,7 +149,8 @@ class Coordinator:
     def _note_end(self, record: TrialRecord) -> None:
         self._states[record.number] = record.state
         self._rejected += record.state not in TRAINED
-        shutil.rmtree(trial_folder(self._folder, record.number) / "checkpoint", ignore_errors=True)
+        if self._folder is not None:
+            shutil.rmtree(trial_folder(self._folder, record.number) / "checkpoint", ignore_errors=True)
 
     def _settle(self, number: int) -> Job | None:
         """Decide what becomes of a proposal: a job, or ended at once as infeasible or a duplicate."""
@@ -174,8 +175,9 @@ class Coordinator:
 
     def _start(self, number: int, candidate: Candidate, profile: dict[str, Any]) -> Job:
         self._rejected = 0
-        with atomic_write(trial_folder(self._folder, number) / "config.yaml") as path:
-            path.write_text(yaml.safe_dump(candidate.portable().to_dict(), sort_keys=False), encoding="utf-8")
+        if self._folder is not None:
+            with atomic_write(trial_folder(self._folder, number) / "config.yaml") as path:
+                path.write_text(yaml.safe_dump(candidate.portable().to_dict(), sort_keys=False), encoding="utf-8")
         self._watcher.started(number, candidate, profile)
         return Job(number, candidate)
 

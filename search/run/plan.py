@@ -11,7 +11,7 @@ from statistics import median
 from typing import Any
 
 from msarch.config.candidate import Candidate
-from msarch.errors import UserError
+from msarch.errors import UserError, quoted
 from search.run.estimate import Estimate, estimate_search
 from search.run.request import check_number
 from search.run.text import prepare_text, token_preparer
@@ -218,7 +218,7 @@ def _admitted(space: Space, drawn: Sequence[Drawn]) -> list[Drawn]:
         return admitted
     name, _ = Counter(name for item in drawn for name in item.excluded_by).most_common(1)[0]
     if name not in space.limits:
-        raise UserError(f"none of {len(drawn)} candidates drawn at random meets '{name}'", key="limits")
+        raise UserError(f"none of {len(drawn)} candidates drawn at random meets {quoted(name)}", key="limits")
     smallest = min(item.profile[LIMITS[name].key] for item in drawn)
     allowed, needed = LIMITS[name].format_both(space.limits[name], smallest)
     raise UserError(

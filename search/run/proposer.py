@@ -18,6 +18,7 @@ from search.ledger.studies import quiet_optuna
 from search.propose.samplers import make_sampler
 from search.space.limits import violations, worst_violation
 from search.space.space import Space
+from search.space.values.ranges import Suggests
 
 if TYPE_CHECKING:
     from msarch.data.token_set import TokenSet
@@ -66,8 +67,8 @@ class Proposer:
             self._reseed(number)
             trial = self._study.ask()
             assert trial.number == number, (trial.number, number)
-            candidate = self._space.suggest(trial)
-        self._ledger.record_candidate(number, self._with_vocabulary(candidate))
+            candidate = self._candidate(trial)
+        self._ledger.record_candidate(number, candidate)
         return number
 
     def note_end(self) -> None:
@@ -102,7 +103,8 @@ class Proposer:
                 concurrent=self.concurrent,
             )
 
-    def _with_vocabulary(self, candidate: Candidate) -> Candidate:
+    def _candidate(self, trial: Suggests) -> Candidate:
+        candidate = self._space.suggest(trial)
         corpus = candidate.corpus
         if corpus not in self._vocabularies:
             self._vocabularies[corpus] = self._prepare(corpus).vocab_size

@@ -9,6 +9,7 @@ from numbers import Integral, Real
 from pathlib import Path
 
 from msarch.errors import UserError
+from msarch.paths import is_file
 from search.space.load import load_space
 from search.space.space import Space
 
@@ -102,7 +103,7 @@ def load(space: Space | str | Path, overrides: Sequence[str]) -> Space:
 
 
 def _source_of(space: Space) -> str:
-    return space.file if Path(space.file).is_file() else space.name
+    return space.file if is_file(space.file) else space.name
 
 
 def _option(name: str) -> str:

@@ -12,7 +12,7 @@ from typing import Any
 from msarch.config import ModelConfig, TrainingConfig
 from msarch.config.allocation import nearest
 from msarch.config.variants import VARIANTS
-from msarch.errors import UserError
+from msarch.errors import UserError, quoted
 from search.space.schema.model import CONSTANT
 from search.space.space import Space
 from search.space.values.branches import Branch, Parameter
@@ -151,8 +151,8 @@ def _check_factors(space: Space) -> None:
             coarsest = max(stage.factor for stage in allocation.stages)
             if coarsest >= context > 1:
                 raise UserError(
-                    f"'{allocation}': a state of factor {coarsest} is complete after the whole context of {context} "
-                    "tokens and reaches none of them; use a smaller factor or a larger context",
+                    f"{quoted(str(allocation))}: a state of factor {coarsest} is complete after the whole context of "
+                    f"{context} tokens and reaches none of them; use a smaller factor or a larger context",
                     key=f"{branch.path}.layers" + (f"[{index}]" if len(branch.layers) > 1 else ""),
                 )
 

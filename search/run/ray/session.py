@@ -17,7 +17,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from msarch.errors import UserError
+from msarch.errors import UserError, quoted
 from search.run.ray.scratch import scratch_folder
 
 QUIET = {
@@ -94,11 +94,11 @@ def check_address(address: object) -> None:
     if address == "auto":
         return
     if not host or not port.isdigit():
-        raise UserError(f"'{address}' is not an address; write auto, or HOST:PORT", key="ray_address")
+        raise UserError(f"{quoted(address)} is not an address; write auto, or HOST:PORT", key="ray_address")
     try:
         socket.create_connection((host, int(port)), timeout=10).close()
     except OSError as error:
-        raise UserError(f"no Ray cluster at '{address}': {error.strerror or error}", key="ray_address") from None
+        raise UserError(f"no Ray cluster at {quoted(address)}: {error.strerror or error}", key="ray_address") from None
 
 
 def _init(address: str | None, cpus: int, scratch: Path) -> None:
@@ -123,7 +123,7 @@ def _init(address: str | None, cpus: int, scratch: Path) -> None:
 
 def _not_started(error: Exception, address: str | None, log: Path, command: str) -> UserError:
     reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
-    what = "Ray did not start on this machine" if address is None else f"no Ray cluster at '{address}'"
+    what = "Ray did not start on this machine" if address is None else f"no Ray cluster at {quoted(address)}"
     again = f"run the same command again{f': {command}' if command else ''}"
     return UserError(
         f"{what}: {reason}; see {log}; nothing is lost, {again}", key="" if address is None else "ray_address"

@@ -31,8 +31,8 @@ ABOVE, INSIDE, BELOW = 26.0, 34.0, 16.0
 """Of a row: room for a label, least height of what stands in it, and the rest."""
 
 
-def draw_svg(model: ModelConfig) -> str:
-    """The model that `model` describes, as a picture that stands alone."""
+def draw_svg(model: ModelConfig, *, styled: bool = True) -> str:
+    """The model that `model` describes, as a picture; it stands alone where it is `styled`."""
     layout = lay_out(trace_structure(model))
     options = _lines(options_of(model), MIN_WIDTH - 2 * PAD)
     sketch = _Sketch(layout, look(model.variant).colour, top=PAD + 30 + 18 * len(options))
@@ -45,7 +45,7 @@ def draw_svg(model: ModelConfig) -> str:
     if layout.keys:
         marks += _cover(layout, sketch, bottom + 16)
         bottom += 50 + 20 * len(layout.keys)
-    return svg_document(sketch.width, bottom + PAD - 4, f"{model.variant} {model.layers}", marks)
+    return svg_document(sketch.width, bottom + PAD - 4, f"{model.variant} {model.layers}", marks, styled=styled)
 
 
 def _lines(words: Sequence[str], room: float) -> list[str]:

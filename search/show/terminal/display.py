@@ -19,6 +19,7 @@ from msarch.training.validation import Validation
 from msarch.units import format_bytes, format_count, format_seconds
 from search.ledger.records import TRAINED, TrialRecord
 from search.results.front import pareto_front
+from search.show.terminal.console import make_console
 from search.show.terminal.front_table import format_figure, front_table
 from search.show.terminal.progress import Progress, RunningTrial
 from search.space.objectives import DEFAULT_OBJECTIVES
@@ -54,7 +55,7 @@ class SearchDisplay:
         console: Console | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self.console = console or Console(highlight=False)
+        self.console = console or make_console()
         self._title, self._objectives, self._clock = title, tuple(objectives), clock
         self._progress = Progress(total, tokens_per_trial, records, clock)
         self._phase = ""

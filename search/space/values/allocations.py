@@ -122,7 +122,7 @@ def parse_allocation(text: object, name: str) -> AllocationRange:
         except UserError as error:
             if written == str(allocation):
                 raise
-            raise UserError(f"'{allocation}' admits {error.message}", key=error.key) from None
+            raise UserError(f"{quoted(str(allocation))} admits {error.message}", key=error.key) from None
     return allocation
 
 
@@ -139,7 +139,7 @@ def parse_alternatives(raw: object, name: str) -> tuple[AllocationRange, ...]:
         except UserError as error:
             raise error.under(f"[{index}]") from None
         if allocation in alternatives:
-            raise UserError(f"'{allocation}' is given twice", key=f"[{index}]")
+            raise UserError(f"{quoted(str(allocation))} is given twice", key=f"[{index}]")
         alternatives.append(allocation)
     return tuple(alternatives)
 
@@ -152,7 +152,7 @@ def _check_order(allocation: AllocationRange, variant: Variant, name: str) -> No
     if expected == allocation:
         return
     rule = "is one stack of layers at every token" if variant.order is one_stack else "computes in another order"
-    raise UserError(f"'{allocation}': {name} {rule}; did you mean '{expected}'?")
+    raise UserError(f"{quoted(str(allocation))}: {name} {rule}; did you mean '{expected}'?")
 
 
 def _in_order(allocation: AllocationRange, order: Callable[[tuple[Stage, ...]], tuple[Stage, ...]]) -> AllocationRange:

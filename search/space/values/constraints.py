@@ -85,16 +85,16 @@ def parse_constraint(text: object) -> Constraint:
     try:
         tree = ast.parse(_SCALED.sub(r"\1_at_\2", text.strip()), mode="eval").body
     except (SyntaxError, ValueError, MemoryError, RecursionError):
-        raise UserError(f"'{text}' is not a constraint; write one such as 'n_layers <= 12'") from None
+        raise UserError(f"{quoted(text)} is not a constraint; write one such as 'n_layers <= 12'") from None
     if not isinstance(tree, ast.Compare):
-        raise UserError(f"'{text}' compares nothing; write a constraint such as 'n_layers <= 12'")
+        raise UserError(f"{quoted(text)} compares nothing; write a constraint such as 'n_layers <= 12'")
     for operator in tree.ops:
         if not isinstance(operator, ast.LtE | ast.GtE | ast.Eq):
-            raise UserError(f"'{text}': constraints are written with <=, >= or ==")
+            raise UserError(f"{quoted(text)}: constraints are written with <=, >= or ==")
     for side in (tree.left, *tree.comparators):
         _check(side, text)
     if not any(isinstance(node, ast.Name) for node in ast.walk(tree)):
-        raise UserError(f"'{text}' names no parameter; legal: {', '.join(_LEGAL)}")
+        raise UserError(f"{quoted(text)} names no parameter; legal: {', '.join(_LEGAL)}")
     return Constraint(text.strip(), tree)
 
 
@@ -104,16 +104,16 @@ def _check(node: ast.expr, text: str) -> None:
             pass
         case ast.Name(id=name):
             if name not in NAMES and not _SCALED_NAME.fullmatch(name):
-                raise UserError(f"{unknown('name', name, _LEGAL)}, in '{text}'")
+                raise UserError(f"{unknown('name', name, _LEGAL)}, in {quoted(text)}")
         case ast.UnaryOp(op=ast.USub(), operand=operand):
             _check(operand, text)
         case ast.BinOp(left=left, op=operator, right=right) if type(operator) in _OPERATIONS:
             if isinstance(operator, ast.Div) and not (isinstance(right, ast.Constant) and right.value):
-                raise UserError(f"'{text}': divide by a number that is not 0 only")
+                raise UserError(f"{quoted(text)}: divide by a number that is not 0 only")
             _check(left, text)
             _check(right, text)
         case _:
-            raise UserError(f"'{text}': only names, numbers, + - * / and <= >= == are understood")
+            raise UserError(f"{quoted(text)}: only names, numbers, + - * / and <= >= == are understood")
 
 
 def _value(node: ast.expr, candidate: Candidate) -> float:

@@ -98,7 +98,7 @@ def _parse_stage(word: str, text: str) -> StageRange:
     match = _STAGE.fullmatch(word)
     if match is None:
         raise UserError(
-            f"'{word}' is not a stage; write LAYERS@FACTOR, such as '4@1', '1..6@4', '1..2+0..4ff@4' or "
+            f"{quoted(word)} is not a stage; write LAYERS@FACTOR, such as '4@1', '1..6@4', '1..2+0..4ff@4' or "
             f"'1..6@4:{{128,192}}', in {quoted(text)}"
         )
     attention_layers, ff_layers, width = (
@@ -106,11 +106,11 @@ def _parse_stage(word: str, text: str) -> StageRange:
     )
     stage = StageRange(attention_layers or _NONE, int(match[4]), width, ff_layers or _NONE)
     if stage.factor < 1:
-        raise UserError(f"a shortening factor is at least 1, got '{word}'")
+        raise UserError(f"a shortening factor is at least 1, got {quoted(word)}")
     if stage.largest.layers > MOST_LAYERS:
-        raise UserError(f"'{word}': at most {MOST_LAYERS} layers in a stage")
+        raise UserError(f"{quoted(word)}: at most {MOST_LAYERS} layers in a stage")
     if stage.width and stage.width.smallest < 1:
-        raise UserError(f"a width is at least 1, got '{word}'")
+        raise UserError(f"a width is at least 1, got {quoted(word)}")
     return stage
 
 
@@ -119,11 +119,13 @@ def _parse_numbers(numbers: str, word: str) -> Domain:
         values = [int(number) for number in numbers[1:-1].split(",")]
         for value in values:
             if values.count(value) > 1:
-                raise UserError(f"'{word}': {value} is given twice")
+                raise UserError(f"{quoted(word)}: {value} is given twice")
         return Values(tuple(values))
     low, _, high = numbers.partition("..")
     if int(low) > int(high or low):
-        raise UserError(f"'{word}': {low} is above {high}; did you mean '{word.replace(numbers, f'{high}..{low}')}'?")
+        raise UserError(
+            f"{quoted(word)}: {low} is above {high}; did you mean '{word.replace(numbers, f'{high}..{low}')}'?"
+        )
     return _between(int(low), int(high or low))
 
 

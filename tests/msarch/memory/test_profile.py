@@ -43,6 +43,14 @@ def test_flops_of_a_vanilla_model_are_those_of_the_closed_form() -> None:
 
 
 @several
+def test_a_candidate_is_profiled_with_checkpointing_too(config: ModelConfig) -> None:
+    training = TrainingConfig(batch_size=3)
+    figures = profile_candidate(Candidate(model=config, training=training))
+    checkpointed = profile_training_step(config, replace(training, checkpointing="block"))
+    assert figures["memory_checkpointed_bytes"] == checkpointed.peak_bytes <= figures["memory_bytes"]
+
+
+@several
 def test_the_same_parts_on_real_tensors(config: ModelConfig) -> None:
     training = TrainingConfig(batch_size=2)
     predicted, counted = profile_training_step(config, training), count_training_step(config, training)
