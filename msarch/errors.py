@@ -32,7 +32,7 @@ class UserError(ValueError):
 
     def __str__(self) -> str:
         place = f"{self.file}:{self.line}" if self.file and self.line else self.file
-        return shorten_words(": ".join(part for part in (place, self.key, self.message) if part))
+        return shorten_words(": ".join(part for part in (place, shortened(self.key), self.message) if part))
 
     def __reduce__(self) -> tuple[object, ...]:  # keyword-only arguments do not pickle by themselves
         return (_rebuild, (type(self), self.message, self.key, self.file, self.line))

@@ -12,10 +12,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
-from msarch.errors import UserError, quoted
+from msarch.errors import UserError, quoted, shortened
 
-_N = r"([0-9]{1,9})"
-_STAGE = re.compile(rf"(?:{_N}|(?:{_N}\+)?{_N}ff)@{_N}(?::{_N})?")
+MOST_LAYERS, WIDEST = 1000, 2**20
+"""In a stage; above these no machine could train a model."""
+_STAGE = re.compile(r"(?:([0-9]{1,9})|(?:([0-9]{1,9})\+)?([0-9]{1,9})ff)@([0-9]{1,9})(?::([0-9]{1,9}))?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,14 +57,18 @@ def _parse_stage(word: str, text: str) -> Stage:
     match = _STAGE.fullmatch(word)
     if match is None:
         raise UserError(
-            f"{quoted(word)} is not a stage; write LAYERS@FACTOR, such as '6@4', '2+4ff@4' or '6@4:128', in "
-            f"{quoted(text)}"
+            f"{quoted(word)} is not a stage; write LAYERS@FACTOR, such as '6@4', '2+4ff@4' or '6@4:128', "
+            f"in {quoted(text)}"
         )
     all_attend, first, ff_layers, factor, width = (int(number or 0) for number in match.groups())
     if factor < 1:
         raise UserError(f"a shortening factor is at least 1, got {quoted(word)} in {quoted(text)}")
     if match[5] and width < 1:
         raise UserError(f"a width is at least 1, got {quoted(word)} in {quoted(text)}")
+    if all_attend + first + ff_layers > MOST_LAYERS:
+        raise UserError(f"{quoted(word)}: at most {MOST_LAYERS} layers in a stage")
+    if width > WIDEST:
+        raise UserError(f"{quoted(word)}: a width is at most {WIDEST:,}")
     return Stage(all_attend + first + ff_layers, factor, width, ff_layers)
 
 
@@ -75,7 +80,7 @@ def format_layers(stages: Sequence[Stage]) -> str:
 def check_nested(factors: Sequence[int]) -> None:
     """Each factor is a multiple of the next smaller one, and the smallest is 1. Raises UserError."""
     ordered = sorted(set(factors))
-    written = ", ".join(map(str, ordered))
+    written = shortened(", ".join(map(str, ordered)))
     if not ordered or ordered[0] != 1:
         raise UserError(f"{written or 'no factors'}: the finest scale has factor 1; add a stage '@1'")
     for finer, coarser in pairwise(ordered):

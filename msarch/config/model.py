@@ -17,7 +17,10 @@ from msarch.config.allocation import (
 from msarch.config.checks import check_number, check_types, check_whole, choices_of
 from msarch.config.orders import check_layers
 from msarch.config.variants import Variant, options_without_effect, variant_named
-from msarch.errors import UserError
+from msarch.errors import UserError, quoted, shortened
+
+LARGEST_SIZES = {"d_model": 2**20, "n_heads": 2**20, "vocab_size": 2**31, "context": 2**31, "base_width": 2**31}
+"""Above these no machine could train a model, and the sizes of its tensors would not fit 64 bits."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -88,12 +91,13 @@ class ModelConfig:
     def __post_init__(self) -> None:
         check_types(self)
         variant = variant_named(self.variant)
-        for name in ("d_model", "n_heads", "vocab_size", "context", "base_width"):
-            check_whole(self, name, low=1)
+        for name, largest in LARGEST_SIZES.items():
+            check_whole(self, name, low=1, high=largest)
         check_number(self, "dropout", low=0.0, high=0.9)
         if self.d_model % self.n_heads:
             raise UserError(
-                f"{self.n_heads} heads do not divide d_model {self.d_model}; choose one of {_divisors(self.d_model)}",
+                f"{self.n_heads} heads do not divide d_model {self.d_model}; choose one of "
+                f"{shortened(_divisors(self.d_model))}",
                 key="n_heads",
             )
         self._check_layers(variant)
@@ -194,7 +198,7 @@ def _divisors(number: int) -> str:
 
 def _check_retina(factors: tuple[int, ...], windows: tuple[int, ...]) -> None:
     if not factors or list(factors) != sorted(set(factors)):
-        raise UserError(f"write the factors finest first, such as 1 4 16, got {factors}", key="retina_factors")
+        raise UserError(f"write the factors finest first, such as 1 4 16, got {quoted(factors)}", key="retina_factors")
     try:
         check_nested(factors)
     except UserError as error:
@@ -202,7 +206,7 @@ def _check_retina(factors: tuple[int, ...], windows: tuple[int, ...]) -> None:
     if len(factors) - len(windows) not in (0, 1) or any(window < 1 for window in windows):
         raise UserError(
             f"one window of at least 1 unit for each factor, or for each but the coarsest: {len(factors) - 1} or "
-            f"{len(factors)} for factors {factors}, got {windows}",
+            f"{len(factors)} for factors {quoted(factors)}, got {quoted(windows)}",
             key="retina_windows",
         )
 

@@ -89,8 +89,8 @@ def check_layers(stages: tuple[Stage, ...], order: Order, variant: str) -> None:
     may_lack_fine_layers = order is there_and_back and len(stages) > 1
     if not _at(1, stages).attention_layers and not may_lack_fine_layers:
         raise UserError(
-            f"{quoted(written)}: at least one layer must run at factor 1, and with attention, or tokens of a block "
-            "never mix"
+            f"{quoted(written)}: at least one layer must run at factor 1, and with attention, or tokens of a "
+            "block never mix"
         )
     if not any(stage.attention_layers for stage in stages):
         raise UserError(

@@ -6,7 +6,6 @@ import json
 import math
 from pathlib import Path
 
-from rich.console import Console
 from rich.progress import track
 from rich.text import Text
 
@@ -16,6 +15,7 @@ from search.cli.options import keys_as_options
 from search.replay.replay import Replay, Strategy, replay_once
 from search.replay.summary import Figure, Summary, summarize
 from search.replay.table import Table, read_table
+from search.show.terminal.console import make_console, print_line
 from search.show.terminal.fitted_table import FittedColumn, FittedTable
 
 FORMATS = ("table", "json")
@@ -41,19 +41,19 @@ def show_replay(
         replays = _replays(table, strategy, seeds, trainings, concurrent)
     summary = summarize(strategy, replays, trainings=trainings)
     if fmt == "json":
-        print(json.dumps(summary.to_dict(), indent=2))
+        print_line(json.dumps(summary.to_dict(), indent=2))
     else:
         _print(summary, folder, table, trainings)
 
 
 def _replays(table: Table, strategy: Strategy, seeds: int, trainings: int | None, concurrent: int) -> list[Replay]:
-    console = Console(stderr=True, highlight=False, soft_wrap=True)
+    console = make_console(stderr=True, soft_wrap=True)
     shown = track(range(seeds), "replaying", console=console, transient=True, disable=not console.is_terminal)
     return [replay_once(table, strategy, seed, trainings=trainings, concurrent=concurrent) for seed in shown]
 
 
 def _print(summary: Summary, folder: Path, table: Table, trainings: int | None) -> None:
-    console = Console(highlight=False, soft_wrap=True)
+    console = make_console(soft_wrap=True)
     until = f", each stopped after {trainings} trainings" if trainings else ""
     replays = "1 replay" if summary.seeds == 1 else f"{summary.seeds} replays"
     console.print(Text(f"{summary.strategy} on the {len(table.models)} models of {folder}: {replays}{until}\n"))

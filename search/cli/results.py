@@ -20,7 +20,7 @@ from search.results.conditions import Conditions
 from search.results.front import check_any_within, within
 from search.results.reproduce import Reproduction, compare, differences, open_corpus, train_again, with_corpus
 from search.results.results import BUNDLES, Bundle, Results, load_results
-from search.show.terminal.console import make_console
+from search.show.terminal.console import make_console, print_with_colours
 from search.show.terminal.fitted_table import FittedColumn, FittedTable, output_width
 from search.show.terminal.front_plot import BLANK, front_plot
 from search.show.terminal.front_table import FORMATS, print_front, wants_colour
@@ -74,7 +74,7 @@ def _draw(records: Sequence[TrialRecord], objectives: Sequence[str]) -> None:
         return
     drawn = front_plot(records, objectives, colour=wants_colour(), width=output_width())
     if drawn:
-        print(drawn)
+        print_with_colours(drawn)
 
 
 def _load(folder: Path, skip_damaged: bool) -> Results:

@@ -107,13 +107,16 @@ def _is_pruned(record: TrialRecord) -> bool:
 
 
 def space_under(table: Table, strategy: Strategy, seed: int) -> Space:
-    """The table's space under a strategy: its own settings, and designs to be tried first, do not count."""
+    """The table's space under a strategy: its own settings, and designs to be tried first, do not count.
+
+    Nor do its limits and constraints, which every model of the table has met.
+    """
     if strategy.sampler == "grid" and table.space.combinations() is None:
         raise UserError("a grid needs a finite space, and this one has a continuous parameter", key="sampler")
     settings = SearchSettings.model_validate(
         {"sampler": strategy.sampler, "pruner": strategy.pruner, "seed": seed, "trials": len(table.models)}
     )
-    return replace(table.space, search=settings, points=())
+    return replace(table.space, search=settings, points=(), limits={}, constraints=())
 
 
 def open_replay(table: Table, space: Space, concurrent: int) -> tuple[Coordinator, TableProposer]:

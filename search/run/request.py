@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from numbers import Integral, Real
 from pathlib import Path
 
-from msarch.errors import UserError
+from msarch.errors import UserError, quoted, shortened
 from msarch.paths import is_file
 from search.space.load import load_space
 from search.space.space import Space
@@ -83,10 +83,22 @@ def check_number(name: str, value: object, *, key: str = "") -> None:
         return
     seconds = name == "time_budget"
     kind, expected = (Real, "a number of seconds") if seconds else (Integral, f"a whole number of {_COUNTED[name]}")
-    if isinstance(value, bool) or not isinstance(value, kind) or not float(value) > 0:
-        raise UserError(f"must be {expected} above 0, got {value!r}; leave it out for the default", key=key or name)
+    number = value if isinstance(value, int) and not isinstance(value, bool) else _as_float(value, kind)
+    if not number > 0:
+        said = shortened(repr(value))
+        raise UserError(f"must be {expected} above 0, got {said}; leave it out for the default", key=key or name)
+    if number > LARGEST:
+        raise UserError(f"must be at most {LARGEST:,}, got {quoted(value)}", key=key or name)
 
 
+def _as_float(value: object, kind: type) -> float:
+    """A number of another type than int; 0 for what is none, or is not of its `kind`."""
+    number = isinstance(value, Real) and isinstance(value, kind) and not isinstance(value, bool)
+    return float(value) if number else 0.0  # type: ignore[arg-type]  # mypy does not follow `number`
+
+
+LARGEST = 10**10
+"""Trials, or seconds: three hundred years."""
 _COUNTED = {"trials": "trials", "concurrent": "trials at a time"}
 
 

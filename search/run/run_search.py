@@ -118,20 +118,22 @@ def _train(request: SearchRequest, coordinator: Coordinator, watcher: Watcher, b
 
     prepare_environment(request.ray_address)
     from search.run.ray.adapters import StopSignal
-    from search.run.ray.executor import execute
+    from search.run.ray.executor import execute, interrupts
 
     stop = StopSignal(time_budget=request.time_budget)
     cpus = max(request.concurrent or 0, usable_cores())
-    with ray_session(request.folder, address=request.ray_address, cpus=cpus, command=request.command()) as scratch:
-        execute(
-            coordinator,
-            stop,
-            watcher,
-            folder=request.folder,
-            base=base,
-            scratch=scratch,
-            concurrent=request.concurrent,
-        )
+    session = ray_session(request.folder, address=request.ray_address, cpus=cpus, command=request.command())
+    with interrupts(stop), session as scratch:
+        if not stop.interrupted:
+            execute(
+                coordinator,
+                stop,
+                watcher,
+                folder=request.folder,
+                base=base,
+                scratch=scratch,
+                concurrent=request.concurrent,
+            )
     if stop.interrupted:
         return "interrupted"
     return "out of time" if stop.out_of_time and _is_left(coordinator) else "complete"

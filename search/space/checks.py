@@ -11,6 +11,7 @@ from typing import Any
 
 from msarch.config import ModelConfig, TrainingConfig
 from msarch.config.allocation import nearest
+from msarch.config.model import LARGEST_SIZES
 from msarch.config.variants import VARIANTS
 from msarch.errors import UserError, quoted
 from search.space.schema.model import CONSTANT
@@ -54,6 +55,9 @@ def _check_heads(branch: Branch) -> None:
         for place, value in parameter.domain.probes():
             if value < 1:
                 raise UserError(f"must be a whole number of at least 1, got {value}", key=parameter.path + place)
+            largest = LARGEST_SIZES["d_model" if key == "d_head" else key]
+            if value > largest:
+                raise UserError(f"must be at most {largest:,}, got {value}", key=parameter.path + place)
     width = branch.parameters["d_model"]
     heads = branch.parameters.get("d_head") or branch.parameters["n_heads"]
     _check_mup(branch, heads)

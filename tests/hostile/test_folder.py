@@ -5,16 +5,13 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import sys
-import unicodedata
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from support.commands import assert_safe, run_command
 from support.made_up_search import open_in, profile, reports_of, space_in
-
-from search.cli.app import main
 
 EVIL = "\x1b]0;owned\x07\x1b[2J\x9b31m\u202egnp.exe\u2066\rhidden\x00\ud800"
 """An escape sequence that sets a title, one that clears the screen, a C1 one, marks of direction, half a pair."""
@@ -26,18 +23,7 @@ Run = Callable[..., tuple[int, str, str]]
 def run(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Run:
     """Runs a command in this process: exit status, standard output and standard error."""
 
-    def call(*arguments: str) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["msarch", *arguments])
-        with pytest.raises(SystemExit) as ended:
-            main()
-        return int(ended.value.code or 0), *capfd.readouterr()
-
-    return call
-
-
-def assert_safe(text: str) -> None:
-    found = {letter for letter in text if unicodedata.category(letter) in ("Cc", "Cf", "Cs") and letter not in "\n\t"}
-    assert not found, f"{found!r} in {text!r}"
+    return lambda *arguments: run_command(list(arguments), monkeypatch, capfd)
 
 
 @pytest.fixture(scope="module")

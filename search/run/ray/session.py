@@ -12,12 +12,13 @@ import os
 import socket
 import sys
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 from msarch.errors import UserError, quoted
+from search.run.ray.alone import answering_us_alone
 from search.run.ray.scratch import scratch_folder
 
 QUIET = {
@@ -67,7 +68,10 @@ def ray_session(folder: Path, *, address: str | None, cpus: int, command: str = 
         import_module("ray.tune")  # so that its loggers exist and can be sent to the log
 
         stack.enter_context(_loggers_to(log))
+        stack.enter_context(_messages_to(log))
         if not is_initialized():
+            if address is None:
+                stack.enter_context(answering_us_alone())
             stack.callback(shutdown)
             try:
                 _init(address, cpus, scratch)
@@ -163,6 +167,22 @@ def _writes_to(stream: object, number: int) -> bool:
         return isinstance(stream, io.TextIOBase) and stream.fileno() == number
     except (OSError, ValueError):
         return False
+
+
+@contextmanager
+def _messages_to(log: Path) -> Iterator[None]:
+    """What raylets report, such as lost workers, a thread of Ray's prints on `sys.stdout`; no option says otherwise."""
+    from ray._private import worker
+
+    def write(data: dict[str, Any], ignore_prefix: bool) -> None:
+        with suppress(OSError), log.open("a", encoding="utf-8") as file:  # a full disk must not end the thread
+            file.writelines(f"({data.get('pid')}) {line}\n" for line in data["lines"])
+
+    printed, worker.print_to_stdstream = worker.print_to_stdstream, write
+    try:
+        yield
+    finally:
+        worker.print_to_stdstream = printed
 
 
 class _Log(logging.FileHandler):

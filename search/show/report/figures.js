@@ -84,7 +84,7 @@ const figures = (() => {
     near.observe(place);
   }
 
-  const again = () => drawn.forEach(draw);
+  const again = () => drawn.forEach(id => setTimeout(draw, 0, id));     // one by one, so that the page answers between
   dark.addEventListener("change", again);
   let waiting = 0, width = innerWidth;
   addEventListener("resize", () => {

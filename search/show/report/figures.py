@@ -14,10 +14,11 @@ import plotly.graph_objects as go
 
 from search.ledger.metrics import latest_quality, metric
 from search.ledger.records import TrialRecord
-from search.results.front import best, knee, pareto_front
+from search.results.front import pareto_front
 from search.results.variants import by_variant
-from search.show.palette import INK, MUTED, PAPER, WARNING, formatter, look
+from search.show.palette import INK, MUTED, PAPER, look
 from search.show.report.layout import add_axis_title, hover_texts, log_axis, plot_layout
+from search.show.report.marks import add_limit, add_marks
 from search.show.view import cost_span, quality_span
 from search.space.objectives import OBJECTIVES, label_under
 
@@ -56,9 +57,9 @@ def trade_off_figure(
     _add_front_line(figure, line)
     _add_complete(figure, complete, texts, front, keys)
     _add_infeasible(figure, infeasible, texts, keys["x"], right)
-    _add_marks(figure, records, quality, cost)
+    add_marks(figure, points_of(records, "complete", quality, cost), quality, cost)
     if limit is not None and limit <= right:
-        _add_limit(figure, cost, limit, top=0.9 if infeasible else 1.0)
+        add_limit(figure, cost, limit, top=0.9 if infeasible else 1.0)
     figure.update_layout(
         **plot_layout(600),
         xaxis=log_axis(left, right, cost),
@@ -205,51 +206,3 @@ def _positions(points: Sequence[Point], texts: HoverTexts, meta: Mapping[str, An
         "hoverinfo": "text",
         "meta": dict(meta),
     }
-
-
-def _add_marks(figure: go.Figure, records: Sequence[TrialRecord], quality: str, cost: str) -> None:
-    """Names the best model, and the knee of a front that is long enough to have one; one label where both are one."""
-    marks = {"best": best_in(records, quality, cost), "knee": knee_in(records, quality, cost)}
-    if marks["knee"] is marks["best"]:
-        marks = {"best, knee": marks["best"]} if marks["best"] else {}
-    for text, record in marks.items():
-        for x, y, _ in points_of([record] if record else [], "complete", quality, cost):
-            figure.add_annotation(
-                x=math.log10(x),
-                y=math.log10(y),
-                text=text,
-                showarrow=False,
-                xshift=0 if text.startswith("best") else -12,
-                yshift=-18 if text.startswith("best") else -13,
-                xanchor="center" if text.startswith("best") else "right",
-                font={"size": 13, "color": INK},
-            )
-
-
-def best_in(records: Sequence[TrialRecord], quality: str, cost: str) -> TrialRecord | None:
-    """The best complete trial of those that can be drawn in this plane."""
-    return best([record for _, _, record in points_of(records, "complete", quality, cost)], quality=quality)
-
-
-def knee_in(records: Sequence[TrialRecord], quality: str, cost: str) -> TrialRecord | None:
-    """The knee of this plane's front; None where the front has fewer than three points, and so no bend."""
-    return knee(records, (quality, cost)) if len(pareto_front(records, (quality, cost))) > 2 else None
-
-
-def _add_limit(figure: go.Figure, cost: str, limit: int, top: float) -> None:
-    figure.add_shape(
-        type="line", x0=limit, x1=limit, y0=0, y1=1, yref="paper", line={"color": WARNING, "width": 1.5, "dash": "dash"}
-    )
-    figure.add_annotation(
-        x=math.log10(limit),
-        y=top,
-        yref="paper",
-        text=f"limit {formatter(cost)(limit)}",
-        textangle=-90,
-        showarrow=False,
-        xanchor="left",
-        yanchor="top",
-        xshift=2,
-        yshift=-4,
-        font={"color": WARNING, "size": 13},
-    )

@@ -8,8 +8,7 @@ function filled(trace) {
   if (!trace.customdata || !(meta.x || meta.y)) return trace;
   const rows = trace.customdata.map(number => rowOf.get(number)), full = { ...trace };
   for (const axis of ["x", "y"]) if (meta[axis]) full[axis] = rows.map(row => figureOf(meta[axis], row));
-  full.hovertext = trace.customdata.map(sentence);
-  if (meta.front && hovers) full.hoverinfo = "none";       // a card with its drawing is shown in its place
+  full.hoverinfo = "none";              // a card with words and drawing is shown in its place
   return full;
 }
 
@@ -72,7 +71,7 @@ const card = document.getElementById("float");
 
 function float(event) {
   const point = event.points[0], number = point?.customdata;
-  if (!point?.data.meta?.front || !hovers) return;
+  if (!(point?.data.meta?.x) || !hovers) return;
   card.innerHTML = `<p>${sentence(number)}</p>${drawingOf(number) ?? ""}`;
   card.hidden = false;
   const { clientX: x, clientY: y } = event.event, { offsetWidth: wide, offsetHeight: high } = card;

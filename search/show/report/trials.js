@@ -33,13 +33,7 @@ function facts(number, kind) {
   return found;
 }
 
-const said = new Map();
 function sentence(number) {
-  if (!said.has(number)) said.set(number, say(number));
-  return said.get(number);
-}
-
-function say(number) {
   const row = rowOf.get(number), at = name => escaped(cell(columns[name], row));
   const lines = [`<b>trial ${number}</b> ${at("state")}`, `${at("variant")} <b>${at("layers")}</b>`];
   const listed = (pairs, size) => {
@@ -95,6 +89,6 @@ function choose(number) {
   document.getElementById("chosen").hidden = false;
   document.getElementById("chosen").replaceChildren(...described(number));
   document.querySelector("#trials tr[aria-current]")?.removeAttribute("aria-current");
-  lines[rowOf.get(number)]?.setAttribute("aria-current", "true");
+  lines.get(rowOf.get(number))?.setAttribute("aria-current", "true");
   figures.again();
 }

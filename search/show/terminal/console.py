@@ -44,6 +44,11 @@ def print_line(text: str, *, error: bool = False) -> None:
     print(printable(text), file=sys.stderr if error else sys.stdout)
 
 
+def print_with_colours(text: str) -> None:
+    """Lines on standard output that hold our own colours; whatever else they hold was made `printable` before."""
+    print(text)
+
+
 def make_console(**options: Any) -> Console:
     """A rich console that shows what it is given as `printable` does; `options` are those of `rich.console.Console`."""
     from rich.console import Console, ConsoleOptions, RenderableType

@@ -17,7 +17,7 @@ from search.ledger.records import TrialRecord
 from search.results.columns import COLUMNS
 from search.results.front import best, knee, pareto_front, split
 from search.results.tables import trial_row, varying_options
-from search.show.terminal.console import make_console, printable
+from search.show.terminal.console import make_console, print_with_colours, printable
 from search.show.terminal.fitted_table import ESSENTIAL, IF_UNWRAPPED, FittedColumn, FittedTable, output_width
 from search.space.objectives import DEFAULT_OBJECTIVES, OBJECTIVES
 
@@ -54,7 +54,7 @@ def format_front(
 
 def print_front(records: Sequence[TrialRecord], objectives: Sequence[str], fmt: str = "table") -> None:
     """Print the front as `format_front` gives it."""
-    print(format_front(records, objectives, fmt).rstrip("\n"))
+    print_with_colours(format_front(records, objectives, fmt).rstrip("\n"))
 
 
 def wants_colour() -> bool:

@@ -10,11 +10,9 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from msarch.config.allocation import Stage
+from msarch.config.allocation import MOST_LAYERS, Stage
 from msarch.errors import UserError, quoted
 from search.space.values.ranges import Domain, Range, Values
-
-MOST_LAYERS = 1000
 
 _NUMBERS = r"[0-9]{1,9}(?:\.\.[0-9]{1,9})?|\{[0-9]{1,9}(?:,[0-9]{1,9})*\}"
 _STAGE = re.compile(rf"(?:({_NUMBERS})|(?:({_NUMBERS})\+)?({_NUMBERS})ff)@([0-9]{{1,9}})(?::({_NUMBERS}))?")

@@ -133,7 +133,7 @@ def test_the_best_trial_is_drawn_and_any_other_when_clicked(opened: Maker, brows
     press_at(browser, x, y)
     wait_for(browser, f"{title}.startsWith('Trial {cheapest.number}: ')")
     ring = "const data = document.getElementById('front').data; return data[data.length - 1].x[0]"
-    assert browser.execute_script(ring) == cheapest.profile["memory_bytes"]
+    wait_for(browser, f"{ring} === {cheapest.profile['memory_bytes']}")
     assert errors(browser) == []
 
 
@@ -165,6 +165,16 @@ def press_at(browser: Any, x: float, y: float) -> None:
     for kind in ("mouseMoved", "mousePressed", "mouseReleased"):
         where = {"type": kind, "x": x, "y": y, "button": "left", "clickCount": 1}
         browser.execute_cdp_cmd("Input.dispatchMouseEvent", where)
+
+
+def test_a_long_table_is_written_in_part(opened: Maker, browser: Any) -> None:
+    records = opened(400)
+    rows = "return document.querySelectorAll('#trials tbody tr').length"
+    assert browser.execute_script(rows) == 300
+    more = browser.find_element("css selector", "#more")
+    assert more.text == "Show all 400 rows"
+    more.click()
+    assert browser.execute_script(rows) == len(records) and not more.is_displayed()
 
 
 def test_every_point_can_be_reached_by_keyboard(opened: Maker, browser: Any) -> None:
