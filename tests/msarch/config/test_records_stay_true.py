@@ -55,6 +55,21 @@ def test_digests_are_those_of_version_0_1() -> None:
     assert Candidate.from_dict(learned).digest() == "06081da366c41a3a"
 
 
+@pytest.mark.parametrize("layers", ["2@1 4@4 2@1", "2@1  04@4 2@1"])
+def test_layers_without_widths_stay_as_they_were_written(layers: str) -> None:
+    recorded = {**RECORDED, "model": {**RECORDED["model"], "layers": layers}}
+    candidate = Candidate.from_dict(recorded)
+    assert candidate.model.layers == candidate.to_dict()["model"]["layers"] == layers
+
+
+def test_widths_and_layers_without_attention_come_back_as_they_were() -> None:
+    recorded = {**RECORDED, "model": {**RECORDED["model"], "layers": "2+1ff@1 2+2ff@4:96 2@1"}}
+    candidate = Candidate.from_dict(recorded)
+    assert Candidate.from_dict(candidate.to_dict()) == candidate
+    alike = replace(candidate, model=replace(candidate.model, layers="2+1ff@1:64 2+2ff@4:96 2+0ff@1"))
+    assert alike == candidate and alike.digest() == candidate.digest() != Candidate.from_dict(RECORDED).digest()
+
+
 def test_what_differs_has_another_digest() -> None:
     recorded = Candidate.from_dict(RECORDED)
     changed = [

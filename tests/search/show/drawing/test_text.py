@@ -88,7 +88,7 @@ def test_a_drawing_fits_a_page_and_shows_each_run(config: ModelConfig) -> None:
     for run in trace_structure(config).runs:
         if run.layers:
             count = str(Stage(run.layers, 1, ff_layers=run.ff_layers)).removesuffix("@1")
-            assert any(f"{count} layer" in line for line in boxes)
+            assert any(f"{count} layer" in line or f"│{count}├" in line for line in boxes)
 
 
 def test_what_is_too_long_for_words_is_drawn_without_them() -> None:
