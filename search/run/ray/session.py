@@ -74,7 +74,8 @@ def ray_session(folder: Path, *, address: str | None, cpus: int, command: str = 
                 stack.enter_context(answering_us_alone())
             stack.callback(shutdown)
             try:
-                _init(address, cpus, scratch)
+                with _sigterm_ours():
+                    _init(address, cpus, scratch)
             # Ray raises a bare Exception where its processes do not start in time, and nothing but Ray runs in here.
             except Exception as error:
                 raise _not_started(error, address, log, command) from error
@@ -167,6 +168,18 @@ def _writes_to(stream: object, number: int) -> bool:
         return isinstance(stream, io.TextIOBase) and stream.fileno() == number
     except (OSError, ValueError):
         return False
+
+
+@contextmanager
+def _sigterm_ours() -> Iterator[None]:
+    """As Ray starts, it would put a handler of SIGTERM in place of ours that ends this process."""
+    from ray._private import utils
+
+    setter, utils.set_sigterm_handler = utils.set_sigterm_handler, lambda handler: None
+    try:
+        yield
+    finally:
+        utils.set_sigterm_handler = setter
 
 
 @contextmanager
