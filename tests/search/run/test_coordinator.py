@@ -86,6 +86,14 @@ def test_a_larger_number_extends_and_a_finished_search_trains_nothing(space: Spa
     assert sum(record.state in ("complete", "pruned") for record in watcher.finals) == 3
 
 
+def test_a_budget_in_tokens_ends_a_search_that_prunes(space: Space, tmp_path: Path) -> None:
+    drive(open_in(space, tmp_path / "out", tokens=105_000))
+    spent = sum(record.curve[-1].tokens for record in read_records(tmp_path / "out") if record.curve)
+    assert 85_000 < spent <= 105_000 + 6 * 256  # 20,000 each; a last step may read a little more
+    assert open_in(space, tmp_path / "out", tokens=105_000).ended
+    assert not open_in(space, tmp_path / "out", tokens=125_000).ended
+
+
 def test_a_changed_space_is_refused_with_what_changed(space: Space, tmp_path: Path) -> None:
     open_in(space, tmp_path / "out")
     open_in(space_in(tmp_path, "search.trials=99"), tmp_path / "out")

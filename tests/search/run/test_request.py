@@ -16,12 +16,17 @@ from search.run.run_search import _clear_disk_errors, run_search
 from search.space.load import load_space
 
 
-@pytest.mark.parametrize("name", ["trials", "concurrent", "time_budget"])
+@pytest.mark.parametrize("name", ["trials", "tokens", "concurrent", "time_budget"])
 @pytest.mark.parametrize("value", [0, -1, True, "3", float("nan")])
 def test_a_number_that_means_nothing_is_refused_in_a_line(name: str, value: Any, tmp_path: Path) -> None:
     with pytest.raises(UserError, match=f"^{name}: must be a .*number of .* above 0, got {value!r}"):
         run_search("quickstart", tmp_path / "out", **{name: value})
     assert not (tmp_path / "out").exists()
+
+
+def test_trials_and_tokens_are_not_given_together(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="tokens: takes the place of trials: give one of the two"):
+        run_search("quickstart", tmp_path / "out", trials=3, tokens=1_000_000)
 
 
 def test_numbers_of_other_libraries_are_numbers() -> None:
