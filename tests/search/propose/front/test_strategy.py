@@ -51,7 +51,7 @@ def loss(of: Design, share: float) -> float:
 
 def record(number: int, of: Design, rungs: int, state: TrialState = "pruned") -> TrialRecord:
     curve = tuple(
-        Validation(rung=rung, step=rung, tokens=int(share * TOKENS), loss=loss(of, share), bits_per_byte=1, seconds=1)
+        Validation(rung=rung, step=rung, tokens=-(-int(share * TOKENS) // 3000) * 3000, loss=loss(of, share), bits_per_byte=1, seconds=1)
         for rung, share in enumerate(SHARES[:rungs])
     )
     return TrialRecord(
