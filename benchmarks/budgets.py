@@ -60,7 +60,8 @@ def main() -> None:
         cell = run(name, model, arguments.tokenizer, seed, budget)
         if cell not in ledger:
             console.print(f"training {name}, {arguments.tokenizer}, seed {seed}, {format_count(budget)}")
-            train(cell, arguments.novels, ledger, arguments.scratch)
+            smallest = run(name, model, arguments.tokenizer, seed, SMALLEST)
+            train(cell, smallest, arguments.novels, ledger, arguments.scratch)
     losses = final_losses(ledger, models, arguments.tokenizer, sizes, arguments.seeds)
     console.print(loss_table(losses))
     console.print(crossing_table(losses, arguments.novels, arguments.tokenizer))
@@ -126,11 +127,13 @@ def run(name: str, model: ModelConfig, tokenizer: Tokenizer, seed: int, budget: 
     return Run(name=f"{name}, T={model.context}", tokenizer=tokenizer, model=model, training=training, seed=seed)
 
 
-def train(cell: Run, novels: Novels, ledger: Ledger, scratch: Path) -> None:
-    """One cell, from the last checkpoint before a decay; it leaves its own before it decays."""
-    candidate = cell.candidate()
-    lineage = Run(**{**vars(cell), "training": training_of(SMALLEST, cell.model.context)}).candidate().digest()
-    trainer = Trainer(candidate, novels.tokens(cell.tokenizer))
+def train(cell: Run, smallest: Run, novels: Novels, ledger: Ledger, scratch: Path) -> None:
+    """One cell, from the last checkpoint before a decay; it leaves its own before it decays.
+
+    Checkpoints are those of all budgets of one model and seed; `smallest`, its smallest cell, names their folder.
+    """
+    lineage = smallest.candidate().digest()
+    trainer = Trainer(cell.candidate(), novels.tokens(cell.tokenizer))
     trainer.restore(scratch / lineage)
     began = time.perf_counter()
     while not trainer.finished:

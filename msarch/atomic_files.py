@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -27,6 +28,27 @@ def atomic_write(path: Path) -> Iterator[Path]:
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)  # gone already where it was renamed
+
+
+def remove_left_over(folder: Path) -> None:
+    """Remove the temporary files in `folder` whose writers were killed; those of processes that live on stay."""
+    for path in folder.glob(".*"):
+        found = _TEMPORARY.fullmatch(path.name)
+        if found and path.is_file() and not path.is_symlink() and not _lives(int(found[1])):
+            path.unlink(missing_ok=True)
+
+
+_TEMPORARY = re.compile(r"\..+\.([0-9]{1,9})-[0-9a-f]{8}(?:\.\w+)?")
+
+
+def _lives(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:  # somebody else's
+        return True
+    return True
 
 
 def _flush_to_disk(path: Path) -> None:

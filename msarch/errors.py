@@ -6,8 +6,10 @@ the command line prints it as a single line and exits with status 2. Our own inv
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from difflib import get_close_matches
+from itertools import islice
 from typing import Any
 
 
@@ -30,7 +32,7 @@ class UserError(ValueError):
 
     def __str__(self) -> str:
         place = f"{self.file}:{self.line}" if self.file and self.line else self.file
-        return ": ".join(part for part in (place, self.key, self.message) if part)
+        return shorten_words(": ".join(part for part in (place, shortened(self.key), self.message) if part))
 
     def __reduce__(self) -> tuple[object, ...]:  # keyword-only arguments do not pickle by themselves
         return (_rebuild, (type(self), self.message, self.key, self.file, self.line))
@@ -60,9 +62,10 @@ def unknown(what: str, value: object, legal: Iterable[str]) -> str:
     "unknown variant 'topdown', did you mean 'top_down'? Legal: top_down, vanilla"
     """
     names = sorted(legal)
-    near = get_close_matches(str(value), names, n=1, cutoff=0.5)
-    guess = f", did you mean '{near[0]}'?" if near else "."
-    return f"unknown {what} '{value}'{guess} Legal: {', '.join(names)}"
+    near = get_close_matches(str(value)[:LONGEST], names, n=1, cutoff=0.5)
+    guess = f", did you mean {quoted(near[0])}?" if near else "."
+    more = f" and {len(names) - MOST_NAMES} more" if len(names) > MOST_NAMES else ""
+    return f"unknown {what} {quoted(str(value))}{guess} Legal: {', '.join(map(shortened, names[:MOST_NAMES]))}{more}"
 
 
 def quoted(value: object) -> str:
@@ -75,9 +78,29 @@ def quoted(value: object) -> str:
     if value is None or isinstance(value, bool):
         return words[value]
     if isinstance(value, dict):
-        written = "{" + ", ".join(f"{key}: {quoted(item)}" for key, item in value.items()) + "}"
+        items = islice(value.items(), LONGEST)  # more do not fit
+        written = "{" + ", ".join(f"{shortened(str(key))}: {quoted(item)}" for key, item in items) + "}"
     elif isinstance(value, list | tuple):
-        written = "[" + ", ".join(map(quoted, value)) + "]"
+        written = "[" + ", ".join(map(quoted, value[:LONGEST])) + "]"
+    elif isinstance(value, int) and value.bit_length() > _MOST_BITS:
+        written = "a number of thousands of digits"  # Python refuses to write it
     else:
         written = f"'{value}'" if isinstance(value, str) else f"{value}"
-    return " ".join(written.split()) if len(written) <= 80 else " ".join(written[:76].split()) + " ..."
+    return shortened(written)
+
+
+def shortened(text: str) -> str:
+    """`text` on one line, cut where it has more than 80 characters."""
+    return " ".join((text if len(text) <= LONGEST else f"{text[: LONGEST - 4]} ...").split())
+
+
+def shorten_words(text: str) -> str:
+    """`text` with its middle left out of words that no path and no number comes near in length."""
+    return _LONG_WORD.sub(lambda found: f"{found[0][:100]} ... {found[0][-60:]}", text)
+
+
+LONGEST = 80
+"""Characters of a value that an error repeats: a stranger's file must not fill the terminal."""
+MOST_NAMES = 60
+_MOST_BITS = 10_000
+_LONG_WORD = re.compile(r"\S{400,}")

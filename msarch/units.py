@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 
-from msarch.errors import UserError
+from msarch.errors import UserError, quoted
 
 _BYTES = {
     "B": 1,
@@ -45,12 +45,12 @@ def _parse(value: object, units: dict[str, int], what: str, examples: str) -> in
     if isinstance(value, str):
         match = _QUANTITY.fullmatch(value)
         if match is None or match[2] not in units:
-            raise UserError(f"'{value}' is not {what}; write it like {examples}")
+            raise UserError(f"{quoted(str(value))} is not {what}; write it like {examples}")
         number = float(re.sub("[_,]", "", match[1])) * units[match[2]]
     else:
         number = float(value)
     if not math.isfinite(number) or number < 0:
-        raise UserError(f"'{value}' is not {what}; write it like {examples}")
+        raise UserError(f"{quoted(str(value))} is not {what}; write it like {examples}")
     return round(number)
 
 

@@ -53,10 +53,12 @@ def test_the_python_of_the_documents_runs(tmp_path: Path, monkeypatch: pytest.Mo
     done = msarch("search", "space.yaml", "--out", "results/quickstart", "--trials", 1, cwd=fill(tmp_path))
     assert done.returncode == 0, done.stderr
     monkeypatch.chdir(tmp_path)
-    names: dict[str, object] = {}
-    for block in re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "python.md").read_text("utf-8"), re.DOTALL):
-        runnable = "\n".join(line for line in block.splitlines() if not line.startswith("msarch.run_search("))
-        exec(compile(runnable, "docs/python.md", "exec"), names)
+    monkeypatch.setenv("MSARCH_CACHE", str(tmp_path / ".cache"))
+    for page in ("python.md", "proxies.md"):
+        names: dict[str, object] = {}
+        for block in re.findall(r"```python\n(.*?)```", (ROOT / "docs" / page).read_text("utf-8"), re.DOTALL):
+            runnable = "\n".join(line for line in block.splitlines() if not line.startswith("msarch.run_search("))
+            exec(compile(runnable, f"docs/{page}", "exec"), names)
     assert (tmp_path / "report.html").exists() and (tmp_path / "front.png").exists()
 
 

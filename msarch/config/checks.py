@@ -40,11 +40,13 @@ def check_types(config: Any) -> None:
             raise UserError(f"must be {_in_words(annotation)}, got {quoted(value)}", key=name)
 
 
-def check_whole(config: object, name: str, *, low: int) -> None:
-    """A whole number of at least `low`. Raises UserError."""
+def check_whole(config: object, name: str, *, low: int, high: int | None = None) -> None:
+    """A whole number of at least `low`, and at most `high` where it is given. Raises UserError."""
     value = getattr(config, name)
     if value < low:
-        raise UserError(f"must be a whole number of at least {low}, got {value}", key=name)
+        raise UserError(f"must be a whole number of at least {low}, got {quoted(value)}", key=name)
+    if high is not None and value > high:
+        raise UserError(f"must be at most {high:,}, got {quoted(value)}", key=name)
 
 
 def check_number(config: object, name: str, *, low: float, high: float = math.inf) -> None:

@@ -5,10 +5,22 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 from typing import Literal
 
-from msarch.config.allocation import Stage, check_layers, check_nested, parse_layers
+from msarch.config.allocation import (
+    Stage,
+    check_nested,
+    check_widths,
+    format_layers,
+    in_one_spelling,
+    parse_layers,
+    widths_given,
+)
 from msarch.config.checks import check_number, check_types, check_whole, choices_of
+from msarch.config.orders import check_layers
 from msarch.config.variants import Variant, options_without_effect, variant_named
-from msarch.errors import UserError
+from msarch.errors import UserError, quoted, shortened
+
+LARGEST_SIZES = {"d_model": 2**20, "n_heads": 2**20, "vocab_size": 2**31, "context": 2**31, "base_width": 2**31}
+"""Above these no machine could train a model, and the sizes of its tensors would not fit 64 bits."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -18,9 +30,13 @@ class ModelConfig:
     Attributes:
         variant: a registered architecture: vanilla, top_down, bottom_up, retina, hourglass,
             spacebyte.
-        layers: the layer allocation, ``LAYERS@FACTOR ...`` in the order of computation.
-        d_model: width of every state, the same at all scales. The feed-forward width is 4 times that.
-        n_heads: attention heads; divides `d_model`.
+        layers: the layer allocation, ``LAYERS@FACTOR ...`` in the order of computation. ``2+4ff@16`` are two layers and
+            four feed-forward ones, without attention, after them. ``4@16:192`` gives the states of that scale a width
+            of their own; a width is written once, and left out where it is `d_model`.
+        d_model: width of the finest scale's states, and of every scale that has no width of its own in `layers`. The
+            feed-forward width is 4 times that of the states.
+        n_heads: attention heads of a layer that is d_model wide; divides `d_model`. All heads are equally wide, so a
+            wider scale has more of them.
         vocab_size: tokens in the vocabulary.
         context: the longest sequence, in tokens.
         dropout: share of each residual branch's output that is dropped in training. Attention weights are never
@@ -28,9 +44,9 @@ class ModelConfig:
         positions: how order enters attention: "learned" (a vector for each state of a scale), "rotary", "alibi" or
             "none". A coarse state has the position of its block's last token.
         parametrization: "standard", or "mup" (arXiv 2203.03466), in which the best learning rate is the same for
-            every width: matrices learn at learning_rate * base_width / d_model, and logits are scaled by that ratio.
-            Keep d_head fixed, so that heads grow with the width.
-        base_width: the d_model at which the learning rate is meant, in "mup".
+            every width: a matrix learns at learning_rate * base_width / the width of the states that it reads, and
+            logits are scaled by base_width / d_model. Keep d_head fixed, so that heads grow with the width.
+        base_width: the width at which the learning rate is meant, in "mup".
         rotary_pairs: which numbers of a vector rotary positions turn as a pair: "halves" (i and i + d_head / 2) or
             "adjacent" (2i and 2i + 1, as in the paper). The same model but for the order of its numbers; the second
             takes less time.
@@ -75,23 +91,32 @@ class ModelConfig:
     def __post_init__(self) -> None:
         check_types(self)
         variant = variant_named(self.variant)
-        for name in ("d_model", "n_heads", "vocab_size", "context", "base_width"):
-            check_whole(self, name, low=1)
+        for name, largest in LARGEST_SIZES.items():
+            check_whole(self, name, low=1, high=largest)
         check_number(self, "dropout", low=0.0, high=0.9)
         if self.d_model % self.n_heads:
             raise UserError(
-                f"{self.n_heads} heads do not divide d_model {self.d_model}; choose one of {_divisors(self.d_model)}",
+                f"{self.n_heads} heads do not divide d_model {self.d_model}; choose one of "
+                f"{shortened(_divisors(self.d_model))}",
                 key="n_heads",
             )
-        try:
-            check_layers(self.stages, variant.order, self.variant)
-        except UserError as error:
-            raise error.under("layers") from None
+        self._check_layers(variant)
         self._check_options(variant)
         if max(self.scales) > self.context:
             raise UserError(
                 f"no block of {max(self.scales)} tokens is ever complete in a context of {self.context}", key="context"
             )
+
+    def _check_layers(self, variant: Variant) -> None:
+        stages = self.stages
+        try:
+            check_layers(stages, variant.order, self.variant)
+            check_widths(stages, self.d_model, self.d_head)
+        except UserError as error:
+            raise error.under("layers") from None
+        if any(stage.width for stage in stages) or "ff" in self.layers:
+            # One model has one spelling, so that it is the same candidate whoever wrote it.
+            object.__setattr__(self, "layers", format_layers(in_one_spelling(stages, self.d_model)))
 
     def _check_options(self, variant: Variant) -> None:
         without_effect = options_without_effect(self.variant)
@@ -110,6 +135,12 @@ class ModelConfig:
             raise UserError(
                 f"{self.variant} reads bytes: choose the tokenizer bytes, with 256 tokens; got {self.vocab_size}",
                 key="vocab_size",
+            )
+        if self.pool == "query_only" and any(s.factor > 1 and not s.attention_layers for s in self.stages):
+            raise UserError(
+                f"query_only pooling is the first layer with attention of each coarse scale, and '{self.layers}' has a "
+                "coarse scale without one; write '1+2ff' in place of '3ff'",
+                key="pool",
             )
         if "retina_factors" in variant.options:
             _check_retina(self.retina_factors, self.retina_windows)
@@ -130,19 +161,31 @@ class ModelConfig:
         return sum(stage.layers for stage in self.stages)
 
     @property
+    def n_residual_branches(self) -> int:
+        """What all layers together add to a stream: two terms each, or one where a layer has no attention."""
+        return sum(2 * stage.layers - stage.ff_layers for stage in self.stages)
+
+    @property
     def d_head(self) -> int:
-        """Width of one attention head."""
+        """Width of one attention head, the same at every scale."""
         return self.d_model // self.n_heads
+
+    def width_at(self, factor: int) -> int:
+        """Width of the states of one scale."""
+        return widths_given(self.stages).get(factor, self.d_model)
+
+    def heads_at(self, factor: int) -> int:
+        """Attention heads of the layers of one scale."""
+        return self.width_at(factor) // self.d_head
 
     @property
     def width_ratio(self) -> float:
         """m of muP: how many times as wide as its base this model is; 1 in the standard parametrization."""
-        return self.d_model / self.base_width if self.parametrization == "mup" else 1.0
+        return self.width_ratio_of(self.d_model)
 
-    @property
-    def d_ff(self) -> int:
-        """Width inside the feed-forward network."""
-        return 4 * self.d_model
+    def width_ratio_of(self, width: int) -> float:
+        """m of muP for a matrix that reads states of that width."""
+        return width / self.base_width if self.parametrization == "mup" else 1.0
 
 
 NEEDS: dict[str, tuple[str, str]] = {"base_width": ("parametrization", "mup"), "rotary_pairs": ("positions", "rotary")}
@@ -155,7 +198,7 @@ def _divisors(number: int) -> str:
 
 def _check_retina(factors: tuple[int, ...], windows: tuple[int, ...]) -> None:
     if not factors or list(factors) != sorted(set(factors)):
-        raise UserError(f"write the factors finest first, such as 1 4 16, got {factors}", key="retina_factors")
+        raise UserError(f"write the factors finest first, such as 1 4 16, got {quoted(factors)}", key="retina_factors")
     try:
         check_nested(factors)
     except UserError as error:
@@ -163,7 +206,7 @@ def _check_retina(factors: tuple[int, ...], windows: tuple[int, ...]) -> None:
     if len(factors) - len(windows) not in (0, 1) or any(window < 1 for window in windows):
         raise UserError(
             f"one window of at least 1 unit for each factor, or for each but the coarsest: {len(factors) - 1} or "
-            f"{len(factors)} for factors {factors}, got {windows}",
+            f"{len(factors)} for factors {quoted(factors)}, got {quoted(windows)}",
             key="retina_windows",
         )
 

@@ -6,9 +6,13 @@ from dataclasses import dataclass
 from typing import Literal
 
 from msarch.config.checks import check_number, check_types, check_whole, choices_of
-from msarch.errors import UserError
+from msarch.errors import UserError, quoted
 
 DEFAULT_RUNGS = (1 / 32, 1 / 16, 1 / 8, 1 / 4, 1 / 2, 1.0)
+
+
+LARGEST_BATCH, MOST_TOKENS = 2**31, 10**15
+"""Above these, sizes would not fit 64 bits, and no machine could train that long."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -55,9 +59,9 @@ class TrainingConfig:
 
     def __post_init__(self) -> None:
         check_types(self)
-        for name in ("batch_size", "tokens"):
-            check_whole(self, name, low=1)
-        check_whole(self, "validation_tokens", low=0)
+        check_whole(self, "batch_size", low=1, high=LARGEST_BATCH)
+        check_whole(self, "tokens", low=1, high=MOST_TOKENS)
+        check_whole(self, "validation_tokens", low=0, high=MOST_TOKENS)
         for name in ("learning_rate", "weight_decay", "clip"):
             check_number(self, name, low=0.0)
         for name in ("warmup", "final_learning_rate"):
@@ -68,7 +72,7 @@ class TrainingConfig:
             if not 0 <= beta < 1:
                 raise UserError(f"each beta is at least 0 and below 1, got {beta}", key="betas")
         if not self.rungs or self.rungs[-1] != 1.0 or list(self.rungs) != sorted({*self.rungs}) or self.rungs[0] <= 0:
-            raise UserError(f"rungs rise from above 0 and end at 1, got {list(self.rungs)}", key="rungs")
+            raise UserError(f"rungs rise from above 0 and end at 1, got {quoted(list(self.rungs))}", key="rungs")
 
     def steps(self, context: int) -> int:
         """Optimizer steps that spend the budget on sequences of `context` tokens."""

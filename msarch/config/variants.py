@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from msarch.config.allocation import (
+from msarch.config.orders import (
     Order,
     coarse_to_fine,
     fine_coarse_fine,

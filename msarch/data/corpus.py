@@ -18,7 +18,7 @@ from msarch.config.corpus import PYTHON_DOCS, CorpusConfig
 from msarch.data.hold_out import Documents, HeldOut
 from msarch.data.known_texts import FileStates, recall, remember
 from msarch.data.survey import SplitSize, Survey, survey
-from msarch.errors import TextWarning, UserError
+from msarch.errors import TextWarning, UserError, quoted
 
 SPLITS = ("train", "validation", "test")
 
@@ -152,6 +152,6 @@ def _mismatch(config: CorpusConfig, found: str) -> str:
     remedy = {
         PYTHON_DOCS: f"the embedded corpus differs between Python versions, and this is {version}",
         "files": "name the recorded text with --set corpus.train=... (and corpus.validation=...)",
-        "huggingface": f"data set '{config.name}' has changed since",
+        "huggingface": f"data set {quoted(config.name)} has changed since",
     }[config.source]
     return f"the text is another: recorded {config.content}, found {found}; {remedy}"

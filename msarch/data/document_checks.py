@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from msarch.errors import UserError, unknown
+from msarch.errors import UserError, quoted, unknown
 
 _SHOWN = 40
 """Characters of a column's name in an error: a csv file without a header has whole texts for names."""
@@ -17,7 +17,7 @@ def choose_column(columns: Sequence[str], column: str, place: str) -> int:
         names = [name if len(name) <= _SHOWN else f"{name[:_SHOWN]}..." for name in columns]
         raise UserError(f"{unknown('column', column, names)}; in {place}. Choose it with corpus.column")
     if columns.count(column) > 1:
-        raise UserError(f"column '{column}' stands {columns.count(column)} times in {place}")
+        raise UserError(f"column {quoted(column)} stands {columns.count(column)} times in {place}")
     return columns.index(column)
 
 
@@ -27,10 +27,11 @@ def text_of_row(row: Mapping[str, Any], column: str, place: str) -> str:
         choose_column(list(map(str, row)), column, place)
     value = row[column]
     if value is None:
-        raise UserError(f"column '{column}' has no text in {place}; give the row its text, or leave the row out")
+        raise UserError(f"column {quoted(column)} has no text in {place}; give the row its text, or leave the row out")
     if not isinstance(value, str):
         raise UserError(
-            f"column '{column}' holds {type(value).__name__}, not text, in {place}. Choose another with corpus.column"
+            f"column {quoted(column)} holds {type(value).__name__}, not text, in {place}. Choose another with "
+            "corpus.column"
         )
     return checked_text(value, place)
 

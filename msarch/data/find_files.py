@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from difflib import get_close_matches
 from pathlib import Path
 
-from msarch.errors import UserError
+from msarch.errors import UserError, quoted
+from msarch.paths import is_file, is_folder
 
 
 def find_files(patterns: Sequence[str], *, base: Path, key: str) -> list[Path]:
@@ -20,9 +21,9 @@ def find_files(patterns: Sequence[str], *, base: Path, key: str) -> list[Path]:
     for pattern in patterns:
         names = glob.glob(str(expand_home(pattern)), root_dir=base, recursive=True)  # noqa: PTH207  # Path.glob refuses absolute patterns
         paths = (Path(os.path.normpath(base / name)) for name in sorted(names, key=lambda name: Path(name).as_posix()))
-        files = [path for path in paths if path.is_file()]
+        files = [path for path in paths if is_file(path)]
         if not files:
-            raise UserError(f"'{pattern}' names no file{_nearest(pattern, base)}", key=key)
+            raise UserError(f"{quoted(pattern)} names no file{_nearest(pattern, base)}", key=key)
         found.update(dict.fromkeys(files))
     return list(found)
 
@@ -30,11 +31,6 @@ def find_files(patterns: Sequence[str], *, base: Path, key: str) -> list[Path]:
 def expand_home(text: str) -> Path:
     """`text` with its ``~`` replaced; that of an unknown user stays as it is, and is then not found."""
     return Path(os.path.expanduser(text))  # noqa: PTH111  # Path.expanduser raises on an unknown user
-
-
-def is_folder(path: Path | str) -> bool:
-    """Whether there is such a folder; False for a name that no file system would accept."""
-    return os.path.isdir(path)  # noqa: PTH112  # Path.is_dir raises on a name that is too long
 
 
 def _nearest(pattern: str, base: Path) -> str:
@@ -49,6 +45,6 @@ def _nearest(pattern: str, base: Path) -> str:
     names = sorted(path.name + "/" * path.is_dir() for path in folder.iterdir() if not path.name.startswith("."))
     near = get_close_matches(part, names, n=1, cutoff=0.5)
     if near:
-        return f"; did you mean '{near[0]}' in {folder}?"
+        return f"; did you mean {quoted(near[0])} in {folder}?"
     more = f" and {len(names) - 5} more" if len(names) > 5 else ""
     return f"; {folder} holds {', '.join(names[:5]) + more if names else 'nothing'}"

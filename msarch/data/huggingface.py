@@ -11,8 +11,8 @@ from typing import Any
 
 from msarch.config.corpus import CorpusConfig
 from msarch.data.document_checks import text_of_row
-from msarch.data.find_files import is_folder
-from msarch.errors import UserError
+from msarch.errors import UserError, quoted
+from msarch.paths import is_folder
 
 _KEY = "corpus.huggingface"
 
@@ -38,8 +38,8 @@ def load_splits(config: CorpusConfig) -> dict[str, list[Any]]:
             raise
         reason = " ".join(str(error).split())[:200]
         raise UserError(
-            f"data set '{config.name}' cannot be loaded: {reason}. Check its name and configuration, and the network; "
-            "a data set that was loaded once works without",
+            f"data set {quoted(config.name)} cannot be loaded: {reason}. Check its name and configuration, and the "
+            "network; a data set that was loaded once works without",
             key=_KEY,
         ) from None
 
@@ -51,7 +51,7 @@ def _table(config: CorpusConfig, every: Any, name: str, key: str) -> Any:
         return every[name]
     if "[" in name:  # part of a split, such as train[:10%]
         return datasets.load_dataset(config.name, config.config or None, split=name)
-    raise UserError(f"data set '{config.name}' has no split '{name}'. Legal: {', '.join(every)}", key=key)
+    raise UserError(f"data set {quoted(config.name)} has no split {quoted(name)}. Legal: {', '.join(every)}", key=key)
 
 
 def read_tables(tables: list[Any], *, column: str, key: str) -> Iterator[str]:
@@ -71,7 +71,11 @@ def missing_text(tables: list[Any], *, column: str, key: str) -> str:
     """A sentence about the rows whose text is null, which are left out; empty where there are none."""
     missing = sum(table.data.column(column).null_count for table in tables if column in table.column_names)
     rows = sum(map(len, tables))
-    return f"{key}: {missing:,} of {rows:,} rows have no text in column '{column}' and are left out" if missing else ""
+    return (
+        f"{key}: {missing:,} of {rows:,} rows have no text in column {quoted(column)} and are left out"
+        if missing
+        else ""
+    )
 
 
 @contextlib.contextmanager

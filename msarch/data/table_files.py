@@ -18,7 +18,7 @@ from typing import TextIO
 
 from msarch.data.document_checks import checked_text, choose_column, text_of_row
 from msarch.data.file_formats import Kind, open_text
-from msarch.errors import UserError
+from msarch.errors import UserError, quoted
 
 _LONGEST_CELL = 2**31 - 1
 """Characters; Python's own limit is 131,072, and a cell may hold a book."""
@@ -38,7 +38,9 @@ def read_csv(path: Path, column: str, *, separator: str) -> Iterator[str]:
         cells = (checked_text(_with_plain_line_ends(row[index]), f"line {line} of {path}") for line, row in rows)
         start = list(itertools.islice(cells, _LOOKED_AT))
         if any(start) and all(_is_number(cell) for cell in start if cell):
-            raise UserError(f"column '{column}' of {path} holds numbers, not text. Choose another with corpus.column")
+            raise UserError(
+                f"column {quoted(column)} of {path} holds numbers, not text. Choose another with corpus.column"
+            )
         yield from itertools.chain(start, cells)
 
 

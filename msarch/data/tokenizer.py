@@ -18,13 +18,20 @@ from numpy.typing import NDArray
 from msarch.config.corpus import TokenizerConfig
 from msarch.data.find_files import expand_home
 from msarch.data.long_documents import split_document
-from msarch.errors import UserError
+from msarch.data.tokenizer_check import check_tokenizer
+from msarch.errors import UserError, shortened
+from msarch.paths import read_regular
 
 if TYPE_CHECKING:
     import tokenizers
 
 SEPARATOR = "<|endoftext|>"
 """The token between documents in a vocabulary that we train; its number is 0."""
+
+LONGEST_WORD = 1000
+"""Bytes of a word that a vocabulary learns from: a longer stretch without blanks is learnt from in pieces."""
+LARGEST_FILE = 2**28
+"""Bytes of a tokenizer file; those of the largest vocabularies have an eighth."""
 
 _SEPARATORS = (SEPARATOR, "</s>", "[SEP]", "<eos>", "<|end_of_text|>")
 
@@ -58,7 +65,14 @@ class Tokenizer:
         """Token numbers of each text, (time,) unsigned."""
         if self.is_bytes:
             return [np.frombuffer(text.encode(), dtype=np.uint8) for text in texts]
-        encodings = self._raw.encode_batch_fast(list(texts), add_special_tokens=False)
+        try:
+            encodings = self._raw.encode_batch_fast(list(texts), add_special_tokens=False)
+        except BaseException as error:
+            if type(error).__name__ != "PanicException":  # of the library; it is no Exception
+                raise
+            raise UserError(
+                f"it cannot encode this text: {shortened(str(error))}; choose another", key="corpus.tokenizer"
+            ) from None
         return [np.array(encoding.ids, dtype=np.uint32) for encoding in encodings]
 
     def decode(self, tokens: Iterable[int]) -> str:
@@ -108,11 +122,13 @@ def load_tokenizer(path: Path, *, key: str = "") -> Tokenizer:
     """The tokenizer in a ``tokenizer.json``. Raises UserError at `key` where there is none."""
     import tokenizers
 
-    text = _read(path, key).decode(errors="replace")
+    content = _read(path, key)
     try:
-        return Tokenizer(tokenizers.Tokenizer.from_str(text))
+        check_tokenizer(content)
+        return Tokenizer(tokenizers.Tokenizer.from_str(content.decode(errors="replace")))
     except Exception as error:  # the library raises no narrower type
-        raise UserError(f"{path} is not a tokenizer.json: {str(error).splitlines()[0]}", key=key) from None
+        reason = shortened(next(iter(str(error).splitlines()), type(error).__name__))
+        raise UserError(f"{path} is not a tokenizer.json that can be used: {reason}", key=key) from None
 
 
 def make_tokenizer(config: TokenizerConfig, documents: Iterator[str], *, base: Path) -> Tokenizer:
@@ -129,11 +145,14 @@ def train_bpe(documents: Iterator[str], vocab_size: int) -> Tokenizer:
 
     Raises UserError where the text has too few different words to fill the vocabulary.
     """
+    from tokenizers import Regex, decoders, models, pre_tokenizers, trainers
     from tokenizers import Tokenizer as Raw
-    from tokenizers import decoders, models, pre_tokenizers, trainers
 
     raw = Raw(models.BPE())
-    raw.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    words = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    # Merging takes time with the square of a word's length. No word of ordinary text comes near this one.
+    short = pre_tokenizers.Split(Regex(f"[\\s\\S]{{{LONGEST_WORD}}}"), "isolated")
+    raw.pre_tokenizer = pre_tokenizers.Sequence([words, short])
     raw.decoder = decoders.ByteLevel()
     alphabet = pre_tokenizers.ByteLevel.alphabet()
     raw.train_from_iterator(
@@ -142,6 +161,7 @@ def train_bpe(documents: Iterator[str], vocab_size: int) -> Tokenizer:
             vocab_size=vocab_size, special_tokens=[SEPARATOR], initial_alphabet=alphabet, show_progress=False
         ),
     )
+    raw.pre_tokenizer = words  # encoding takes no such time, and sees whole words as before
     if raw.get_vocab_size() != vocab_size:
         raise UserError(
             f"the training text yields only {raw.get_vocab_size()} tokens, not {vocab_size}; write bpe: "
@@ -185,7 +205,9 @@ def _path_of(config: TokenizerConfig, base: Path) -> Path:
 
 def _read(path: Path, key: str) -> bytes:
     try:
-        return path.read_bytes()
+        return read_regular(path, most=LARGEST_FILE)
+    except UserError as error:
+        raise UserError(f"{path} {error.message}; name a tokenizer.json", key=key) from None
     except (OSError, ValueError) as error:  # ValueError: a name with a zero byte
         raise UserError(
             f"{path} cannot be read: {getattr(error, 'strerror', error)}; name a tokenizer.json", key=key

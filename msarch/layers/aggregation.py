@@ -8,8 +8,10 @@ both readings are built:
     aligned   the token's own state and the last completed state of each coarse scale, a null state before the first:
               a softmax over scales, T S scores
 
-Shapes: B batch, T tokens, M coarse states of all scales and the null state, S scales, D d_model, H heads, K width
-of a head.
+Coarse states that are wider or narrower than the tokens' are projected to d_model behind their norm.
+
+Shapes: B batch, T tokens, M coarse states of all scales and the null state, S scales, D d_model, E the width of a
+coarse scale's states, H heads, K width of a head.
 """
 
 from __future__ import annotations
@@ -21,10 +23,18 @@ import torch
 from torch import Tensor, nn
 
 from msarch.config import ModelConfig
-from msarch.layers.attention import CrossAttention, CrossProjections, merge_heads, split_heads
+from msarch.layers.attention import (
+    AttentionCost,
+    CrossAttention,
+    CrossProjections,
+    completed_pairs,
+    merge_heads,
+    split_heads,
+)
 from msarch.layers.positions import last_tokens, null_first, slopes
 from msarch.layers.resampling import CausalUpsample, prepend
 from msarch.layers.transformer_layer import FeedForward, Recomputable, residual_dropout
+from msarch.layers.widths import to_width
 
 
 class Aggregation(Recomputable):
@@ -34,14 +44,16 @@ class Aggregation(Recomputable):
 
     def __init__(self, config: ModelConfig, factors: Sequence[int]) -> None:
         super().__init__()
-        d_model = config.d_model
+        d_model = self.width = config.d_model
         self.factors = tuple(factors)
+        widths = [config.width_at(factor) for factor in factors]
         self.null = nn.Parameter(torch.zeros(d_model))
         self.query_norm = nn.LayerNorm(d_model)
-        self.memory_norms = nn.ModuleList(nn.LayerNorm(d_model) for _ in factors)
+        self.memory_norms = nn.ModuleList(nn.LayerNorm(width) for width in widths)
+        self.projections = nn.ModuleList(to_width(width, d_model) for width in widths)
         self.attention = self._attention(config)
         self.feed_forward_norm = nn.LayerNorm(d_model)
-        self.feed_forward = FeedForward(d_model, config.d_ff)
+        self.feed_forward = FeedForward(d_model)
         self.drop = residual_dropout(config.dropout)
 
     def _attention(self, config: ModelConfig) -> nn.Module:
@@ -52,7 +64,7 @@ class Aggregation(Recomputable):
         nn.init.normal_(self.null, std=0.02)
 
     def forward(self, fine_BTD: Tensor, coarse: Sequence[Tensor]) -> Tensor:
-        """(B, T, D) and one (B, T // f, D) for each coarse scale -> (B, T, D)."""
+        """(B, T, D) and one (B, T // f, E) for each coarse scale -> (B, T, D)."""
         return self.run(self._aggregate, fine_BTD, *coarse)
 
     def _aggregate(self, fine_BTD: Tensor, *coarse: Tensor) -> Tensor:
@@ -62,23 +74,25 @@ class Aggregation(Recomputable):
 
     def attend_to(self, fine_BTD: Tensor, coarse: Sequence[Tensor]) -> Tensor:
         """The attention output at each token: (B, T, D)."""
-        states = torch.cat([norm(x_BND) for norm, x_BND in zip(self.memory_norms, coarse, strict=True)], dim=1)
+        states = torch.cat(self._alike(coarse), dim=1)
         at_T, at_M = self.token_positions(fine_BTD.shape[1], fine_BTD.device)
         found: Tensor = self.attention(self.query_norm(fine_BTD), prepend(self.null, states), at_T, at_M)
         return found
+
+    def _alike(self, coarse: Sequence[Tensor]) -> list[Tensor]:
+        """The states of each scale, normalised and d_model wide: (B, T // f, D) each."""
+        parts = zip(self.memory_norms, self.projections, coarse, strict=True)
+        return [project(norm(x_BNE)) for norm, project, x_BNE in parts]
 
     def token_positions(self, length: int, device: torch.device) -> tuple[Tensor, Tensor]:
         """(T,) and (M,): the position of each token, and the first token that may read each coarse state."""
         ends = [last_tokens(length // factor, factor, device) for factor in self.factors]
         return last_tokens(length, 1, device), null_first(torch.cat(ends))
 
-    def attended_pairs(self, length: int) -> int:
-        """The null state, and every completed block of every scale."""
-        return length + sum((token + 1) // factor for factor in self.factors for token in range(length))
-
-    def cached_states(self, length: int) -> int:
-        """Keys of all coarse states and of the null state."""
-        return 1 + sum(length // factor for factor in self.factors)
+    def attention_cost(self, length: int) -> AttentionCost:
+        """Each token reads the null state and every completed block of every scale; all of their keys are kept."""
+        pairs = length + sum(completed_pairs(length, factor) for factor in self.factors)
+        return AttentionCost(self.width, pairs, 1 + sum(length // factor for factor in self.factors))
 
 
 class AlignedAggregation(Aggregation):
@@ -99,19 +113,15 @@ class AlignedAggregation(Aggregation):
         """The attention output at each token: (B, T, D)."""
         at_T = last_tokens(fine_BTD.shape[1], 1, fine_BTD.device)
         sources: list[tuple[Tensor, Tensor, nn.Module | None]] = [(self.fine_norm(fine_BTD), at_T, None)]
-        for factor, norm, upsample, x_BND in zip(self.factors, self.memory_norms, self.upsample, coarse, strict=True):
+        for factor, upsample, x_BND in zip(self.factors, self.upsample, self._alike(coarse), strict=True):
             at_M = null_first(last_tokens(x_BND.shape[1], factor, x_BND.device))
-            sources.append((prepend(self.null, norm(x_BND)), at_M, upsample))
+            sources.append((prepend(self.null, x_BND), at_M, upsample))
         found: Tensor = self.attention(self.query_norm(fine_BTD), sources, at_T)
         return found
 
-    def attended_pairs(self, length: int) -> int:
-        """One key of each scale."""
-        return length * (1 + len(self.factors))
-
-    def cached_states(self, length: int) -> int:
-        """Only the last key of each coarse scale, and the null state."""
-        return 1 + len(self.factors)
+    def attention_cost(self, length: int) -> AttentionCost:
+        """Each token reads one key of each scale; only the last one of each is kept, and the null state."""
+        return AttentionCost(self.width, length * (1 + len(self.factors)), 1 + len(self.factors))
 
 
 class AlignedAttention(CrossProjections):

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
@@ -85,11 +86,14 @@ class SelfAttention(nn.Module):
 class CrossProjections(nn.Module):
     """The matrices of attention from one sequence to another, and how positions enter it."""
 
-    def __init__(self, d_model: int, n_heads: int, scheme: str, pairs: str = "halves") -> None:
+    def __init__(
+        self, d_model: int, n_heads: int, scheme: str, pairs: str = "halves", memory_width: int | None = None
+    ) -> None:
+        """`memory_width` is that of the states that are read, where it is not that of the queries."""
         super().__init__()
         self.n_heads, self.scheme, self.rotation = n_heads, scheme, ROTATIONS[pairs]
         self.q = nn.Linear(d_model, d_model)
-        self.kv = nn.Linear(d_model, 2 * d_model)
+        self.kv = nn.Linear(memory_width or d_model, 2 * d_model)
         self.out = nn.Linear(d_model, d_model)
 
     def turned_at(self, x_BHNK: Tensor, at_N: Tensor) -> Tensor:
@@ -101,7 +105,7 @@ class CrossAttention(CrossProjections):
     """Attention from one sequence to another: each query reads the keys that end at or before its own token."""
 
     def forward(self, x_BND: Tensor, memory_BMD: Tensor, at_N: Tensor, at_M: Tensor) -> Tensor:
-        """Queries (B, N, D) standing at tokens `at_N`, keys and values (B, M, D) at `at_M` -> (B, N, D).
+        """Queries (B, N, D) standing at tokens `at_N`, keys and values of (B, M, memory_width) at `at_M` -> (B, N, D).
 
         Each query must see a key.
         """
@@ -115,6 +119,27 @@ class CrossAttention(CrossProjections):
         return out
 
 
+@dataclass(frozen=True, slots=True)
+class AttentionCost:
+    """What one attention, or several alike, cost for one sequence.
+
+    Attributes:
+        width: D, of all heads together.
+        pairs: query-key pairs that are computed.
+        states: states of which generation keeps key and value, 2 D numbers.
+    """
+
+    width: int
+    pairs: int
+    states: int
+
+
 def causal_pairs(positions: int) -> int:
     """Query-key pairs of one causal self-attention over that many positions."""
     return positions * (positions + 1) // 2
+
+
+def completed_pairs(positions: int, factor: int) -> int:
+    """Query-key pairs where each of so many positions reads every block of `factor` positions completed by then."""
+    blocks, rest = divmod(positions, factor)
+    return factor * blocks * (blocks - 1) // 2 + blocks * (rest + 1)

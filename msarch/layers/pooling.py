@@ -7,10 +7,13 @@
     query_only   the mean attends to all finer states up to its block's end, then feed-forward: the first layer of the
                  coarser scale pools its queries but not its keys (Funnel-Transformer, section 2.1, made causal)
 
+Where the two scales differ in width, the mean is projected to the coarser one's; a convolution ends in it anyway.
+
 Hourglass is arXiv 2110.13711, Funnel-Transformer 2006.03236, Subramanian et al. 2005.00581. Ours: the norms before
 attention and feed-forward, as in every layer here, and that a block is never pooled before it is complete.
 
-Shapes: B batch, N positions at the finer scale, M blocks at the coarser one, k states in a block, D d_model.
+Shapes: B batch, N positions at the finer scale, M blocks at the coarser one, k states in a block; D and E the widths of
+states at the finer and at the coarser scale.
 """
 
 from __future__ import annotations
@@ -20,9 +23,11 @@ from typing import ClassVar, cast
 from torch import Tensor, nn
 
 from msarch.config import ModelConfig
+from msarch.layers.attention import AttentionCost, causal_pairs
 from msarch.layers.cross_scale_layer import CrossScaleLayer
 from msarch.layers.positions import last_tokens
 from msarch.layers.resampling import average_pool
+from msarch.layers.widths import JoinedLinear, to_width
 
 
 class Pool(nn.Module):
@@ -30,6 +35,7 @@ class Pool(nn.Module):
 
     Attributes:
         finer, coarser: shortening factors of the two scales; `factor` is k, their ratio.
+        width: E, of the coarser scale's states.
         layers: how many layers of the coarser scale's allocation it counts as.
     """
 
@@ -39,18 +45,28 @@ class Pool(nn.Module):
     def __init__(self, config: ModelConfig, finer: int, coarser: int) -> None:
         super().__init__()
         self.finer, self.coarser, self.factor = finer, coarser, coarser // finer
+        self.width = config.width_at(coarser)
+        self.add_projections(config, config.width_at(finer))
+
+    def add_projections(self, config: ModelConfig, fine_width: int) -> None:
+        """Add what lies between states that are D = `fine_width` wide and those that are E wide."""
+        self.project = to_width(fine_width, self.width)
 
     def forward(self, x_BND: Tensor) -> Tensor:
-        """(B, N, D) -> (B, M, D)."""
-        return average_pool(x_BND, self.factor)
+        """(B, N, D) -> (B, M, E)."""
+        return self.mean(x_BND)
 
-    def attended_pairs(self, states: int) -> int:
-        """Query-key pairs that it computes for N = `states`."""
-        return 0
+    def mean(self, x_BND: Tensor) -> Tensor:
+        """The mean of each block, as wide as the coarser states: (B, N, D) -> (B, M, E)."""
+        return self._projected(average_pool(x_BND, self.factor))
 
-    def cached_states(self, states: int) -> int:
-        """Key-value pairs that generation keeps for it after N = `states`; a running block is not counted."""
-        return 0
+    def _projected(self, x_BMD: Tensor) -> Tensor:
+        projected: Tensor = self.project(x_BMD)
+        return projected.to(x_BMD.dtype)  # autocast would hand on half precision, which the mean does not
+
+    def attention_cost(self, states: int) -> AttentionCost:
+        """What it attends to for N = `states`; a running block is not counted among what generation keeps."""
+        return AttentionCost(self.width, 0, 0)
 
 
 class ConvPool(Pool):
@@ -58,17 +74,16 @@ class ConvPool(Pool):
 
     drawn_as: ClassVar[str] = "conv"
 
-    def __init__(self, config: ModelConfig, finer: int, coarser: int) -> None:
-        super().__init__(config, finer, coarser)
-        self.project = nn.Linear(self.factor * config.d_model, config.d_model)
+    def add_projections(self, config: ModelConfig, fine_width: int) -> None:
+        """One matrix for all k states."""
+        self.project = JoinedLinear(fine_width, self.factor, self.width)
 
     def forward(self, x_BND: Tensor) -> Tensor:
-        """(B, N, D) -> (B, M, D)."""
-        batch, length, d_model = x_BND.shape
+        """(B, N, D) -> (B, M, E)."""
+        batch, length, width = x_BND.shape
         blocks = length // self.factor
         complete = x_BND[:, : blocks * self.factor]
-        pooled: Tensor = self.project(complete.reshape(batch, blocks, self.factor * d_model))
-        return pooled.to(x_BND.dtype)  # autocast would hand on half precision, which the mean does not
+        return self._projected(complete.reshape(batch, blocks, self.factor * width))
 
 
 class AttentionPool(Pool):
@@ -76,25 +91,26 @@ class AttentionPool(Pool):
 
     drawn_as: ClassVar[str] = "attention"
 
-    def __init__(self, config: ModelConfig, finer: int, coarser: int) -> None:
-        super().__init__(config, finer, coarser)
-        self.reading = CrossScaleLayer(config)
+    def add_projections(self, config: ModelConfig, fine_width: int) -> None:
+        """The mean's, and a layer that reads."""
+        super().add_projections(config, fine_width)
+        self.reading = CrossScaleLayer(config, self.width, fine_width)
 
     def forward(self, x_BND: Tensor) -> Tensor:
-        """(B, N, D) -> (B, M, D)."""
-        pooled = average_pool(x_BND, self.factor)
-        batch, blocks, d_model = pooled.shape
+        """(B, N, D) -> (B, M, E)."""
+        pooled = self.mean(x_BND)
+        batch, blocks, width = pooled.shape
         if blocks == 0:
             return pooled
-        members = x_BND[:, : blocks * self.factor].reshape(batch * blocks, self.factor, d_model)
+        members = x_BND[:, : blocks * self.factor].reshape(batch * blocks, self.factor, x_BND.shape[2])
         # Blocks go into the batch dimension, all with the positions of the first block: only distances matter.
         at_first = last_tokens(1, self.coarser, x_BND.device), last_tokens(self.factor, self.finer, x_BND.device)
-        read: Tensor = self.reading(pooled.reshape(batch * blocks, 1, d_model), members, *at_first)
-        return read.view(batch, blocks, d_model)
+        read: Tensor = self.reading(pooled.reshape(batch * blocks, 1, width), members, *at_first)
+        return read.view(batch, blocks, width)
 
-    def attended_pairs(self, states: int) -> int:
+    def attention_cost(self, states: int) -> AttentionCost:
         """One query for each block, and k keys."""
-        return states // self.factor * self.factor
+        return AttentionCost(self.width, states // self.factor * self.factor, 0)
 
 
 class QueryOnlyPool(Pool):
@@ -106,13 +122,14 @@ class QueryOnlyPool(Pool):
     layers: ClassVar[int] = 1
     drawn_as: ClassVar[str] = "attend"
 
-    def __init__(self, config: ModelConfig, finer: int, coarser: int) -> None:
-        super().__init__(config, finer, coarser)
-        self.reading = CrossScaleLayer(config)
+    def add_projections(self, config: ModelConfig, fine_width: int) -> None:
+        """The mean's, and a layer that reads."""
+        super().add_projections(config, fine_width)
+        self.reading = CrossScaleLayer(config, self.width, fine_width)
 
     def forward(self, x_BND: Tensor) -> Tensor:
-        """(B, N, D) -> (B, M, D)."""
-        pooled = average_pool(x_BND, self.factor)
+        """(B, N, D) -> (B, M, E)."""
+        pooled = self.mean(x_BND)
         blocks = pooled.shape[1]
         if blocks == 0:
             return pooled
@@ -121,14 +138,9 @@ class QueryOnlyPool(Pool):
         read: Tensor = self.reading(pooled, members, at_M, last_tokens(members.shape[1], self.finer, x_BND.device))
         return read
 
-    def attended_pairs(self, states: int) -> int:
-        """Block j reads (j + 1) k states."""
-        blocks = states // self.factor
-        return self.factor * blocks * (blocks + 1) // 2
-
-    def cached_states(self, states: int) -> int:
-        """Keys of every finer state."""
-        return states
+    def attention_cost(self, states: int) -> AttentionCost:
+        """Block j reads (j + 1) k states; keys of every finer state are kept."""
+        return AttentionCost(self.width, self.factor * causal_pairs(states // self.factor), states)
 
 
 POOLS: dict[str, type[Pool]] = {

@@ -1,11 +1,11 @@
-"""The pre-norm transformer layer that every variant is made of, and a stack of them at one scale.
+"""The pre-norm transformer layer that every variant is made of, with and without attention, and a stack at one scale.
 
 Shapes: B batch, N positions at this scale, D d_model.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cached_property
 
 from torch import Tensor, nn
@@ -14,15 +14,19 @@ from torch.utils.checkpoint import checkpoint
 
 from msarch.layers.attention import SelfAttention
 from msarch.layers.positions import Positions
+from msarch.layers.widths import JoinedLinear
+
+WIDENING = 4
+"""How many times as wide as its states a feed-forward network is inside."""
 
 
 class FeedForward(nn.Module):
     """Linear, GELU, linear; four times as wide inside."""
 
-    def __init__(self, d_model: int, d_ff: int) -> None:
+    def __init__(self, d_model: int) -> None:
         super().__init__()
-        self.inner = nn.Linear(d_model, d_ff)
-        self.out = nn.Linear(d_ff, d_model)
+        self.inner = nn.Linear(d_model, WIDENING * d_model)
+        self.out = JoinedLinear(d_model, WIDENING, d_model)
 
     def forward(self, x_BND: Tensor) -> Tensor:
         """(B, N, D) -> (B, N, D)."""
@@ -41,17 +45,36 @@ class TransformerLayer(nn.Module):
     With `dropout`, that share of what each branch adds is dropped in training.
     """
 
-    def __init__(self, d_model: int, d_ff: int, attention: nn.Module, dropout: float = 0.0) -> None:
+    def __init__(self, d_model: int, attention: nn.Module, dropout: float = 0.0) -> None:
         super().__init__()
         self.attention_norm = nn.LayerNorm(d_model)
         self.attention = attention
         self.feed_forward_norm = nn.LayerNorm(d_model)
-        self.feed_forward = FeedForward(d_model, d_ff)
+        self.feed_forward = FeedForward(d_model)
         self.drop = residual_dropout(dropout)
 
     def forward(self, x_BND: Tensor) -> Tensor:
         """(B, N, D) -> (B, N, D)."""
         x_BND = x_BND + self.drop(self.attention(self.attention_norm(x_BND)))
+        out: Tensor = x_BND + self.drop(self.feed_forward(self.feed_forward_norm(x_BND)))
+        return out
+
+
+class FeedForwardLayer(nn.Module):
+    """``h + FFN(LN h)``: a layer without attention.
+
+    In trained transformers attention changes little in many layers, above all in the later ones, and can be left out
+    there (He et al. 2024, arXiv 2406.15786); here such layers are trained without it.
+    """
+
+    def __init__(self, d_model: int, dropout: float = 0.0) -> None:
+        super().__init__()
+        self.feed_forward_norm = nn.LayerNorm(d_model)
+        self.feed_forward = FeedForward(d_model)
+        self.drop = residual_dropout(dropout)
+
+    def forward(self, x_BND: Tensor) -> Tensor:
+        """(B, N, D) -> (B, N, D)."""
         out: Tensor = x_BND + self.drop(self.feed_forward(self.feed_forward_norm(x_BND)))
         return out
 
@@ -79,12 +102,17 @@ class Recomputable(nn.Module):
 class Stack(Recomputable):
     """Layers one after another at one scale, each recomputed on its own with `checkpointing`."""
 
-    def __init__(self, layers: list[TransformerLayer]) -> None:
+    def __init__(self, layers: Sequence[TransformerLayer | FeedForwardLayer]) -> None:
         super().__init__()
         self.blocks = nn.ModuleList(layers)  # named so in every saved model: stacks.4.blocks.0...
 
     def __len__(self) -> int:
         return len(self.blocks)
+
+    @property
+    def ff_layers(self) -> int:
+        """How many of its layers have no attention."""
+        return sum(isinstance(layer, FeedForwardLayer) for layer in self.blocks)
 
     def forward(self, x_BND: Tensor) -> Tensor:
         """(B, N, D) -> (B, N, D); an empty sequence (too short for one state of this scale) is returned unchanged."""
@@ -96,8 +124,9 @@ class Stack(Recomputable):
 
 
 def causal_stack(
-    layers: int, d_model: int, n_heads: int, d_ff: int, positions: Positions, dropout: float = 0.0
+    attention_layers: int, ff_layers: int, d_model: int, positions: Positions, dropout: float = 0.0
 ) -> Stack:
-    """A stack of `layers` layers of causal self-attention."""
-    attentions = (SelfAttention(d_model, n_heads, positions) for _ in range(layers))
-    return Stack([TransformerLayer(d_model, d_ff, attention, dropout) for attention in attentions])
+    """A stack of layers with causal self-attention, and feed-forward ones after them."""
+    attentions = (SelfAttention(d_model, positions.n_heads, positions) for _ in range(attention_layers))
+    layers = [TransformerLayer(d_model, attention, dropout) for attention in attentions]
+    return Stack([*layers, *(FeedForwardLayer(d_model, dropout) for _ in range(ff_layers))])

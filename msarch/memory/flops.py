@@ -57,8 +57,8 @@ def step_flops(model: LanguageModel, training: TrainingConfig, linear: LinearFlo
     """Operations of the step in which `linear` counted."""
     config = model.config
     sequences, tokens = training.batch_size, training.batch_size * config.context
-    # Two products of K numbers for each pair and head, scores and their sum over values: 4 D for all heads.
-    attention = 4 * config.d_model * model.attended_pairs(config.context) * sequences
+    # Two products, scores and their sum over values.
+    attention = 4 * model.attention_products(config.context) * sequences
     readout = 2 * config.d_model * config.vocab_size * tokens
     forward = linear.by_phase.get("forward", 0) + attention + readout
     # The hooks count linear layers only, so recomputed attention follows from the option.

@@ -35,22 +35,21 @@ class InferenceMemory:
 def inference_memory(model: ModelConfig, training: TrainingConfig) -> InferenceMemory:
     """Weights and cache of generation. The mean is over all lengths, or over 2048 of them, evenly spread."""
     built, width = _built(model), _bytes_per_number(training)
-    state = 2 * model.d_model * width
     count = min(model.context, _MOST_LENGTHS)
     # Rounded up: the last length is the full context, and the first is never 0.
     lengths = [(number * model.context + count - 1) // count for number in range(1, count + 1)]
-    full = built.cached_states(model.context) * state
+    full = built.cached_numbers(model.context) * width
     return InferenceMemory(
         weights_bytes=sum(p.numel() for p in built.parameters()) * width,
         cache_bytes=full,
-        cache_bytes_mean=sum(map(built.cached_states, lengths)) * state / count,
+        cache_bytes_mean=sum(map(built.cached_numbers, lengths)) * width / count,
         cache_bytes_per_token=full / model.context,
     )
 
 
 def cache_bytes(model: ModelConfig, training: TrainingConfig) -> int:
     """Bytes of keys and values that generation keeps for one sequence at full context."""
-    return _built(model).cached_states(model.context) * 2 * model.d_model * _bytes_per_number(training)
+    return _built(model).cached_numbers(model.context) * _bytes_per_number(training)
 
 
 def _bytes_per_number(training: TrainingConfig) -> int:

@@ -13,7 +13,7 @@ from typing import Any, Self
 
 from torch import Tensor, nn
 
-from msarch.layers.transformer_layer import Stack, TransformerLayer
+from msarch.layers.transformer_layer import FeedForwardLayer, Stack, TransformerLayer
 from msarch.memory.live_storages import LiveStorages
 from msarch.models.language_model import Stream
 
@@ -118,7 +118,7 @@ class PartTracker:
 
 def _is_layer(module: nn.Module | None) -> bool:
     """A transformer layer, or a module that the allocation counts as a layer (`layers` is 1)."""
-    return isinstance(module, TransformerLayer) or getattr(module, "layers", 0) == 1
+    return isinstance(module, TransformerLayer | FeedForwardLayer) or getattr(module, "layers", 0) == 1
 
 
 def _called_modules(module: nn.Module, prefix: str = "") -> Iterator[tuple[str, nn.Module]]:

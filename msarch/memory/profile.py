@@ -10,6 +10,7 @@ second at most, and one from another version of this code or of torch could be w
 
 from __future__ import annotations
 
+import re
 from contextlib import nullcontext
 from dataclasses import replace
 from functools import lru_cache
@@ -19,6 +20,7 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 
 from msarch.config import ModelConfig, TrainingConfig
 from msarch.config.candidate import Candidate
+from msarch.errors import UserError
 from msarch.memory.breakdown import Breakdown, Timeline
 from msarch.memory.cuda_kernels import CudaStorages
 from msarch.memory.inference import cache_bytes
@@ -39,6 +41,10 @@ __all__ = [
     "profile_timeline",
     "profile_training_step",
 ]
+
+
+_OVERFLOW = re.compile("overflow|too large|out of range")
+"""In what torch says of a tensor whose size does not fit 64 bits."""
 
 
 def profile_training_step(model: ModelConfig, training: TrainingConfig, *, device: str = "cpu") -> MemoryProfile:
@@ -79,8 +85,16 @@ def _cached(model: ModelConfig, training: TrainingConfig, cuda: bool) -> MemoryP
 
 
 def _log_on_fake_tensors(model: ModelConfig, training: TrainingConfig, cuda: bool) -> StepLog:
-    with abridged_chunks():
-        return log_step(model, training, FakeTensorMode(), CudaStorages() if cuda else LiveStorages())
+    try:
+        with abridged_chunks():
+            return log_step(model, training, FakeTensorMode(), CudaStorages() if cuda else LiveStorages())
+    except (RuntimeError, OverflowError) as error:
+        if not _OVERFLOW.search(str(error)):
+            raise
+        raise UserError(
+            f"a training step of d_model {model.d_model}, vocab_size {model.vocab_size}, context {model.context} and "
+            f"batch_size {training.batch_size} is larger than any machine; make them smaller"
+        ) from None
 
 
 def _profile(log: StepLog, training: TrainingConfig) -> MemoryProfile:
@@ -99,10 +113,12 @@ def profile_candidate(candidate: Candidate, *, device: str = "cpu") -> dict[str,
     model, training = candidate.model, candidate.training
     profile = profile_training_step(model, training, device=device)
     unfused = profile_training_step(model, replace(training, attention="unfused"), device=device)
+    checkpointed = profile_training_step(model, replace(training, checkpointing="block"), device=device)
     tokens = training.batch_size * model.context
     return {
         "memory_bytes": profile.peak_bytes,
         "memory_unfused_bytes": unfused.peak_bytes,
+        "memory_checkpointed_bytes": checkpointed.peak_bytes,
         "cache_bytes": cache_bytes(model, training),
         "parameters": profile.parameter_count,
         "parameters_embedding": profile.embedding_count,

@@ -11,6 +11,8 @@ Hourglass describes it), fine layers at the end. Ours: average pooling by defaul
 state so that the first tokens have something to attend to, and fine layers before the pooling as well as after it;
 `0@1 ... n@1`, with all of them after it, is the literal reading. For `pool` see `msarch.layers.pooling`.
 
+Each scale may have a width of its own: pooling ends in it, and the aggregation brings all to d_model.
+
 Shapes: B batch, T tokens, D d_model.
 """
 
@@ -21,8 +23,9 @@ from itertools import pairwise
 from torch import Tensor, nn
 
 from msarch.config import ModelConfig
+from msarch.config.allocation import Stage
 from msarch.layers.aggregation import AGGREGATIONS
-from msarch.layers.attention import causal_pairs
+from msarch.layers.attention import AttentionCost
 from msarch.layers.pooling import make_pool, pools_in
 from msarch.models.language_model import LanguageModel
 
@@ -34,16 +37,16 @@ class BottomUp(LanguageModel):
         super().__init__(config)
         before, *rest = config.stages
         self.coarse = tuple(stage for stage in rest if stage.factor > 1)
-        after = sum(stage.layers for stage in rest if stage.factor == 1)
+        after = rest[-1] if rest else Stage(0, 1)
         up = (before, *self.coarse)
         pools = [make_pool(config.pool, config, finer.factor, coarser.factor) for finer, coarser in pairwise(up)]
-        self.add_scale(1, self.new_stack(before.layers, 1))
+        self.add_scale(1, self.new_stack(before))
         for stage, pool in zip(self.coarse, pools, strict=True):
-            self.add_scale(stage.factor, self.new_stack(stage.layers - pool.layers, stage.factor))
+            self.add_scale(stage.factor, self.new_stack(stage, built=pool.layers))
         self.pools = nn.ModuleDict({str(pool.coarser): pool for pool in pools})
         aggregation = AGGREGATIONS[config.aggregation]
         self.aggregation = aggregation(config, [stage.factor for stage in self.coarse]) if self.coarse else None
-        self.post = self.new_stack(after, 1)
+        self.post = self.new_stack(after)
 
     def features(self, tokens_BT: Tensor) -> Tensor:
         """(B, T) -> (B, T, D)."""
@@ -56,19 +59,10 @@ class BottomUp(LanguageModel):
         out: Tensor = self.final_norm(self.post(fine))
         return out
 
-    def attended_pairs(self, length: int) -> int:
+    def attention_costs(self, length: int) -> list[AttentionCost]:
         """Each scale attends to its own past; pooling by attention and the aggregation come on top."""
-        own = sum(layers * causal_pairs(length // factor) for factor, layers in self._layers().items())
-        pooled = sum(pool.attended_pairs(length // pool.finer) for pool in pools_in(self.pools))
-        return own + pooled + (self.aggregation.attended_pairs(length) if self.aggregation is not None else 0)
-
-    def cached_states(self, length: int) -> int:
-        """Each scale keeps its own states; pooling and the aggregation keep the keys that they read again."""
-        own = sum(layers * (length // factor) for factor, layers in self._layers().items())
-        pooled = sum(pool.cached_states(length // pool.finer) for pool in pools_in(self.pools))
-        return own + pooled + (self.aggregation.cached_states(length) if self.aggregation is not None else 0)
-
-    def _layers(self) -> dict[int, int]:
-        """Layers at each scale, before and after the aggregation."""
-        layers = {factor: self.layers_at(factor) for factor in self.config.scales}
-        return {**layers, 1: layers[1] + len(self.post)}
+        pools = {pool.coarser: pool for pool in pools_in(self.pools)}
+        built = {factor: pool.layers for factor, pool in pools.items()}
+        own = [self.stage_cost(stage, length, built=built.get(stage.factor, 0)) for stage in self.config.stages]
+        pooled = [pool.attention_cost(length // pool.finer) for pool in pools.values()]
+        return own + pooled + ([self.aggregation.attention_cost(length)] if self.aggregation is not None else [])

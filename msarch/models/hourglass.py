@@ -19,7 +19,10 @@ from jk on, the first one padded with k - 1 zeros. Here block j is positions jk 
 last member on, the smallest legal shift; on a sequence with k - 1 zeros put before it ours is theirs, position for
 position. Only the phase of the blocks differs, and with it which tokens a block holds.
 
-Shapes: B batch, T tokens, N positions at this scale, M = N // k blocks at the coarser one, D d_model.
+Each level may have a width of its own: shortening ends in it, and W leads back from it.
+
+Shapes: B batch, T tokens, N positions at this scale, M = N // k blocks at the coarser one; D and E the widths of their
+states.
 """
 
 from __future__ import annotations
@@ -30,7 +33,7 @@ from typing import cast
 from torch import Tensor, nn
 
 from msarch.config import ModelConfig
-from msarch.layers.attention import causal_pairs
+from msarch.layers.attention import AttentionCost
 from msarch.layers.meeting import Meeting
 from msarch.layers.pooling import make_pool, pools_in
 from msarch.models.language_model import LanguageModel
@@ -43,13 +46,13 @@ class Rejoin(Meeting):
     W starts at full size: scaled down like a residual branch, or as the identity, it learns more slowly.
     """
 
-    def add_projections(self, d_model: int) -> None:
+    def add_projections(self, width: int, coarse_width: int) -> None:
         """W."""
-        self.project = nn.Linear(d_model, self.parts * d_model)
+        self.project = nn.Linear(coarse_width, self.parts * width)
 
-    def meet(self, fine_BND: Tensor, normed_BMD: Tensor) -> Tensor:
-        """(B, N, D) and (B, 1 + M, D) -> (B, N, D)."""
-        out: Tensor = fine_BND + self.upsample(self.project(normed_BMD), fine_BND.shape[1])
+    def meet(self, fine_BND: Tensor, normed_BME: Tensor) -> Tensor:
+        """(B, N, D) and (B, 1 + M, E) -> (B, N, D)."""
+        out: Tensor = fine_BND + self.upsample(self.project(normed_BME), fine_BND.shape[1])
         return out
 
 
@@ -61,10 +64,8 @@ class Hourglass(LanguageModel):
         self.factors = tuple(sorted(config.scales))
         turn = len(self.factors)
         for stage in config.stages[:turn]:
-            self.add_scale(stage.factor, self.new_stack(stage.layers, stage.factor))
-        self.post = nn.ModuleDict(
-            {str(stage.factor): self.new_stack(stage.layers, stage.factor) for stage in config.stages[turn:]}
-        )
+            self.add_scale(stage.factor, self.new_stack(stage))
+        self.post = nn.ModuleDict({str(stage.factor): self.new_stack(stage) for stage in config.stages[turn:]})
         self.rejoin = nn.ModuleDict(
             {str(finer): Rejoin(config, finer, coarser) for finer, coarser in pairwise(self.factors)}
         )
@@ -90,19 +91,11 @@ class Hourglass(LanguageModel):
         out: Tensor = self.post[str(factor)](self.rejoin[str(factor)](x_BND, coarse))
         return out
 
-    def attended_pairs(self, length: int) -> int:
+    def attention_costs(self, length: int) -> list[AttentionCost]:
         """Each scale attends to its own past, before and after; attention between scales comes on top."""
-        pairs = sum(stage.layers * causal_pairs(length // stage.factor) for stage in self.config.stages)
-        pairs += sum(pool.attended_pairs(length // pool.finer) for pool in pools_in(self.shorten))
-        return pairs + sum(meeting.attended_pairs(length // meeting.finer) for meeting in self._meetings())
-
-    def cached_states(self, length: int) -> int:
-        """Each scale keeps its own states; attention that up-samples keeps keys of the coarse ones and the null.
-
-        The running block that any shortening waits for is not counted: fewer than k states.
-        """
-        states = sum(stage.layers * (length // stage.factor) for stage in self.config.stages)
-        return states + sum(meeting.cached_states(length // meeting.finer) for meeting in self._meetings())
+        own = [self.stage_cost(stage, length) for stage in self.config.stages]
+        shortening = [pool.attention_cost(length // pool.finer) for pool in pools_in(self.shorten)]
+        return own + shortening + [meeting.attention_cost(length // meeting.finer) for meeting in self._meetings()]
 
     def _meetings(self) -> list[Meeting]:
         return [cast(Meeting, module) for module in self.rejoin.values()]

@@ -1,6 +1,6 @@
 """What all variants share: embeddings, normalised streams, the tied readout, initialisation.
 
-Shapes: B batch, T tokens, N positions at a scale, D d_model, V vocabulary.
+Shapes: B batch, T tokens, N positions at a scale, D width of its states (d_model at the finest), V vocabulary.
 """
 
 from __future__ import annotations
@@ -14,6 +14,8 @@ from torch import Tensor, nn
 from torch.nn.functional import linear
 
 from msarch.config import ModelConfig
+from msarch.config.allocation import Stage
+from msarch.layers.attention import AttentionCost, causal_pairs
 from msarch.layers.positions import Positions
 from msarch.layers.transformer_layer import Stack, causal_stack
 
@@ -34,10 +36,10 @@ class Stream(nn.Module):
     This is our own addition to the papers.
     """
 
-    def __init__(self, d_model: int, positions: int | None) -> None:
+    def __init__(self, width: int, positions: int | None) -> None:
         super().__init__()
-        self.norm = nn.LayerNorm(d_model)
-        self.positions = None if positions is None else nn.Embedding(positions, d_model)
+        self.norm = nn.LayerNorm(width)
+        self.positions = None if positions is None else nn.Embedding(positions, width)
 
     def place(self, x_BND: Tensor) -> Tensor:
         """Add position n to state n, where positions are learned: (B, N, D) -> (B, N, D).
@@ -85,12 +87,20 @@ class LanguageModel(nn.Module, ABC):
         """States after the final norm, from which logits are read: (B, T) -> (B, T, D)."""
 
     @abstractmethod
+    def attention_costs(self, length: int) -> list[AttentionCost]:
+        """What all attention costs for one sequence of `length` tokens, in parts that are alike."""
+
     def attended_pairs(self, length: int) -> int:
         """Query-key pairs that all layers together compute for one sequence of `length` tokens."""
+        return sum(cost.pairs for cost in self.attention_costs(length))
 
-    @abstractmethod
-    def cached_states(self, length: int) -> int:
-        """Key-value pairs, each of 2 D numbers, that generation keeps after `length` tokens of one sequence."""
+    def attention_products(self, length: int) -> int:
+        """Multiplications in one of attention's two products for one sequence: D for each query-key pair."""
+        return sum(cost.width * cost.pairs for cost in self.attention_costs(length))
+
+    def cached_numbers(self, length: int) -> int:
+        """Numbers that generation keeps after `length` tokens of one sequence: a key and a value of D each a state."""
+        return sum(2 * cost.width * cost.states for cost in self.attention_costs(length))
 
     def forward(self, tokens_BT: Tensor) -> Tensor:
         """Logits, (B, T) int64 -> (B, T, V). Raises ValueError beyond the configured context."""
@@ -112,28 +122,33 @@ class LanguageModel(nn.Module, ABC):
         """The positions of one scale's states, shared by all attention within it."""
         if factor not in self._positions:
             config = self.config
-            self._positions[factor] = Positions(config.positions, config.n_heads, factor, config.rotary_pairs)
+            heads = config.heads_at(factor)
+            self._positions[factor] = Positions(config.positions, heads, factor, config.rotary_pairs)
         return self._positions[factor]
 
-    def new_stack(self, layers: int, factor: int) -> Stack:
-        """A stack of causal layers at the scale of that factor."""
-        config = self.config
-        positions = self.positions_at(factor)
-        return causal_stack(layers, config.d_model, config.n_heads, config.d_ff, positions, config.dropout)
+    def new_stack(self, stage: Stage, *, built: int = 0) -> Stack:
+        """The causal layers of a stage, but for its first `built`, which other modules are."""
+        config, width = self.config, self.config.width_at(stage.factor)
+        attention_layers = stage.attention_layers - built
+        return causal_stack(
+            attention_layers, stage.ff_layers, width, self.positions_at(stage.factor), dropout=config.dropout
+        )
+
+    def stage_cost(self, stage: Stage, length: int, *, built: int = 0) -> AttentionCost:
+        """What attention to their own past costs in the layers of a stage, but for its first `built`."""
+        layers, states = stage.attention_layers - built, length // stage.factor
+        return AttentionCost(self.config.width_at(stage.factor), layers * causal_pairs(states), layers * states)
 
     def add_scale(self, factor: int, stack: Stack) -> None:
         """Give the scale of that factor its entrance and its stack of layers."""
-        learned = self.config.positions == "learned"
-        self.streams[str(factor)] = Stream(self.config.d_model, self.config.context // factor if learned else None)
+        config = self.config
+        states = config.context // factor if config.positions == "learned" else None
+        self.streams[str(factor)] = Stream(config.width_at(factor), states)
         self.stacks[str(factor)] = stack
 
     def stream_at(self, factor: int) -> Stream:
         """The entrance of the scale of that factor."""
         return cast(Stream, self.streams[str(factor)])
-
-    def layers_at(self, factor: int) -> int:
-        """Layers in the stack of the scale of that factor."""
-        return len(cast(Stack, self.stacks[str(factor)]))
 
     def run_scale(self, factor: int, x_BND: Tensor) -> Tensor:
         """Norm, positions and layers of one scale: (B, N, D) -> (B, N, D)."""
@@ -146,11 +161,11 @@ class LanguageModel(nn.Module, ABC):
         Matrices 1/sqrt(fan_in), token embeddings 0.02 or 1/sqrt(d_model) (`embedding_init`), biases 0, norms 1.
         Positions 1, as large as the normalised tokens they are added to: a small model that starts them at 0.02
         spends a third of a short budget before it can tell neighbours apart. The last matrix of each residual
-        branch is scaled by 1/sqrt(2 layers), as in GPT-2. A module with other needs has its own `initialise`, which
-        is called last.
+        branch is scaled by 1/sqrt(branches) as in GPT-2, where a layer with attention has two. A module with other
+        needs has its own `initialise`, which is called last.
         """
         config = self.config
-        depth = 1 / math.sqrt(2 * config.n_layers)
+        depth = 1 / math.sqrt(config.n_residual_branches)
         # In muP the embedding learns at one rate for all widths, so it starts alike at all of them.
         embedding_std = 0.02 if config.embedding_init == "gpt2" else math.sqrt(config.width_ratio / config.d_model)
         for module in self.modules():

@@ -32,11 +32,11 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from msarch.config import ModelConfig
-from msarch.layers.attention import attend, merge_heads, split_heads, split_qkv
+from msarch.layers.attention import AttentionCost, attend, merge_heads, split_heads, split_qkv
 from msarch.layers.positions import Positions, distance_bias
 from msarch.layers.recomputed_copies import RecomputedCopies
 from msarch.layers.resampling import average_pool
-from msarch.layers.transformer_layer import Stack, TransformerLayer
+from msarch.layers.transformer_layer import FeedForwardLayer, Stack, TransformerLayer
 from msarch.models.language_model import LanguageModel
 
 CHUNK = 256
@@ -218,13 +218,16 @@ class Retina(LanguageModel):
         bias_heads = config.n_heads if config.positions == "alibi" else 0
         self.pattern = RetinaPattern(config.retina_factors, config.retina_windows, bias_heads=bias_heads)
         self.copies = RecomputedCopies()
-        self.add_scale(1, Stack([self._layer() for _ in range(config.n_layers)]))
+        stage = config.stages[0]
+        attending = [self._layer() for _ in range(stage.attention_layers)]
+        ff_layers = [FeedForwardLayer(config.d_model, config.dropout) for _ in range(stage.ff_layers)]
+        self.add_scale(1, Stack([*attending, *ff_layers]))
 
     def _layer(self) -> TransformerLayer:
         config = self.config
         positions = [self.positions_at(factor) for factor in reversed(config.retina_factors)]
         attention = RetinaAttention(config.d_model, self.pattern, positions, self.copies)
-        return TransformerLayer(config.d_model, config.d_ff, attention, config.dropout)
+        return TransformerLayer(config.d_model, attention, config.dropout)
 
     def features(self, tokens_BT: Tensor) -> Tensor:
         """(B, T) -> (B, T, D)."""
@@ -233,10 +236,7 @@ class Retina(LanguageModel):
         out: Tensor = self.final_norm(states)
         return out
 
-    def attended_pairs(self, length: int) -> int:
-        """Every layer attends to the keys of each token."""
-        return self.config.n_layers * int(self.pattern.keys(np.arange(length)).sum())
-
-    def cached_states(self, length: int) -> int:
-        """The most keys that any of these tokens reads, in every layer."""
-        return self.config.n_layers * int(self.pattern.keys(np.arange(length)).max())
+    def attention_costs(self, length: int) -> list[AttentionCost]:
+        """Attention reads the keys of each token in every layer; generation keeps the most that any token reads."""
+        keys, layers = self.pattern.keys(np.arange(length)), self.config.stages[0].attention_layers
+        return [AttentionCost(self.config.d_model, layers * int(keys.sum()), layers * int(keys.max()))]

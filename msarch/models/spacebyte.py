@@ -9,10 +9,11 @@ Slagle 2024 (arXiv 2404.14408): the rule that chooses bytes, selection without a
 alone, from where later bytes read it by attention. Positions of coarse states are those of their bytes. An allocation
 ``2@1 6@5 2@1`` gives the coarse layers room for context / 5 states: English has a word in 5 to 7 bytes. Beyond that
 many no further bytes are chosen. With fewer the rest is padded, so memory does not depend on the text. Ours: a norm
-and W where the streams meet, as in hourglass; one width at both scales; fine layers that attend to all earlier bytes,
-where the paper has a window as wide as its fine states.
+and W where the streams meet, as in hourglass; fine layers that attend to all earlier bytes, where the paper has a
+window as wide as its fine states. Coarse states may be wider, as the paper's are: ``2@1 6@5:128 2@1``; it pads the
+chosen states with zeros to their width, here a projection leads to it.
 
-Shapes: B batch, T bytes, G chosen states, D d_model.
+Shapes: B batch, T bytes, G chosen states; D d_model, E the width of coarse states.
 """
 
 from __future__ import annotations
@@ -20,20 +21,27 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 from msarch.config import ModelConfig
-from msarch.layers.attention import SelfAttention, causal_pairs
+from msarch.config.allocation import Stage
+from msarch.layers.attention import AttentionCost, causal_pairs
 from msarch.layers.selection import SelectedPositions, Selection, SelectWordStarts
-from msarch.layers.transformer_layer import Stack, TransformerLayer
+from msarch.layers.transformer_layer import causal_stack
+from msarch.layers.widths import to_width
 from msarch.models.language_model import LanguageModel, Stream
 
 
 class Choose(nn.Module):
-    """The states at the chosen bytes."""
+    """The states at the chosen bytes, projected where coarse states have another width."""
 
     drawn_as = "choose"
 
+    def __init__(self, d_model: int, coarse_width: int) -> None:
+        super().__init__()
+        self.project = to_width(d_model, coarse_width)
+
     def forward(self, x_BTD: Tensor, selection: Selection) -> Tensor:
-        """(B, T, D) -> (B, G, D)."""
-        return selection.gather(x_BTD)
+        """(B, T, D) -> (B, G, E)."""
+        chosen: Tensor = self.project(selection.gather(x_BTD))
+        return chosen
 
 
 class AddBack(nn.Module):
@@ -41,22 +49,22 @@ class AddBack(nn.Module):
 
     drawn_as = "add"
 
-    def __init__(self, d_model: int) -> None:
+    def __init__(self, d_model: int, coarse_width: int) -> None:
         super().__init__()
-        self.norm = nn.LayerNorm(d_model)
-        self.project = nn.Linear(d_model, d_model)
+        self.norm = nn.LayerNorm(coarse_width)
+        self.project = nn.Linear(coarse_width, d_model)
 
-    def forward(self, x_BTD: Tensor, y_BGD: Tensor, selection: Selection) -> Tensor:
-        """(B, T, D) and (B, G, D) -> (B, T, D)."""
-        return x_BTD + selection.spread(self.project(self.norm(y_BGD)))
+    def forward(self, x_BTD: Tensor, y_BGE: Tensor, selection: Selection) -> Tensor:
+        """(B, T, D) and (B, G, E) -> (B, T, D)."""
+        return x_BTD + selection.spread(self.project(self.norm(y_BGE)))
 
 
 class ByteStream(Stream):
     """The entrance of the coarse scale, whose learned positions are those of bytes."""
 
-    def enter(self, x_BGD: Tensor, selection: Selection) -> Tensor:
-        """(B, G, D) -> (B, G, D)."""
-        normed: Tensor = self.norm(x_BGD).to(self.norm.weight.dtype)
+    def enter(self, x_BGE: Tensor, selection: Selection) -> Tensor:
+        """(B, G, E) -> (B, G, E)."""
+        normed: Tensor = self.norm(x_BGE).to(self.norm.weight.dtype)
         return normed if self.positions is None else normed + self.positions(selection.at_BG)
 
 
@@ -66,25 +74,22 @@ class SpaceByte(LanguageModel):
     def __init__(self, config: ModelConfig) -> None:
         super().__init__(config)
         before, *rest = config.stages
-        self.add_scale(1, self.new_stack(before.layers, 1))
+        self.add_scale(1, self.new_stack(before))
         self.coarse = rest[0].factor if rest else 0
         if rest:
-            self._add_coarse(rest[0].layers, rest[1].layers)
+            self._add_coarse(*rest)
 
-    def _add_coarse(self, layers: int, after: int) -> None:
-        config = self.config
-        self.select = SelectWordStarts(config.context // self.coarse)
-        self.choose, self.add_back = Choose(), AddBack(config.d_model)
-        self.selected = SelectedPositions(config.positions, config.n_heads, config.rotary_pairs)
+    def _add_coarse(self, words: Stage, after: Stage) -> None:
+        config, width = self.config, self.config.width_at(words.factor)
+        self.select = SelectWordStarts(config.context // words.factor)
+        self.choose, self.add_back = Choose(config.d_model, width), AddBack(config.d_model, width)
+        self.selected = SelectedPositions(config.positions, config.heads_at(words.factor), config.rotary_pairs)
         learned = config.positions == "learned"
-        self.streams[str(self.coarse)] = ByteStream(config.d_model, config.context if learned else None)
-        self.stacks[str(self.coarse)] = Stack([self._layer() for _ in range(layers)])
-        self.post = self.new_stack(after, 1)
-
-    def _layer(self) -> TransformerLayer:
-        config = self.config
-        attention = SelfAttention(config.d_model, config.n_heads, self.selected)
-        return TransformerLayer(config.d_model, config.d_ff, attention, config.dropout)
+        self.streams[str(words.factor)] = ByteStream(width, config.context if learned else None)
+        self.stacks[str(words.factor)] = causal_stack(
+            words.attention_layers, words.ff_layers, width, self.selected, dropout=config.dropout
+        )
+        self.post = self.new_stack(after)
 
     def features(self, tokens_BT: Tensor) -> Tensor:
         """(B, T) -> (B, T, D)."""
@@ -103,20 +108,17 @@ class SpaceByte(LanguageModel):
         out: Tensor = self.add_back(x_BTD, words, selection)
         return out
 
-    def attended_pairs(self, length: int) -> int:
-        """Each scale attends to its own past, padding included."""
-        fine = sum(stage.layers for stage in self.config.stages if stage.factor == 1)
-        return fine * causal_pairs(length) + self._coarse_layers * causal_pairs(self._states(length))
+    def attention_costs(self, length: int) -> list[AttentionCost]:
+        """Each scale attends to its own past, padding included.
 
-    def cached_states(self, length: int) -> int:
-        """Every fine state, and as many coarse ones as the text may have by then: one for two bytes at most."""
-        fine = sum(stage.layers for stage in self.config.stages if stage.factor == 1)
-        return fine * length + self._coarse_layers * min(self._states(length), 1 + length // 2)
+        Generation keeps every fine state, and as many coarse ones as the text may have by then: one for two bytes at
+        most.
+        """
+        fine = [self.stage_cost(stage, length) for stage in self.config.stages if stage.factor == 1]
+        coarse = [self._word_cost(stage, length) for stage in self.config.stages if stage.factor > 1]
+        return fine + coarse
 
-    @property
-    def _coarse_layers(self) -> int:
-        return sum(stage.layers for stage in self.config.stages if stage.factor > 1)
-
-    def _states(self, length: int) -> int:
-        """Coarse states that run for so many bytes."""
-        return min(self.select.most, length) if self.coarse else 0
+    def _word_cost(self, stage: Stage, length: int) -> AttentionCost:
+        states, layers = min(self.select.most, length), stage.attention_layers
+        kept = min(states, 1 + length // 2)
+        return AttentionCost(self.config.width_at(stage.factor), layers * causal_pairs(states), layers * kept)

@@ -53,22 +53,34 @@ class Run:
     """`layers` layers that run on `states` states, each of `factor` tokens; 0 layers where streams only meet.
 
     Attributes:
+        width: of each state.
         inputs: the streams that it reads, the earliest source first.
         keys: what the last state reads in every layer, the coarsest first; empty where it is all of the past.
+        ff_layers: how many of the layers, the last ones, have no attention.
     """
 
     layers: int
     factor: int
     states: int
+    width: int
     inputs: tuple[StreamInput, ...]
     keys: tuple[Keys, ...] = ()
+    ff_layers: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Structure:
-    """A model as runs of layers in the order of computation, and the streams that the logits are made of."""
+    """A model as runs of layers in the order of computation, and the streams that the logits are made of.
+
+    Attributes:
+        context: tokens of a sequence.
+        width: of the states that the logits are read from, and of the embeddings.
+        runs: in the order of computation.
+        readout: the streams of the logits.
+    """
 
     context: int
+    width: int
     runs: tuple[Run, ...]
     readout: tuple[StreamInput, ...]
 
@@ -100,8 +112,9 @@ def trace_structure(config: ModelConfig) -> Structure:
         trace = _Trace(tokens, config.context)
         trace.follow(model)
         with trace:
-            readout = trace.inputs(model.features(tokens))
-    return Structure(config.context, tuple(trace.runs), readout)
+            features = model.features(tokens)
+            readout = trace.inputs(features)
+    return Structure(config.context, features.shape[2], tuple(trace.runs), readout)
 
 
 class _Trace(TorchFunctionMode):
@@ -144,14 +157,17 @@ class _Trace(TorchFunctionMode):
             return
         if len(inputs) == 1 and inputs[0].source in self._begun:
             number = inputs[0].source
-            self.runs[number] = replace(self.runs[number], layers=self.runs[number].layers + len(stack))
+            layers = self.runs[number].layers + len(stack)
+            self.runs[number] = replace(self.runs[number], layers=layers, ff_layers=stack.ff_layers)
             self._mark(output, frozenset({StreamInput(number)}))
         else:
-            self._run(len(stack), output, inputs, _keys_of_last(stack, self._length))
+            self._run(len(stack), output, inputs)
+            keys = _keys_of_last(stack, self._length)
+            self.runs[-1] = replace(self.runs[-1], keys=keys, ff_layers=stack.ff_layers)
 
-    def _run(self, layers: int, output: Tensor, inputs: tuple[StreamInput, ...], keys: tuple[Keys, ...] = ()) -> None:
+    def _run(self, layers: int, output: Tensor, inputs: tuple[StreamInput, ...]) -> None:
         factor = round(self._length / output.shape[1])
-        self.runs.append(Run(layers, factor, self._context // factor, inputs, keys))
+        self.runs.append(Run(layers, factor, self._context // factor, output.shape[2], inputs))
         self._mark(output, frozenset({StreamInput(len(self.runs) - 1)}))
 
     def _passed(self, module: nn.Module, args: object, kwargs: object, output: object) -> None:

@@ -13,9 +13,10 @@ The paper (Subramanian et al. 2020, arXiv 2005.00581) names the architecture, it
 or pooling"; the rest is open. Ours: pooling straight from the token embeddings; concatenation and the start of W by
 default (trains faster than addition: SampleRNN, which conditions fine tiers on coarse ones in the same
 way, adds); the norms where streams meet. For `pool` see `msarch.layers.pooling`; with `query_only` a scale reads the
-tokens with their positions, as the finest scale does.
+tokens with their positions, as the finest scale does. Each scale may have a width of its own: pooling ends in it, and W
+is as wide as each stream needs. With `add` a projection without counterpart in the formula takes c to e's width.
 
-Shapes: B batch, T tokens, N positions at this scale, M blocks at the coarser one, D d_model.
+Shapes: B batch, T tokens, N positions at this scale, M blocks at the coarser one; D and E the widths of their states.
 """
 
 from __future__ import annotations
@@ -26,24 +27,26 @@ from typing import cast
 from torch import Tensor, nn
 
 from msarch.config import ModelConfig
-from msarch.layers.attention import causal_pairs
+from msarch.layers.attention import AttentionCost
 from msarch.layers.meeting import Meeting
 from msarch.layers.pooling import make_pool, pools_in
+from msarch.layers.widths import to_width
 from msarch.models.language_model import LanguageModel
 
 
 class Addition(Meeting):
-    """``e + Up(LN(c))``, or ``e + Up(W LN(c))`` where each position reads a part of its own."""
+    """``e + Up(LN(c))``, or ``e + Up(W LN(c))`` where the widths differ or each position reads a part of its own."""
 
     drawn_as = "add"
 
-    def add_projections(self, d_model: int) -> None:
-        """W, where it is wider than the stream."""
-        self.project = nn.Linear(d_model, self.parts * d_model) if self.parts > 1 else nn.Identity()
+    def add_projections(self, width: int, coarse_width: int) -> None:
+        """W, where the stream must come out otherwise wide."""
+        plain = self.parts == 1
+        self.project = to_width(coarse_width, width) if plain else nn.Linear(coarse_width, self.parts * width)
 
-    def meet(self, fine_BND: Tensor, normed_BMD: Tensor) -> Tensor:
-        """(B, N, D) and (B, 1 + M, D) -> (B, N, D)."""
-        out: Tensor = fine_BND + self.upsample(self.project(normed_BMD), fine_BND.shape[1])
+    def meet(self, fine_BND: Tensor, normed_BME: Tensor) -> Tensor:
+        """(B, N, D) and (B, 1 + M, E) -> (B, N, D)."""
+        out: Tensor = fine_BND + self.upsample(self.project(normed_BME), fine_BND.shape[1])
         return out
 
 
@@ -56,10 +59,10 @@ class Projection(Meeting):
 
     drawn_as = "concat"
 
-    def add_projections(self, d_model: int) -> None:
+    def add_projections(self, width: int, coarse_width: int) -> None:
         """The halves of W; one bias is enough for both where all positions read alike."""
-        self.fine = nn.Linear(d_model, d_model)
-        self.coarse = nn.Linear(d_model, self.parts * d_model, bias=self.parts > 1)
+        self.fine = nn.Linear(width, width)
+        self.coarse = nn.Linear(coarse_width, self.parts * width, bias=self.parts > 1)
 
     def initialise(self) -> None:
         """The identity on the fine stream, nothing from the coarse one."""
@@ -67,9 +70,9 @@ class Projection(Meeting):
         nn.init.eye_(self.fine.weight)
         nn.init.zeros_(self.coarse.weight)
 
-    def meet(self, fine_BND: Tensor, normed_BMD: Tensor) -> Tensor:
-        """(B, N, D) and (B, 1 + M, D) -> (B, N, D)."""
-        coarse = self.coarse(normed_BMD)
+    def meet(self, fine_BND: Tensor, normed_BME: Tensor) -> Tensor:
+        """(B, N, D) and (B, 1 + M, E) -> (B, N, D)."""
+        coarse = self.coarse(normed_BME)
         out: Tensor = self.fine(fine_BND) + self.upsample(coarse, fine_BND.shape[1])
         return out
 
@@ -85,8 +88,8 @@ class TopDown(LanguageModel):
         stages = config.stages
         pools = {stage.factor: make_pool(config.pool, config, 1, stage.factor) for stage in stages if stage.factor > 1}
         for stage in stages:
-            taken = pools[stage.factor].layers if stage.factor > 1 else 0
-            self.add_scale(stage.factor, self.new_stack(stage.layers - taken, stage.factor))
+            built = pools[stage.factor].layers if stage.factor > 1 else 0
+            self.add_scale(stage.factor, self.new_stack(stage, built=built))
         self.pools = nn.ModuleDict({str(factor): pool for factor, pool in pools.items()})
         self.conditions = nn.ModuleDict(
             {
@@ -110,17 +113,13 @@ class TopDown(LanguageModel):
         out: Tensor = self.final_norm(states)
         return out
 
-    def attended_pairs(self, length: int) -> int:
+    def attention_costs(self, length: int) -> list[AttentionCost]:
         """Each scale attends to its own past; pooling and up-sampling by attention come on top."""
-        own = sum(self.layers_at(f) * causal_pairs(length // f) for f in self.config.scales)
-        back = sum(meeting.attended_pairs(length // meeting.finer) for meeting in self._meetings())
-        return own + back + sum(pool.attended_pairs(length) for pool in pools_in(self.pools))
-
-    def cached_states(self, length: int) -> int:
-        """Each scale keeps its own states, pooling and up-sampling what they read again."""
-        own = sum(self.layers_at(f) * (length // f) for f in self.config.scales)
-        back = sum(meeting.cached_states(length // meeting.finer) for meeting in self._meetings())
-        return own + back + sum(pool.cached_states(length) for pool in pools_in(self.pools))
+        pools = {pool.coarser: pool for pool in pools_in(self.pools)}
+        built = {factor: pool.layers for factor, pool in pools.items()}
+        own = [self.stage_cost(stage, length, built=built.get(stage.factor, 0)) for stage in self.config.stages]
+        pooled = [pool.attention_cost(length) for pool in pools.values()]
+        return own + pooled + [meeting.attention_cost(length // meeting.finer) for meeting in self._meetings()]
 
     def _meetings(self) -> list[Meeting]:
         return [cast(Meeting, module) for module in self.conditions.values()]

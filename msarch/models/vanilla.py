@@ -8,7 +8,7 @@ from __future__ import annotations
 from torch import Tensor
 
 from msarch.config import ModelConfig
-from msarch.layers.attention import causal_pairs
+from msarch.layers.attention import AttentionCost
 from msarch.models.language_model import LanguageModel
 
 
@@ -17,17 +17,13 @@ class Vanilla(LanguageModel):
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__(config)
-        self.add_scale(1, self.new_stack(config.n_layers, 1))
+        self.add_scale(1, self.new_stack(config.stages[0]))
 
     def features(self, tokens_BT: Tensor) -> Tensor:
         """(B, T) -> (B, T, D)."""
         out: Tensor = self.final_norm(self.run_scale(1, self.embed(tokens_BT)))
         return out
 
-    def attended_pairs(self, length: int) -> int:
-        """Every layer attends to the whole past."""
-        return self.config.n_layers * causal_pairs(length)
-
-    def cached_states(self, length: int) -> int:
-        """Every layer keeps every token."""
-        return self.config.n_layers * length
+    def attention_costs(self, length: int) -> list[AttentionCost]:
+        """Every layer with attention attends to the whole past."""
+        return [self.stage_cost(self.config.stages[0], length)]

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from msarch.config import TrainingConfig
 from msarch.layers.attention import attention_kernel
 from msarch.layers.transformer_layer import Recomputable
+from msarch.layers.widths import width_read
 from msarch.models.language_model import LanguageModel
 from msarch.training.loss import chunked_loss, full_loss
 
@@ -24,21 +25,25 @@ LOSSES: dict[str, Callable[[Tensor, Tensor, Tensor], Tensor]] = {"full": full_lo
 def make_optimizer(model: LanguageModel, training: TrainingConfig) -> torch.optim.AdamW:
     """Fused AdamW; weight decay acts on matrices, not on norms and biases.
 
-    In muP (arXiv 2203.03466, table 8, for Adam) the matrices between states learn 1/m as fast, where m is the width
-    ratio, and decay m times as much, so that their decay a step is that of the base width. Each group holds its share
-    of the learning rate as `lr_share`, which a schedule multiplies with.
+    In muP (arXiv 2203.03466, table 8, for Adam) a matrix between states learns 1/m as fast, where m is the width ratio
+    of the states that it reads, and decays m times as much, so that its decay a step is that of the base width. Each
+    group holds its share of the learning rate as `lr_share`, which a schedule multiplies with.
     """
     for module in model.modules():
         if isinstance(module, Recomputable):
             module.checkpointing = training.checkpointing == "block"
-    between = {id(module.weight) for module in model.modules() if isinstance(module, nn.Linear)}
-    hidden: list[Tensor] = []
+    linears = (module for module in model.modules() if isinstance(module, nn.Linear))
+    ratios = {id(linear.weight): model.config.width_ratio_of(width_read(linear)) for linear in linears}
+    hidden: dict[float, list[Tensor]] = {}
     rest: list[Tensor] = []
     for parameter in model.parameters():
-        (hidden if id(parameter) in between else rest).append(parameter)
-    ratio = model.config.width_ratio
+        ratio = ratios.get(id(parameter))
+        (rest if ratio is None else hidden.setdefault(ratio, [])).append(parameter)
     groups: list[dict[str, Any]] = [
-        {"params": hidden, "weight_decay": training.weight_decay * ratio, "lr_share": 1 / ratio},
+        *(
+            {"params": alike, "weight_decay": training.weight_decay * ratio, "lr_share": 1 / ratio}
+            for ratio, alike in hidden.items()
+        ),
         {"params": [p for p in rest if p.ndim >= 2], "weight_decay": training.weight_decay, "lr_share": 1.0},
         {"params": [p for p in rest if p.ndim < 2], "weight_decay": 0.0, "lr_share": 1.0},
     ]

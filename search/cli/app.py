@@ -6,7 +6,9 @@ of the user's is one line on standard error and exit status 2, without a traceba
 
 from __future__ import annotations
 
+import os
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -14,8 +16,8 @@ import typer
 from typer.exceptions import Abort, TyperException
 
 from msarch import __version__
-from msarch.errors import UserError
-from msarch.units import parse_bytes, parse_seconds
+from msarch.errors import UserError, shorten_words
+from msarch.units import parse_bytes, parse_count, parse_seconds
 from search.cli.options import (
     MemoryOption,
     ResultsArgument,
@@ -25,6 +27,9 @@ from search.cli.options import (
     TrialOption,
     above_zero,
     complete_model,
+    complete_pruner,
+    complete_results,
+    complete_sampler,
     complete_space,
     keys_as_options,
     parse_option,
@@ -33,6 +38,7 @@ from search.cli.options import (
 )
 from search.cli.text_warnings import text_warnings_to
 from search.results.conditions import Conditions
+from search.show.terminal.console import print_line
 
 app = typer.Typer(
     name="msarch",
@@ -51,9 +57,9 @@ def root(
 ) -> None:
     """Search multi-scale transformer language models: a Pareto front of perplexity against memory."""
     if version:
-        print(f"msarch {__version__}")
+        print_line(f"msarch {__version__}")
     elif context.invoked_subcommand is None:
-        print(context.get_help())
+        print_line(context.get_help())
 
 
 @app.command()
@@ -63,6 +69,7 @@ def search(
     trials: Annotated[
         int | None, typer.Option(parser=above_zero, metavar="N", help="Trained trials in all; a larger number extends.")
     ] = None,
+    tokens: Annotated[str | None, typer.Option(metavar="60M", help="Training tokens in all, not trials.")] = None,
     concurrent: Annotated[
         int | None, typer.Option(parser=above_zero, metavar="N", help="Trials at a time; one a core or GPU.")
     ] = None,
@@ -73,20 +80,24 @@ def search(
 ) -> None:
     """Search a space; run the same command again to resume."""
     from search.cli.search import dry_run_search, launch_search
-    from search.run.request import check_number
+    from search.run.request import check_number, check_one_budget
 
     settings = overrides or []
     seconds = parse_option("--time-budget", parse_seconds, time_budget)
     check_number("time_budget", seconds, key="--time-budget")
-    if dry_run:
-        dry_run_search(space, settings, trials=trials, concurrent=concurrent)
-    else:
-        with keys_as_options("ray_address"):
+    budget = parse_option("--tokens", parse_count, tokens)
+    check_number("tokens", budget, key="--tokens")
+    with keys_as_options("ray_address", "tokens"):
+        check_one_budget(trials, budget)
+        if dry_run:
+            dry_run_search(space, settings, trials=trials, tokens=budget, concurrent=concurrent)
+        else:
             launch_search(
                 space,
                 settings,
                 out=out,
                 trials=trials,
+                tokens=budget,
                 concurrent=concurrent,
                 time_budget=seconds,
                 ray_address=ray_address,
@@ -169,12 +180,20 @@ def profile(
 def report(
     results: ResultsArgument,
     html: Annotated[Path | None, typer.Option(metavar="FILE", help="Where; RESULTS/report.html by default.")] = None,
+    plotly: Annotated[
+        str,
+        typer.Option(
+            metavar="inside|beside",
+            help="Where Plotly's 4.8 MB stand: in the page, or in a file that pages share.",
+            autocompletion=words("inside", "beside"),
+        ),
+    ] = "inside",
     skip_damaged: SkipOption = False,
 ) -> None:
     """Write the report of a search again: one page, readable without a network."""
     from search.cli.results import write_report
 
-    write_report(results, html, skip_damaged=skip_damaged)
+    write_report(results, html, plotly=plotly, skip_damaged=skip_damaged)
 
 
 @app.command()
@@ -192,6 +211,43 @@ def reproduce(
     limit = parse_option("--max-memory", parse_bytes, max_memory)
     status = reproduce_trial(results, trial, limit, overrides or [], dry_run=dry_run, skip_damaged=skip_damaged)
     raise typer.Exit(status)
+
+
+@app.command()
+def replay(
+    table: Annotated[
+        Path,
+        typer.Argument(
+            metavar="TABLE",
+            help="A results folder whose trials were trained to their end.",
+            autocompletion=complete_results,
+        ),
+    ],
+    sampler: Annotated[
+        str | None,
+        typer.Option(metavar="S", help="Who proposes; msarch's default without it.", autocompletion=complete_sampler),
+    ] = None,
+    pruner: Annotated[
+        str | None,
+        typer.Option(metavar="P", help="Who stops; msarch's default without it.", autocompletion=complete_pruner),
+    ] = None,
+    seeds: Annotated[int, typer.Option(parser=above_zero, metavar="N", help="Replays.")] = 20,
+    trainings: Annotated[
+        int | None,
+        typer.Option(parser=above_zero, metavar="N", help="Stop each after so many trainings; by default at the end."),
+    ] = None,
+    concurrent: Annotated[int, typer.Option(parser=above_zero, metavar="N", help="Trials at a time.")] = 1,
+    fmt: Annotated[
+        str,
+        typer.Option(
+            "--format", metavar="table|json", help="How to print the figures.", autocompletion=words("table", "json")
+        ),
+    ] = "table",
+) -> None:
+    """Try a search strategy on models that are already trained: how much of the front it finds, how soon."""
+    from search.cli.replay import show_replay
+
+    show_replay(table, sampler=sampler, pruner=pruner, seeds=seeds, trainings=trainings, concurrent=concurrent, fmt=fmt)
 
 
 @app.command()
@@ -226,7 +282,7 @@ def spaces(
 def main() -> None:
     """The entry point. Exit status 0, 1 (a reproduction that disagrees), 2 (a mistake) or 130 (Ctrl-C)."""
     try:
-        with text_warnings_to(lambda line: print(line, file=sys.stderr)):
+        with text_warnings_to(partial(print_line, error=True)):
             status = app(prog_name="msarch", standalone_mode=False)
     except UserError as error:
         sys.exit(_report_error(str(error)))
@@ -239,6 +295,10 @@ def main() -> None:
     except BrokenPipeError:
         sys.stderr.close()  # the reader of our output has closed it, as `head` does
         sys.exit(0)
+    except OSError as error:
+        if error.filename is None:
+            raise
+        sys.exit(_report_error(f"{shorten_words(os.fsdecode(error.filename))}: {error.strerror or error}"))
     sys.exit(status or 0)
 
 
@@ -247,7 +307,7 @@ def _commands() -> set[str]:
 
 
 def _report_error(text: str) -> int:
-    print(f"error: {' '.join(text.split())}", file=sys.stderr)
+    print_line(f"error: {' '.join(text.split())}", error=True)
     return 2
 
 

@@ -59,6 +59,20 @@ def words(*legal: str) -> Callable[[str], list[str]]:
     return lambda incomplete: [word for word in legal if word.startswith(incomplete)]
 
 
+def complete_sampler(incomplete: str) -> list[str]:
+    """The samplers' names."""
+    from search.space.schema.search import SAMPLERS
+
+    return words(*SAMPLERS)(incomplete)
+
+
+def complete_pruner(incomplete: str) -> list[str]:
+    """The pruners' names."""
+    from search.space.schema.search import PRUNERS
+
+    return words(*PRUNERS)(incomplete)
+
+
 SpaceArgument = Annotated[
     str,
     typer.Argument(
@@ -103,12 +117,17 @@ def keys_as_options(*names: str) -> Iterator[None]:
         raise UserError(error.message, key=f"--{error.key.replace('_', '-')}") from None
 
 
+LARGEST_NUMBER = 10**9
+
+
 def above_zero(text: str) -> int:
     """The whole number above 0 that an option's text says. Raises `typer.BadParameter`, which names the option."""
     try:
         number = int(text)
     except ValueError:
         number = 0
+    if number > LARGEST_NUMBER:
+        raise typer.BadParameter(f"must be at most {LARGEST_NUMBER:,}, got {quoted(number)}")
     if number < 1:
         raise typer.BadParameter(f"must be a whole number above 0, got {quoted(text)}")
     return number

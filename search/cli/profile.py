@@ -10,17 +10,19 @@ from itertools import product
 from pathlib import Path
 from typing import Any, Literal
 
-from rich.console import Console, RenderableType
+from rich.console import RenderableType
 from rich.status import Status
 from rich.text import Text
 
 from msarch.config.candidate import Candidate
-from msarch.errors import UserError, unknown
+from msarch.errors import UserError, quoted, unknown
 from search.cli.notes import print_notes
+from search.cli.output_files import check_folder, writing
 from search.results.conditions import Conditions, describe_conditions
 from search.results.named_candidate import NamedCandidate, find_candidate
 from search.show.profile.comparison import Compared, Explained, compared, comparison_view, fit_view
 from search.show.profile.tables import profile_view
+from search.show.terminal.console import make_console, print_line
 
 FORMATS = ("table", "json")
 
@@ -39,7 +41,8 @@ def show_profile(
     if fmt not in FORMATS:
         raise UserError(unknown("format", fmt, FORMATS), key="--format")
     if html is not None and html.suffix != ".html":
-        raise UserError(f"'{html.name}' must end in .html: the profile is written as a web page", key="--html")
+        raise UserError(f"{quoted(html.name)} must end in .html: the profile is written as a web page", key="--html")
+    check_folder(html)
     named = _under(find_candidate(model, trial), conditions)
     other = _under(_against(against), conditions) if against else None
     print_notes((*named.notes, *(other.notes if other else ())))
@@ -49,9 +52,9 @@ def show_profile(
     if html is not None:
         _write_page(html, named, explained, other, figures, fits, fit)
     if fmt == "json":
-        print(json.dumps(_as_json(named, explained, other, figures, fits, fit), indent=2))
+        print_line(json.dumps(_as_json(named, explained, other, figures, fits, fit), indent=2))
         return
-    console = Console(highlight=False)
+    console = make_console()
     console.width = console.width if console.is_terminal else 100
     views: list[RenderableType] = [profile_view(named.name, *explained)]
     if other:
@@ -92,7 +95,7 @@ def _differing(one: NamedCandidate, other: NamedCandidate) -> str:
 def _fits(candidate: Candidate, limit: int) -> Iterator[Any]:
     from msarch.memory.fit import Dimension, largest_that_fits
 
-    console = Console(stderr=True)
+    console = make_console(stderr=True)
     dimensions: tuple[Dimension, ...] = ("batch_size", "context")
     ways: tuple[Literal["none", "block"], ...] = ("none", "block")
     with console.status("profiling") as status:
@@ -108,11 +111,8 @@ def _tell(status: Status, what: str, checkpointing: str, size: int) -> None:
 def _write_page(path: Path, named: NamedCandidate, *parts: Any) -> None:
     from search.show.profile.page import write_profile_page
 
-    try:
+    with writing(path):
         write_profile_page(path, named, *parts)
-    except OSError as error:
-        raise UserError(f"cannot write {path}: {error.strerror or error}; name another place", key="--html") from None
-    Console(stderr=True, highlight=False, soft_wrap=True).print(Text(f"wrote {path}"))
 
 
 def _as_json(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import webbrowser
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
@@ -11,15 +12,18 @@ import yaml
 from rich.console import Console
 from rich.text import Text
 
-from msarch.errors import UserError, unknown
+from msarch.errors import UserError, quoted, unknown
 from search.cli.notes import print_notes
+from search.cli.output_files import check_folder, writing
 from search.ledger.records import TrialRecord
 from search.results.conditions import Conditions
 from search.results.front import check_any_within, within
 from search.results.reproduce import Reproduction, compare, differences, open_corpus, train_again, with_corpus
-from search.results.results import Results, load_results
-from search.show.terminal.fitted_table import FittedColumn, FittedTable
-from search.show.terminal.front_table import FORMATS, format_front
+from search.results.results import BUNDLES, Bundle, Results, load_results
+from search.show.terminal.console import make_console, print_with_colours
+from search.show.terminal.fitted_table import FittedColumn, FittedTable, output_width
+from search.show.terminal.front_plot import BLANK, front_plot
+from search.show.terminal.front_table import FORMATS, print_front, wants_colour
 
 
 def show_front(
@@ -36,6 +40,8 @@ def show_front(
     """Write the report and pictures where asked, then print the front, as trained or under other conditions."""
     if fmt not in FORMATS:
         raise UserError(unknown("format", fmt, FORMATS), key="--format")
+    for path in (html, *pictures):
+        check_folder(path)
     results = _load(folder, skip_damaged)
     if conditions:
         results = _under(results, conditions)
@@ -48,14 +54,27 @@ def show_front(
         if path is not None:
             _write(results, path)
     if results.conditions:
-        console = Console(stderr=fmt != "table", highlight=False, soft_wrap=True)
+        console = make_console(stderr=fmt != "table", soft_wrap=True)
         console.print(Text(f"memory with {results.conditions}; perplexity as trained\n"))
-    print(format_front(kept, results.objectives, fmt).rstrip("\n"))
+    if fmt == "table":
+        _draw(kept, results.objectives)
+    print_front(kept, results.objectives, fmt)
     if open_report:
         page = (html or folder / "report.html").resolve()
         if not page.is_file():
             raise UserError(f"there is no {page.name} in {folder}; write it with: msarch report {folder}")
         webbrowser.open(page.as_uri())
+
+
+def _draw(records: Sequence[TrialRecord], objectives: Sequence[str]) -> None:
+    """The front in characters, where standard output has the characters for it."""
+    try:
+        BLANK.encode(sys.stdout.encoding or "ascii")
+    except UnicodeEncodeError:
+        return
+    drawn = front_plot(records, objectives, colour=wants_colour(), width=output_width())
+    if drawn:
+        print_with_colours(drawn)
 
 
 def _load(folder: Path, skip_damaged: bool) -> Results:
@@ -71,7 +90,7 @@ def _under(results: Results, conditions: Conditions) -> Results:
 
     from search.results.what_if import records_under
 
-    console = Console(stderr=True, highlight=False, soft_wrap=True)
+    console = make_console(stderr=True, soft_wrap=True)
 
     def progress(records: Sequence[TrialRecord]) -> Iterable[TrialRecord]:
         return track(records, "profiling", console=console, transient=True, disable=not console.is_terminal)
@@ -84,23 +103,23 @@ def _under(results: Results, conditions: Conditions) -> Results:
     return replace(results, records=records, conditions=conditions.describe())
 
 
-def _write(results: Results, path: Path) -> None:
-    try:
+def _write(results: Results, path: Path, bundle: Bundle = "inside") -> None:
+    with writing(path):
         if path.suffix == ".html":
-            results.write_report(path)
+            results.write_report(path, bundle)
         else:
             results.write_plot(path)
-    except OSError as error:
-        raise UserError(f"cannot write {path}: {error.strerror or error}; name another place, see --help") from None
-    Console(stderr=True, highlight=False).print(Text(f"wrote {path}"))
 
 
-def write_report(folder: Path, html: Path | None, *, skip_damaged: bool = False) -> None:
-    """Write the report again, into the folder or elsewhere."""
+def write_report(folder: Path, html: Path | None, *, plotly: str = "inside", skip_damaged: bool = False) -> None:
+    """Write the report again, into the folder or elsewhere; Plotly's code in it or beside it."""
+    bundle = next((each for each in BUNDLES if each == plotly), None)
+    if bundle is None:
+        raise UserError(unknown("place", plotly, BUNDLES), key="--plotly")
     target = html or folder / "report.html"
     if target.suffix != ".html":
-        raise UserError(f"'{target.name}' must end in .html: a report is a web page", key="--html")
-    _write(_load(folder, skip_damaged), target)
+        raise UserError(f"{quoted(target.name)} must end in .html: a report is a web page", key="--html")
+    _write(_load(folder, skip_damaged), target, bundle)
 
 
 def reproduce_trial(
@@ -116,7 +135,7 @@ def reproduce_trial(
     results = _load(folder, skip_damaged)
     record = results.trial(which, max_memory)
     candidate = with_corpus(record.candidate, overrides)
-    console = Console(highlight=False)
+    console = make_console()
     console.print(Text(f"trial {record.number} of {folder}: {_headline(record)}"))
     if dry_run:
         console.print(Text(yaml.safe_dump(candidate.to_dict(), sort_keys=False).rstrip()))

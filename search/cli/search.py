@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rich.console import Console
 from rich.text import Text
 
 from msarch.units import format_bytes, format_count, format_seconds
@@ -15,8 +14,9 @@ from search.cli.text_warnings import text_warnings_to
 from search.ledger.folder import JOURNAL
 from search.results.results import load_results
 from search.run.watcher import Silent
+from search.show.terminal.console import make_console, print_line
 from search.show.terminal.fitted_table import FittedColumn, FittedTable
-from search.show.terminal.front_table import format_front
+from search.show.terminal.front_table import print_front
 from search.space.load import load_space
 from search.space.space import Space
 
@@ -32,20 +32,28 @@ def launch_search(
     *,
     out: Path | None,
     trials: int | None,
+    tokens: int | None,
     concurrent: int | None,
     time_budget: int | None,
     ray_address: str | None,
 ) -> None:
     """Run a search with a display, then show its front and where its report is."""
+    from search.run.budget import Budget
     from search.run.request import check_number
     from search.show.terminal.display import SearchDisplay
 
     check_number("time_budget", time_budget, key="--time-budget")
     space = load_space(source, overrides)
     folder = out or Path("results") / space.name
-    total, tokens = trials or space.search.trials, space.tokens_per_trial
+    budget = Budget.of(space, trials=trials, tokens=tokens)
     with (
-        SearchDisplay(space.name, total, space.objectives, tokens_per_trial=tokens) as display,
+        SearchDisplay(
+            space.name,
+            budget.trials,
+            space.objectives,
+            tokens_per_trial=space.tokens_per_trial,
+            total_tokens=budget.tokens,
+        ) as display,
         text_warnings_to(display.message),
     ):
         display.phase("starting")  # at once: the imports below take seconds
@@ -57,6 +65,7 @@ def launch_search(
             source,
             out,
             trials=trials,
+            tokens=tokens,
             concurrent=concurrent,
             time_budget=time_budget,
             ray_address=ray_address,
@@ -71,19 +80,21 @@ def _show_outcome(folder: Path) -> None:
 
     results = load_results(folder)
     print_notes(results.notes)
-    print(format_front(results.records, results.objectives))
+    print_front(results.records, results.objectives)
     for line in summary_lines(results):
-        print(line)
+        print_line(line)
 
 
-def dry_run_search(source: str, overrides: Sequence[str], *, trials: int | None, concurrent: int | None) -> None:
+def dry_run_search(
+    source: str, overrides: Sequence[str], *, trials: int | None, tokens: int | None, concurrent: int | None
+) -> None:
     """Print how many candidates the limits admit, how many tokens they would read and about how long it takes."""
-    console = Console(highlight=False)
+    console = make_console()
     with console.status("starting") as status, text_warnings_to(lambda text: console.print(Text(text))):
         from search.run.plan import plan_search
 
         space = load_space(source, overrides)
-        plan = plan_search(space, trials=trials, concurrent=concurrent, watcher=_StatusWatcher(status))
+        plan = plan_search(space, trials=trials, tokens=tokens, concurrent=concurrent, watcher=_StatusWatcher(status))
     console.print(plan_table(space, plan))
 
 
@@ -113,16 +124,22 @@ def _plan_rows(plan: Plan) -> list[tuple[str, str]]:
         ("admitted", f"{plan.admitted} of {plan.sampled} candidates drawn at random ({plan.share:.0%})"),
         *([("excluded", excluded)] if excluded else []),
         ("memory", f"{smallest} smallest, {middle} median, {largest} largest"),
-        ("trials", f"{plan.trials:,}, {plan.concurrent} at a time"),
-        ("tokens", f"{format_count(plan.tokens)} at most"),
+        *_budget_rows(plan),
         ("speed", f"{slowest} to {fastest} tokens/s a trial; {plan.timed} candidates timed, {plan.measured_on}"),
         ("overhead", f"{_span(time.startup)} to start Ray and to write the report"),
-        ("a trial", f"{_span(time.trial)} unless it is pruned"),
+        ("a trial", f"{_span(time.trial)} unless it is {'paused' if plan.strategy == 'front' else 'pruned'}"),
         ("time", f"{_span(time.seconds)} in all"),
     ]
     if time.prunes:
         rows.append(("", "the upper figure assumes no pruning, the lower one that later trials take half their time"))
     return rows
+
+
+def _budget_rows(plan: Plan) -> list[tuple[str, str]]:
+    at_a_time, tokens = f"{plan.concurrent} at a time", format_count(plan.tokens)
+    if plan.strategy == "front":
+        return [("tokens", f"{tokens}, as {plan.trials:,} whole trainings take"), ("trials", at_a_time)]
+    return [("trials", f"{plan.trials:,}, {at_a_time}"), ("tokens", f"{tokens} at most")]
 
 
 def _span(seconds: tuple[float, float]) -> str:

@@ -7,8 +7,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from rich.console import Console
-
+from search.show.terminal.console import make_console, print_line
 from search.show.terminal.fitted_table import FittedColumn, FittedTable
 from search.space.files import shipped_spaces, space_summary
 
@@ -21,9 +20,9 @@ def list_spaces() -> None:
         [FittedColumn("name", list(spaces), text=True), FittedColumn("what it is for", purposes, text=True)]
     )
     if sys.stdout.isatty():
-        Console(highlight=False).print(table)
+        make_console().print(table)
     else:
-        print(table.plain(sys.maxsize), end="")
+        print_line(table.plain(sys.maxsize).rstrip("\n"))
 
 
 def draw_model(file: Path) -> None:
@@ -32,7 +31,7 @@ def draw_model(file: Path) -> None:
     from search.space.config_file import read_config
 
     model = read_config(file).model
-    print(draw_text(model, min(WIDTH, shutil.get_terminal_size((WIDTH, 24)).columns)))
+    print_line(draw_text(model, min(WIDTH, shutil.get_terminal_size((WIDTH, 24)).columns)))
 
 
 def show_space(source: str, overrides: Sequence[str], sample: int) -> None:
@@ -40,4 +39,4 @@ def show_space(source: str, overrides: Sequence[str], sample: int) -> None:
     from search.show.terminal.space_description import describe_space
     from search.space.load import load_space
 
-    Console(highlight=False).print(describe_space(load_space(source, overrides), sample))
+    make_console().print(describe_space(load_space(source, overrides), sample))

@@ -3,11 +3,14 @@
 They are written in the order in which a trial lives: `candidate` closes the proposal, `profile` follows, then
 `rung/0`, `rung/1` ..., then `outcome`, and last `check`, the checksum over all of them. After that the study is told.
 A crash between any two of them is repaired when the folder is opened again.
+
+The verdict at a rung may be to pause. The trial then waits, still open in Optuna's study, until `thaw/RUNG` says that
+it was resumed there, or an outcome ends it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -19,12 +22,14 @@ if TYPE_CHECKING:
     from optuna.trial import FrozenTrial
 
 CANDIDATE, PROFILE, RUNG, TWIN, VIOLATION, OUTCOME = "candidate", "profile", "rung/", "twin", "violation", "outcome"
+THAW = "thaw/"
 
-Verdict = Literal["continue", "prune", "control"]
+Verdict = Literal["continue", "prune", "control", "pause"]
 """What became of a trial at a rung; "control": the pruner would have stopped it, and let it run to see how it ends."""
 CONTINUE: Verdict = "continue"
 PRUNE: Verdict = "prune"
 CONTROL: Verdict = "control"
+PAUSE: Verdict = "pause"
 
 
 def rung_attribute(point: Validation, verdict: Verdict) -> tuple[str, dict[str, Any]]:
@@ -32,15 +37,25 @@ def rung_attribute(point: Validation, verdict: Verdict) -> tuple[str, dict[str, 
     return f"{RUNG}{point.rung}", {"point": asdict(point), "verdict": verdict}
 
 
+def verdict_at(attributes: Mapping[str, Any], rung: int) -> Verdict | None:
+    """What was decided at a rung, None where the trial has not reached it; a pause that is over is no pause."""
+    known = attributes.get(f"{RUNG}{rung}")
+    if known is None:
+        return None
+    verdict: Verdict = known["verdict"]
+    return CONTINUE if verdict == PAUSE and f"{THAW}{rung}" in attributes else verdict
+
+
 def record_of(trial: FrozenTrial) -> TrialRecord:
     """The record that a trial's attributes hold. A duplicate does not have its twin's figures yet: see `with_twins`."""
     attributes = trial.user_attrs
-    outcome: dict[str, Any] = attributes.get(OUTCOME, {})
-    state: TrialState = outcome.get("state", "running")
     candidate = Candidate.from_dict(attributes[CANDIDATE])
     rungs = sorted((key for key in attributes if key.startswith(RUNG)), key=lambda key: int(key.removeprefix(RUNG)))
     curve = tuple(_validation(attributes[key]["point"], candidate) for key in rungs)
     controls = [point.rung for key, point in zip(rungs, curve, strict=True) if attributes[key]["verdict"] == CONTROL]
+    paused = OUTCOME not in attributes and bool(curve) and verdict_at(attributes, curve[-1].rung) == PAUSE
+    outcome: dict[str, Any] = attributes.get(OUTCOME, {})
+    state: TrialState = outcome.get("state", "pruned" if paused else "running")
     return TrialRecord(
         number=trial.number,
         state=state,
@@ -55,6 +70,7 @@ def record_of(trial: FrozenTrial) -> TrialRecord:
         twin=attributes.get(TWIN),
         error=outcome.get("error", ""),
         control_rung=controls[0] if controls else None,
+        paused=paused,
     )
 
 

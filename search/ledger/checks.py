@@ -12,7 +12,8 @@ import math
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, get_args
 
-from search.ledger.attributes import record_of
+from msarch.errors import quoted
+from search.ledger.attributes import PAUSE, RUNG, THAW, record_of
 from search.ledger.metrics import objective_values
 from search.ledger.records import TrialRecord, TrialState
 
@@ -56,9 +57,10 @@ def checked_record(trial: FrozenTrial, objectives: tuple[str, ...]) -> TrialReco
     try:
         record = record_of(trial)
         _refuse_impossible(record)
+        _refuse_thaws(trial.user_attrs)
     except (ValueError, TypeError, KeyError, AttributeError, OverflowError) as error:
         raise DamagedTrialError(_one_line(error)) from None
-    if trial.state.is_finished() and record.state == "running":
+    if trial.state.is_finished() and (record.state == "running" or record.paused):
         raise DamagedTrialError("the study says that it ended, but its outcome is missing")
     if trial.state.name == "COMPLETE" and check is None and record.state == "complete":
         _compare(record, trial.values, objectives)  # recorded before there were checksums
@@ -79,7 +81,7 @@ def _verify(trial: FrozenTrial, check: Any) -> None:
 
 def _refuse_impossible(record: TrialRecord) -> None:
     if record.state not in get_args(TrialState):
-        raise DamagedTrialError(f"its state is '{record.state}'")
+        raise DamagedTrialError(f"its state is {quoted(str(record.state))}")
     for index, point in enumerate(record.curve):
         if point.rung != index:
             raise DamagedTrialError(f"rung {index} of its curve is missing")
@@ -96,6 +98,14 @@ def _refuse_impossible(record: TrialRecord) -> None:
         raise DamagedTrialError("it is infeasible without a limit that it exceeds")
     if record.state == "duplicate" and not (isinstance(record.twin, int) and 0 <= record.twin < record.number):
         raise DamagedTrialError(f"it is a duplicate of trial {record.twin}")
+
+
+def _refuse_thaws(attributes: Mapping[str, Any]) -> None:
+    """A trial is resumed only where it was paused."""
+    for key in attributes:
+        rung = key.removeprefix(THAW)
+        if key.startswith(THAW) and attributes.get(f"{RUNG}{rung}", {}).get("verdict") != PAUSE:
+            raise DamagedTrialError(f"it was resumed at rung {rung}, where it was not paused")
 
 
 def _number(value: object, name: str, minimum: float | None) -> None:

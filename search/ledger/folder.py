@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from msarch.atomic_files import remove_left_over
 from msarch.errors import UserError
 
 JOURNAL, LOCK = "study.journal", ".lock"
@@ -21,7 +22,7 @@ def trial_folder(folder: Path, number: int) -> Path:
 
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
-    """Hold a results folder for one search.
+    """Hold a results folder for one search; files that killed writers left half written are removed.
 
     Raises:
         UserError: another search holds it, or something in it is a link to a place outside.
@@ -38,6 +39,8 @@ def locked(folder: Path) -> Iterator[None]:
             f"another search is running in {folder}; wait for it to end, or choose another folder with --out"
         ) from None
     try:
+        for inside in (folder, *folder.glob("trials/*"), *folder.glob("trials/*/checkpoint")):
+            remove_left_over(inside)
         yield
     finally:
         lock.release()

@@ -22,7 +22,8 @@ from pathlib import Path
 from typing import Any
 
 from msarch.errors import UserError
-from search.ledger.line_sums import cut_sums, line_sum, read_sums
+from msarch.paths import read_regular
+from search.ledger.line_sums import LARGEST, cut_sums, line_sum, read_sums
 
 RUNNING = 0
 """A trial's state in the journal. Its operations have numbers too: 0 and 1 create and delete a study, 2 and 3 set its
@@ -64,7 +65,7 @@ def read_lines(journal: Path, *, use_sums: bool = True) -> JournalLines:
     then every line has its sum. Raises UserError, OSError.
     """
     before = read_sums(journal) if use_sums else None
-    content = journal.read_bytes()
+    content = read_regular(journal, most=LARGEST)
     sums = read_sums(journal) if use_sums else None
     lines = content.split(b"\n")
     whole = [line + b"\n" for line in lines[:-1]]

@@ -16,11 +16,13 @@ from search.ledger.attributes import (
     CANDIDATE,
     OUTCOME,
     PROFILE,
+    THAW,
     TWIN,
     VIOLATION,
     Verdict,
     record_of,
     rung_attribute,
+    verdict_at,
     with_twin,
 )
 from search.ledger.checks import CHECK, make_check
@@ -95,7 +97,7 @@ class Ledger:
         self.study, self.storage, self.notes = study, storage, notes
         self.objectives: tuple[str, ...] = tuple(study.metric_names or ())
         self._trials = StudyTrials(study)
-        self._ended: dict[int, TrialRecord] = {}  # records of ended trials, which never change
+        self._known: dict[int, TrialRecord] = {}  # records that are as the study has them
 
     def records(self) -> list[TrialRecord]:
         """Every trial that has been proposed, by number."""
@@ -103,25 +105,23 @@ class Ledger:
 
     def record(self, number: int) -> TrialRecord:
         """One trial; a duplicate with the figures of its twin."""
-        if number in self._ended:
-            return self._ended[number]
-        trial = self._trials.get(number)
-        record = record_of(trial)
-        if record.state == "duplicate" and record.twin is not None:
-            record = with_twin(record, self.record(record.twin))
-        if trial.state.is_finished():
-            self._ended[number] = record
-        return record
+        if number not in self._known:
+            self._known[number] = record_of(self._trials.get(number))
+        record = self._known[number]
+        return record if record.twin is None else with_twin(record, self.record(record.twin))
 
     def constraints(self, number: int) -> dict[str, float]:
         """By how much a trial exceeds each limit and constraint."""
         return dict(self._trials.get(number).constraints)
 
     def verdict(self, number: int, rung: int) -> Verdict | None:
-        """What was decided at a rung; None where the trial has not reached it."""
-        known = self._trials.get(number).user_attrs.get(f"rung/{rung}")
-        verdict: Verdict | None = None if known is None else known["verdict"]
-        return verdict
+        """What was decided at a rung, None where the trial has not reached it; "continue" where a pause is over."""
+        return verdict_at(self._trials.get(number).user_attrs, rung)
+
+    @property
+    def waits(self) -> bool:
+        """Whether known designs wait to be asked for."""
+        return any(trial.state.name == "WAITING" for trial in self._trials.all())
 
     def next_number(self) -> int:
         """The number of the trial that `study.ask` gives next: the first that waits, else a new one."""
@@ -130,11 +130,11 @@ class Ledger:
 
     def record_candidate(self, number: int, candidate: Candidate) -> None:
         """What is proposed, in its portable form; this closes the proposal."""
-        self._trials.set_attribute(number, CANDIDATE, candidate.portable().to_dict())
+        self._write(number, CANDIDATE, candidate.portable().to_dict())
 
     def record_profile(self, number: int, profile: dict[str, Any]) -> None:
         """The figures known before training."""
-        self._trials.set_attribute(number, PROFILE, profile)
+        self._write(number, PROFILE, profile)
 
     def record_constraints(self, number: int, values: Mapping[str, float]) -> None:
         """By how much a trial exceeds each limit and constraint: the sampler learns from it."""
@@ -143,23 +143,30 @@ class Ledger:
 
     def record_violation(self, number: int, violation: str) -> None:
         """The limit that a trial exceeds, in words."""
-        self._trials.set_attribute(number, VIOLATION, violation)
+        self._write(number, VIOLATION, violation)
 
     def record_twin(self, number: int, twin: int) -> None:
         """The trial that a duplicate repeats."""
-        self._trials.set_attribute(number, TWIN, twin)
+        self._write(number, TWIN, twin)
 
     def record_rung(self, number: int, point: Validation, verdict: Verdict) -> None:
         """A validation, and what was decided there."""
-        self._trials.set_attribute(number, *rung_attribute(point, verdict))
+        self._write(number, *rung_attribute(point, verdict))
+
+    def record_thaw(self, number: int, rung: int) -> None:
+        """A trial that was paused at this rung is resumed."""
+        self._write(number, f"{THAW}{rung}", True)
 
     def end(self, number: int, outcome: dict[str, Any]) -> TrialRecord:
         """How a trial ended: `state`, and perhaps `error` and `memory_measured_bytes`. Its record."""
-        self._trials.set_attribute(number, OUTCOME, outcome)
+        self._write(number, OUTCOME, outcome)
         return self._close(number)
 
     def close_unfinished(self) -> list[int]:
-        """Close trials whose end was already decided when the last process died; returns the trials to continue."""
+        """Close trials whose end was already decided when the last process died; returns the trials to continue.
+
+        Paused ones are not among these: they wait to be resumed.
+        """
         to_continue = []
         for trial in self._trials.all():
             if trial.state.name != "RUNNING":
@@ -168,7 +175,7 @@ class Ledger:
                 self._tell(trial.number, "FAIL", None)
             elif OUTCOME in trial.user_attrs:
                 self._close(trial.number)
-            else:
+            elif not self.record(trial.number).paused:
                 to_continue.append(trial.number)
         return to_continue
 
@@ -194,9 +201,13 @@ class Ledger:
         named = dict(zip(self.objectives, values, strict=True)) if values else None
         trial = self._trials.get(number)
         if CHECK not in trial.user_attrs:
-            self._trials.set_attribute(number, CHECK, make_check(trial, state, named, self.objectives))
+            self._write(number, CHECK, make_check(trial, state, named, self.objectives))
         self._tell(number, state, values)
         return self.record(number)
+
+    def _write(self, number: int, key: str, value: Any) -> None:
+        self._known.pop(number, None)
+        self._trials.set_attribute(number, key, value)
 
     def _tell(self, number: int, state: str, values: tuple[float, ...] | None) -> None:
         from optuna.trial import TrialState

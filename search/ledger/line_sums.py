@@ -15,12 +15,15 @@ from typing import TYPE_CHECKING, Any
 from optuna.storages.journal import JournalFileBackend
 
 from msarch.errors import UserError
+from msarch.paths import read_regular
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
 _SUM = re.compile(rb"[0-9a-f]{8}")
 _SIZE = 9  # bytes of a sum with the end of its line
+LARGEST = 2**30
+"""Bytes of a journal, or of its sums, that are read: a search of 100,000 trials writes fewer."""
 
 
 def sums_path(journal: Path) -> Path:
@@ -40,11 +43,12 @@ def read_sums(journal: Path) -> list[bytes] | None:
         UserError: the file of the sums is itself damaged.
     """
     path = sums_path(journal)
-    if not path.exists():
+    try:
+        found = read_regular(path, most=LARGEST).split(b"\n")[:-1]
+    except FileNotFoundError:
         return None
-    if not path.is_file():
-        raise UserError("is not a file; delete it", file=str(path))
-    found = path.read_bytes().split(b"\n")[:-1]
+    except UserError as error:
+        raise UserError(f"{error.message}; delete it", file=str(path)) from None
     for number, text in enumerate(found, start=1):
         if not _SUM.fullmatch(text):
             raise UserError(

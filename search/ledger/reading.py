@@ -40,6 +40,7 @@ class LedgerContents:
     Attributes:
         records: every trial that has been proposed, by number; of a damaged ledger, those that are whole.
         objectives: names of what the search minimises.
+        params: of each proposed trial, by number: what Optuna drew for it.
         study_attributes: of the search study, such as its space's identity.
         notes: what limits how far this can be trusted, a line each.
         sums_lost: whether the file of sums is gone that was written with these trials.
@@ -47,6 +48,7 @@ class LedgerContents:
 
     records: list[TrialRecord] = field(default_factory=list)
     objectives: tuple[str, ...] = ()
+    params: Mapping[int, Mapping[str, Any]] = field(default_factory=dict)
     study_attributes: Mapping[str, Any] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     sums_lost: bool = False
@@ -94,6 +96,7 @@ def _read_whole(path: Path, lines: JournalLines, traces: Traces, skip_damaged: b
     return LedgerContents(
         records=records,
         objectives=objectives,
+        params={trial.number: trial.params for trial in trials},
         study_attributes=study.user_attrs if study else {},
         notes=(*_describe_lost(path, lost), *left_out(damaged), *uncheckable(lines, trials)),
         sums_lost=not lines.summed and any(CHECK in trial.user_attrs for trial in trials),
@@ -104,7 +107,8 @@ def _read_salvaged(path: Path, lines: JournalLines) -> LedgerContents:
     """The ended trials of a damaged journal, from its whole lines; other trials may have lost their end."""
     salvage = Salvage(lines)
     records, damaged = check_trials(salvage.trials, salvage.objectives)
-    open_ended = {record.number: "its end, if it had one, is lost" for record in records if record.state == "running"}
+    unended = (record.number for record in records if record.state == "running" or record.paused)
+    open_ended = dict.fromkeys(unended, "its end, if it had one, is lost")
     return LedgerContents(
         records=[record for record in records if record.number not in open_ended],
         objectives=salvage.objectives,

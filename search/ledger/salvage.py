@@ -35,6 +35,7 @@ class Salvage:
         self._attributes: dict[int, dict[str, Any]] = {}
         self._constraints: dict[int, dict[str, Any]] = {}
         self._told: dict[int, tuple[int, Any]] = {}
+        self._most = len(journal.lines) + journal.missing
         self._studies: list[int | None] = []  # trial id -> study id, None where the line is lost that created it
         for _, operation in whole_operations(journal):
             self._take(operation)
@@ -43,6 +44,8 @@ class Salvage:
 
     def _take(self, operation: dict[str, Any]) -> None:
         trial = operation.get("trial_id")
+        if isinstance(trial, int) and trial > self._most:  # no trial of this journal: each took a line to create
+            return
         if isinstance(trial, int) and trial >= len(self._studies):
             self._studies += [None] * (trial + 1 - len(self._studies))
         match operation:

@@ -7,16 +7,24 @@ journal, as when a search is killed, and are never ahead of it. Where they are, 
 from __future__ import annotations
 
 import csv
+import io
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from msarch.errors import UserError
+from msarch.paths import read_regular
 from search.ledger.attributes import OUTCOME
+from search.ledger.line_sums import LARGEST
 from search.ledger.notes import list_trials
 
 if TYPE_CHECKING:
     from optuna.trial import FrozenTrial
+
+
+DIGITS = 9
+"""Of a trial's number; Python refuses to read one of thousands."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,16 +58,20 @@ def find_traces(folder: Path) -> Traces:
 
 
 def _rows(table: Path) -> Iterator[tuple[int, str]]:
-    """Number and state in each row that can be read: a damaged table shows less, and the journal counts."""
-    if not table.is_file():
+    """Number and state in each row that can be read: a damaged table shows less, and the journal counts.
+
+    A paused trial counts as running here: it has not ended.
+    """
+    try:
+        text = read_regular(table, most=LARGEST).decode(errors="replace")
+    except (FileNotFoundError, UserError):
         return
-    with table.open(encoding="utf-8", errors="replace", newline="") as file:
-        reader = csv.DictReader(file)
-        try:
-            for row in reader:
-                number = row.get("trial") or ""
-                # a row that was cut lacks its last cells
-                if number.isdecimal() and None not in row.values():
-                    yield int(number), row.get("state") or ""
-        except csv.Error:  # a cell longer than any that a search writes
-            return
+    reader = csv.DictReader(io.StringIO(text, newline=""))
+    try:
+        for row in reader:
+            number = row.get("trial") or ""
+            # a row that was cut lacks its last cells
+            if number.isdecimal() and len(number) <= DIGITS and None not in row.values():
+                yield int(number), "running" if row.get("paused") == "True" else row.get("state") or ""
+    except csv.Error:  # a cell longer than any that a search writes
+        return

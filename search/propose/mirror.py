@@ -125,6 +125,8 @@ def _step(record: TrialRecord, rung: int) -> int:
 def _state(record: TrialRecord) -> optuna.trial.TrialState:
     from optuna.trial import TrialState
 
+    if record.paused:
+        return TrialState.RUNNING
     return {
         "complete": TrialState.COMPLETE,
         "pruned": TrialState.PRUNED,

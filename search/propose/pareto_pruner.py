@@ -39,6 +39,9 @@ COSTS, NUMBER, LAST_STEP, CONTROL_AT = "costs", "number", "last_step", "control"
 """Attributes of a mirror trial: its costs, its number in the search, the step of its last rung, and the step at which
 it would have been stopped and runs on as a control."""
 
+BLOCK = 256
+"""Trials that are compared with all others at a time: a few megabytes for thousands of trials."""
+
 
 @dataclass(frozen=True, slots=True)
 class Finished:
@@ -105,7 +108,7 @@ class ParetoPruner(BasePruner):
         if not rivals:
             return False
         gap = trial.intermediate_values[step] - min(rivals)
-        return gap > self.margin(finished)
+        return gap > self.floor and gap > self.margin(finished)  # a margin is never below the floor
 
     def margin(self, finished: Sequence[Finished]) -> float:
         """How far behind its best rival a trial may be at a rung, in nats; learnt from complete trials."""
@@ -117,13 +120,19 @@ class ParetoPruner(BasePruner):
 
 def deficits(finished: Sequence[Finished], slack: float) -> list[float]:
     """For each trial that ended better than a rival plus `slack`: how far it was behind those at the rung, at most."""
-    found = []
-    for late in finished:
-        gaps = [
-            late.loss - rival.loss
-            for rival in finished
-            if rival is not late and costs_no_more(rival.costs, late.costs) and late.final < rival.final + slack
-        ]
-        if gaps:
-            found.append(max(gaps))
+    if not finished:
+        return []
+    costs = np.array([trial.costs for trial in finished])
+    losses = np.array([trial.loss for trial in finished])
+    finals = np.array([trial.final for trial in finished])
+    found: list[float] = []
+    for first in range(0, len(finished), BLOCK):
+        late = slice(first, first + BLOCK)
+        learnt_from = finals[late, None] < finals + slack
+        for cost in costs.T:
+            learnt_from &= cost <= cost[late, None]
+        learnt_from[np.arange(len(learnt_from)), np.arange(first, first + len(learnt_from))] = False  # of itself
+        leads = np.where(learnt_from, losses, np.inf).min(axis=1)
+        # the lowest loss of those rivals gives the largest gap, to the last bit
+        found.extend((losses[late] - leads)[learnt_from.any(axis=1)].tolist())
     return found

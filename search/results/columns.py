@@ -33,6 +33,7 @@ OUTCOMES: dict[str, Column] = {
     "loss": Column("Float64", "nats/token", "final mean validation loss"),
     "memory_bytes": Column("Int64", "bytes", "predicted peak of one training step of exactly what is trained"),
     "memory_unfused_bytes": Column("Int64", "bytes", "the same with attention that keeps its scores"),
+    "memory_checkpointed_bytes": Column("Int64", "bytes", "the same with each block recomputed in the backward pass"),
     "memory_measured_bytes": Column(
         "Int64", "bytes", "the same as a GPU measured it; where it ran out, what was needed at least"
     ),
@@ -47,6 +48,7 @@ OUTCOMES: dict[str, Column] = {
     "violation": Column("string", "", "the limit that an infeasible candidate exceeds"),
     "twin": Column("Int64", "", "of a duplicate, the trial with the same candidate"),
     "error": Column("string", "", "why a trial failed"),
+    "paused": Column("boolean", "", "whether a pruned trial waits to be resumed, as it is by a larger budget"),
 }
 """What became of a trial, and what was predicted of it."""
 

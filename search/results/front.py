@@ -10,7 +10,7 @@ import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
-from msarch.errors import UserError
+from msarch.errors import UserError, quoted, shortened
 from search.ledger.metrics import metric, objective_values
 from search.ledger.records import TrialRecord
 from search.space.objectives import DEFAULT_OBJECTIVES, LIMITS, OBJECTIVES
@@ -121,10 +121,10 @@ def select(
     Raises UserError where there is no such trial, or where it is not complete.
     """
     text = which.strip().lstrip("#")
-    if text.isascii() and text.isdigit():
+    if text.isascii() and text.isdigit() and len(text) < 20:
         return _check_usable(_numbered(records, int(text)), max_memory)
     if text not in ("best", "knee"):
-        raise UserError(f"unknown trial '{which}': give best, knee or a number, {_existing(records)}")
+        raise UserError(f"unknown trial {quoted(which)}: give best, knee or a number, {_existing(records)}")
     found = best(records, max_memory, split(objectives)[0]) if text == "best" else knee(records, objectives, max_memory)
     if found is None:
         raise UserError(_why_none(records, max_memory))
@@ -197,7 +197,9 @@ def _check_usable(record: TrialRecord, max_memory: int | None) -> TrialRecord:
     if record.state == "duplicate":
         raise UserError(f"trial {number} is a duplicate of trial {record.twin}: choose trial {record.twin}")
     if record.state != "complete":
-        raise UserError(f"trial {number} is {record.state}{f' ({why})' if why else ''}: choose a complete trial")
+        raise UserError(
+            f"trial {number} is {record.state}{f' ({shortened(why)})' if why else ''}: choose a complete trial"
+        )
     if max_memory is not None and memory > max_memory:
         needed, allowed = LIMITS["memory"].format_both(memory, max_memory)
         raise UserError(f"trial {number} needs {needed}, more than the {allowed} allowed")

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from msarch.config.candidate import Candidate
-from msarch.errors import UserError
+from msarch.errors import UserError, quoted
+from msarch.paths import exists, is_file, is_folder
 from search.ledger.records import TrialRecord
 from search.results.results import load_results
 from search.space.config_file import read_config
@@ -32,13 +33,13 @@ def find_candidate(source: str, trial: str | None = None) -> NamedCandidate:
     """
     path = Path(source)
     folder, separator, inside = source.rpartition(":")
-    if separator and not path.exists():
+    if separator and not exists(path):
         if trial is not None:
-            raise UserError(f"names a trial twice: '{source}' and --trial {trial}; leave one out", key="--trial")
+            raise UserError(f"names a trial twice: {quoted(source)} and --trial {trial}; leave one out", key="--trial")
         path, trial = Path(folder), inside
-    if path.is_dir():
+    if is_folder(path):
         return _trial(path, trial or "best")
-    if path.suffix not in (".yaml", ".yml") and not path.is_file():
+    if path.suffix not in (".yaml", ".yml") and not is_file(path):
         raise UserError(f"there is no {path}: give the YAML file of one model, or a results folder")
     if trial is not None:
         raise UserError(f"{path} is one model, not a results folder; leave out --trial", key="--trial")

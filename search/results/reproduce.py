@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from msarch.config.candidate import Candidate
 from msarch.config.corpus import CorpusConfig
-from msarch.errors import UserError, unknown
+from msarch.errors import UserError, quoted, unknown
 from msarch.perplexity import perplexity
 from msarch.units import format_bytes
 from search.ledger.records import TrialRecord
@@ -93,7 +93,7 @@ def _parse_override(override: str) -> tuple[str, tuple[str, ...]]:
 
     key, separator, value = override.partition("=")
     if not separator:
-        raise UserError(f"must be KEY=PATTERN, such as corpus.train=books/*.txt, got '{override}'", key="--set")
+        raise UserError(f"must be KEY=PATTERN, such as corpus.train=books/*.txt, got {quoted(override)}", key="--set")
     if key not in _MOVABLE:
         raise UserError(unknown("key", key, _MOVABLE) + ", each as KEY=PATTERN", key="--set")
     try:

@@ -2,26 +2,36 @@
 
 from __future__ import annotations
 
-import json
 import os
+from collections import Counter
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
-from msarch.errors import UserError, quoted
+from msarch.errors import UserError, quoted, unknown
+from msarch.paths import is_file, is_folder
 from search.ledger.folder import trial_folder
 from search.ledger.reading import read_ledger
 from search.ledger.records import TrialRecord
-from search.results.front import pareto_front, select
+from search.results.environment import read_environment
+from search.results.front import pareto_front, reference_point, select, split
 
 if TYPE_CHECKING:
     import pandas as pd
+    import plotly.graph_objects as go
+
+Bundle = Literal["inside", "beside"]
+"""Where the code of Plotly stands: in a report (4.8 MB), or in a file beside it, which several reports can share."""
+BUNDLES: tuple[Bundle, ...] = ("inside", "beside")
+
+MOST_NAMED = 20
+"""Results folders that an error names."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Results:
-    """One search.
+    """One search. In a notebook it shows itself as the front's table and picture.
 
     Attributes:
         folder: of the results.
@@ -89,18 +99,7 @@ class Results:
     @cached_property
     def environment(self) -> dict[str, Any]:
         """What the search ran on; empty where environment.json is missing. Raises UserError where it is damaged."""
-        path = self.folder / "environment.json"
-        if not path.is_file():
-            return {}
-        try:
-            found = json.loads(path.read_text(encoding="utf-8"))
-        except ValueError as error:
-            raise UserError(f"is damaged ({error}); restore it from a copy, or delete it", file=str(path)) from None
-        if not isinstance(found, dict):
-            raise UserError(
-                "is damaged: it does not hold a mapping; restore it from a copy, or delete it", file=str(path)
-            )
-        return found
+        return read_environment(self.folder)
 
     @cached_property
     def limits(self) -> dict[str, int]:
@@ -113,10 +112,56 @@ class Results:
         from search.space.load import load_space
 
         path = self.folder / "space.yaml"
-        return load_space(path).limits if path.is_file() else {}
+        return load_space(path).limits if is_file(path) else {}
 
-    def write_report(self, path: str | Path) -> None:
-        """One page with everything, readable without a network."""
+    def plot_pareto(self, cost: str = "") -> go.Figure:
+        """Every trial's quality against a cost, as a Plotly figure.
+
+        `cost` is the name of an objective, such as "cache" or "flops_per_token"; the first that was searched for where
+        it is empty. Raises UserError for another.
+        """
+        from search.show.report.figures import trade_off_figure
+        from search.space.objectives import OBJECTIVES
+
+        quality, first = split(self.objectives)
+        costs = [name for name, objective in OBJECTIVES.items() if not objective.quality]
+        if cost and cost not in costs:
+            raise UserError(unknown("cost", cost, costs))
+        return trade_off_figure(self.records, quality, cost or first, self.objectives, self.limits, self.conditions)
+
+    def plot_curves(self) -> go.Figure:
+        """Validation loss of each trial against training tokens, as a Plotly figure."""
+        from search.show.report.curves import curves_figure
+
+        return curves_figure(self.records, self.objectives)
+
+    def plot_hypervolume(self) -> go.Figure:
+        """Hypervolume of the front so far against the training tokens that were spent, as a Plotly figure."""
+        from search.show.report.search_figures import growth_figure
+
+        reference = reference_point(self.records, self.objectives, self.limits)
+        return growth_figure(self.records, self.objectives, reference)
+
+    def plot_architecture(self, trial: str | int = "best") -> go.Figure:
+        """A trial's model, drawn, as a Plotly figure; any trial, complete or not. Raises UserError."""
+        from search.show.drawing.figure import architecture_figure
+
+        record = next((each for each in self.records if each.number == trial), None) or self.trial(trial)
+        return architecture_figure(record.candidate.model)
+
+    def __repr__(self) -> str:
+        states = Counter(record.state for record in self.records)
+        counts = ", ".join(f"{count} {state}" for state, count in states.items()) or "no trial yet"
+        return f"<Results of {self.folder}: {counts}; {len(self.front)} on the front>"
+
+    def _repr_html_(self) -> str:
+        """The front as a small table and a picture, for notebooks."""
+        from search.show.notebook import results_html
+
+        return results_html(self)
+
+    def write_report(self, path: str | Path, bundle: Bundle = "inside") -> None:
+        """One page with everything, readable without a network; the code of Plotly in it, or in a file beside it."""
         from search.show.report.report import write_report
 
         write_report(
@@ -128,6 +173,7 @@ class Results:
             environment=self.environment,
             results=str(self.folder),
             conditions=self.conditions,
+            bundle=bundle,
         )
 
     def write_plot(self, path: str | Path) -> None:
@@ -147,17 +193,26 @@ def load_results(folder: str | Path, *, skip_damaged: bool = False) -> Results:
     Raises:
         UserError: the folder holds no search, or its journal is damaged.
     """
-    if not isinstance(folder, str | os.PathLike):
-        raise UserError(f"must be the path of a results folder, got {quoted(folder)}")
-    path = Path(folder)
-    if path.is_file():
-        raise UserError(f"{path} is a file, not a results folder{_others(path)}")
-    if not path.is_dir():
-        raise UserError(f"there is no results folder {path}{_others(path)}")
+    path = results_path(folder)
     found = read_ledger(path, skip_damaged=skip_damaged)
     return Results(path, found.records, found.objectives, notes=found.notes)
 
 
+def results_path(folder: str | Path) -> Path:
+    """The path of a results folder. Raises UserError where there is no folder of that name, with those that are."""
+    if not isinstance(folder, str | os.PathLike):
+        raise UserError(f"must be the path of a results folder, got {quoted(folder)}")
+    path = Path(folder)
+    if is_file(path):
+        raise UserError(f"{path} is a file, not a results folder{_others(path)}")
+    if not is_folder(path):
+        raise UserError(f"there is no results folder {path}{_others(path)}")
+    return path
+
+
 def _others(path: Path) -> str:
+    if not is_folder(path.parent):
+        return ""
     found = sorted(str(journal.parent) for journal in path.parent.glob("*/study.journal"))
-    return f"; there are: {', '.join(found)}" if found else ""
+    more = f" and {len(found) - MOST_NAMED} more" if len(found) > MOST_NAMED else ""
+    return f"; there are: {', '.join(found[:MOST_NAMED])}{more}" if found else ""

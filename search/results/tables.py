@@ -36,6 +36,7 @@ def trial_row(record: TrialRecord) -> dict[str, Any]:
         "violation": record.violation or None,
         "twin": record.twin,
         "error": record.error or None,
+        "paused": record.paused,
     }
     given = outcome | option_values(record.candidate.model) | option_values(record.candidate.training)
     return {name: given[name] if name in given else _typed(metric(record, name), name) for name in COLUMNS}
@@ -88,7 +89,7 @@ def write_tables(folder: Path, records: Sequence[TrialRecord], objectives: Seque
     }
     for name, frame in frames.items():
         with atomic_write(Path(folder) / name) as temporary:
-            frame.to_csv(temporary, index=False, lineterminator="\n")
+            frame.to_csv(temporary, index=False, lineterminator="\n", errors="backslashreplace")
 
 
 def read_trials(path: Path) -> pd.DataFrame:

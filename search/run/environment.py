@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from msarch.atomic_files import atomic_write
 from msarch.machine import usable_cores
+from search.results.environment import ENVIRONMENT, read_environment
 
 if TYPE_CHECKING:
     from msarch.data.token_set import TokenSet
@@ -43,9 +44,8 @@ def describe_environment(tokens: TokenSet | None = None) -> dict[str, Any]:
 
 def write_environment(folder: Path, environment: dict[str, Any]) -> None:
     """Write environment.json; where one is there and differs, the differing keys are added under `later`."""
-    path = folder / "environment.json"
-    if path.exists():
-        first = json.loads(path.read_text(encoding="utf-8"))
+    path = folder / ENVIRONMENT
+    if first := read_environment(folder):
         changed = {key: value for key, value in environment.items() if first.get(key) != value}
         later = first.get("later", [])
         if not changed or changed in later:

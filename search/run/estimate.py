@@ -63,6 +63,7 @@ def estimate_search(
     prunes: bool,
     slot_start: float,
     proposals: float,
+    restarts: float = 0.0,
 ) -> Estimate:
     """The range for a search.
 
@@ -72,6 +73,7 @@ def estimate_search(
         prunes: whether a pruner is at work.
         slot_start: seconds that a worker takes to start.
         proposals: seconds of profiling, for all proposals.
+        restarts: seconds in which models of paused trials are built, at most.
     """
     at_random = min(trials, random_trials)
     prunes = prunes and trials > UNPRUNED + slots
@@ -83,7 +85,7 @@ def estimate_search(
     longer.append(1 + max(times) * (slots - 1) / expected)  # the last trial, alone
     startup = FIXED[0] + STARTS[0] * slot_start, FIXED[1] + STARTS[1] * slot_start
     least = (expected + PER_TRIAL[0] * trials) / slots / _combined(shorter)
-    most = (expected / slots + proposals) * _combined(longer) + PER_TRIAL[1] * trials / slots
+    most = ((expected + restarts) / slots + proposals) * _combined(longer) + PER_TRIAL[1] * trials / slots
     return Estimate(
         seconds=(startup[0] + least, startup[1] + most),
         startup=startup,

@@ -1,22 +1,22 @@
-"""Whether a trial continues after a rung: its point is recorded together with the pruner's verdict."""
+"""Whether a trial continues after a rung: its point is recorded together with the verdict."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 
 from msarch.training.validation import Validation
-from search.ledger.attributes import CONTINUE, CONTROL, PRUNE, Verdict
+from search.ledger.attributes import Verdict
 from search.ledger.ledger import Ledger
-from search.ledger.records import TrialRecord
 from search.propose.mirror import Mirror
+from search.run.source import Source
 from search.run.watcher import Watcher
 
 
 class Judge:
-    """Asks the pruner once for each rung of each trial."""
+    """Asks the strategy once for each rung of each trial."""
 
-    def __init__(self, ledger: Ledger, mirror: Mirror, watcher: Watcher) -> None:
-        self._ledger, self._mirror, self._watcher = ledger, mirror, watcher
+    def __init__(self, ledger: Ledger, mirror: Mirror, source: Source, watcher: Watcher) -> None:
+        self._ledger, self._mirror, self._source, self._watcher = ledger, mirror, source, watcher
 
     def verdict(self, number: int, point: Validation) -> Verdict:
         """The verdict on a trial at a rung. A verdict already given, before a restart, is repeated."""
@@ -24,15 +24,9 @@ class Judge:
         if known is not None:
             return known
         before = self._ledger.record(number)
-        self._mirror.report(replace(before, curve=(*before.curve, point)))
-        verdict = self._ask_pruner(before, point)
+        record = replace(before, curve=(*before.curve, point), seconds=point.seconds)
+        self._mirror.report(record)
+        verdict = self._source.verdict(record)
         self._ledger.record_rung(number, point, verdict)
         self._watcher.validated(number, point)
         return verdict
-
-    def _ask_pruner(self, record: TrialRecord, point: Validation) -> Verdict:
-        if point.rung == len(record.candidate.training.rungs) - 1:
-            return CONTINUE
-        if self._mirror.should_prune(record.number):
-            return PRUNE
-        return CONTROL if record.control_rung is None and self._mirror.is_control(record.number) else CONTINUE

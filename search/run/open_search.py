@@ -5,19 +5,27 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from msarch.config.candidate import Candidate
 from msarch.errors import UserError
 from search.ledger.identity import defaults_of
-from search.ledger.ledger import open_ledger
+from search.ledger.ledger import Ledger, open_ledger
 from search.propose.mirror import Mirror
 from search.propose.pruners import make_pruner
+from search.run.budget import Budget
+from search.run.checkpoints import Checkpoints
 from search.run.coordinator import Coordinator
 from search.run.proposer import Prepare, Proposer
 from search.run.watcher import Watcher
+from search.space.limits import alike
 from search.space.space import Space
 from search.space.writer import space_identity
+
+if TYPE_CHECKING:
+    from search.run.allocator import Allocator
+
+Profile = Callable[[Candidate], dict[str, Any]]
 
 
 def open_search(
@@ -25,9 +33,10 @@ def open_search(
     folder: Path,
     *,
     prepare: Prepare,
-    profile: Callable[[Candidate], dict[str, Any]],
+    profile: Profile,
     watcher: Watcher,
     trials: int | None = None,
+    tokens: int | None = None,
     concurrent: int = 1,
 ) -> Coordinator:
     """The coordinator of a search, new or continued; only with the folder's lock held.
@@ -35,14 +44,14 @@ def open_search(
     Args:
         space: bound to its text's content.
         folder: of the results.
-        trials: trained trials in all, instead of the space's.
+        trials: trained trials in all, instead of the space's; `tokens` training tokens in all.
         concurrent: trials at a time.
 
     Raises:
         UserError: the folder holds the search of another space, or its journal is damaged.
     """
     settings = space.search
-    if settings.sampler == "grid" and space.combinations() is None:
+    if settings.strategy == "prune" and settings.sampler == "grid" and space.combinations() is None:
         raise UserError(
             "a grid needs a finite space: give each range of fractions a step or values", key="search.sampler"
         )
@@ -50,15 +59,58 @@ def open_search(
     for note in ledger.notes:
         watcher.message(f"note: {note}")
     space = replace(space, defaults=defaults_of(ledger.study))
-    pruner = make_pruner(settings.pruner, seed=settings.seed, rungs=space.rungs)
+    front = settings.strategy == "front"
+    pruner = make_pruner("none" if front else settings.pruner, seed=settings.seed, rungs=space.rungs)
     proposer = Proposer(space, ledger, concurrent, prepare)
     proposer.enqueue_points()
+    budget, profile = Budget.of(space, trials=trials, tokens=tokens), remembering(profile)
     return Coordinator(
         folder,
         ledger,
         Mirror(ledger.storage, pruner, space.objectives),
         proposer,
         profile=profile,
-        trials=trials or settings.trials,
+        trials=budget.trials,
+        tokens=budget.tokens,
         watcher=watcher,
+        source=_allocator(space, folder, ledger, proposer, budget, profile, watcher) if front else None,
     )
+
+
+def _allocator(
+    space: Space,
+    folder: Path,
+    ledger: Ledger,
+    proposer: Proposer,
+    budget: Budget,
+    profile: Profile,
+    watcher: Watcher,
+) -> Allocator:
+    # Here, since they bring scikit-learn with them.
+    from search.propose.front.strategy import FrontStrategy
+    from search.run.allocator import Allocator
+    from search.run.pool import SpacePool
+
+    seed = space.search.seed
+    assert budget.tokens is not None
+    return Allocator(
+        FrontStrategy(space.objectives, seed),
+        ledger,
+        proposer,
+        SpacePool(proposer, profile, seed=seed, message=watcher.message),
+        tokens=budget.tokens,
+        checkpoints=Checkpoints(folder, space.search.checkpoints),
+    )
+
+
+def remembering(profile: Profile) -> Profile:
+    """The same profiles, each computed once for all candidates that it holds for."""
+    known: dict[Candidate, dict[str, Any]] = {}
+
+    def profile_once(candidate: Candidate) -> dict[str, Any]:
+        like = alike(candidate)
+        if like not in known:
+            known[like] = profile(candidate)
+        return known[like]
+
+    return profile_once

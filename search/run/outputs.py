@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 import time
 from collections.abc import Callable
@@ -13,6 +12,7 @@ from msarch.atomic_files import atomic_write
 from msarch.config.candidate import Candidate
 from msarch.training.validation import Validation
 from search.ledger.records import TrialRecord
+from search.results.environment import read_environment
 from search.run.environment import describe_environment, write_environment
 from search.run.watcher import Watcher
 from search.space.space import Space
@@ -64,7 +64,7 @@ class Outputs:
             title=self._space.name,
             objectives=self._space.objectives,
             limits=self._space.limits,
-            environment=json.loads((self._folder / "environment.json").read_text(encoding="utf-8")),
+            environment=read_environment(self._folder),
             results=str(self._folder),
         )
 
@@ -83,6 +83,10 @@ class Outputs:
     def validated(self, number: int, point: Validation) -> None:
         """Forward to the watcher."""
         self._watcher.validated(number, point)
+
+    def paused(self, record: TrialRecord) -> None:
+        """Forward to the watcher."""
+        self._watcher.paused(record)
 
     def finished(self, record: TrialRecord) -> None:
         """Forward to the watcher; also write the tables, at most every `TABLES_SECONDS`."""

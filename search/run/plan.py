@@ -11,7 +11,8 @@ from statistics import median
 from typing import Any
 
 from msarch.config.candidate import Candidate
-from msarch.errors import UserError
+from msarch.errors import UserError, quoted
+from search.run.budget import Budget
 from search.run.estimate import Estimate, estimate_search
 from search.run.request import check_number
 from search.run.text import prepare_text, token_preparer
@@ -22,6 +23,8 @@ from search.space.objectives import LIMITS
 from search.space.space import Space
 
 SAMPLE = 60
+RESTARTS = 3
+"""In the strategy "front": models that are built beyond those of whole trainings, for each of these."""
 TIMED = 8
 """Candidates that are timed, at least."""
 
@@ -49,8 +52,9 @@ class Plan:
         admitted: how many of them every limit and constraint admits.
         excluded: by limit or constraint, how many of them exceed it.
         memory: smallest, median and largest predicted bytes of an admitted candidate's training step.
-        trials: trials to be trained.
+        trials: trials to be trained; in the strategy "front" whole trainings that the tokens pay for.
         tokens: training tokens of all of them at most, none pruned.
+        strategy: of the search.
         concurrent: trials at a time.
         timed: how many candidates were timed.
         speed: training tokens per second of the slowest and of the fastest of them, all slots busy.
@@ -69,6 +73,7 @@ class Plan:
     speed: tuple[float, float]
     measured_on: str
     time: Estimate
+    strategy: str = "prune"
 
     @property
     def share(self) -> float:
@@ -80,6 +85,7 @@ def plan_search(
     space: Space,
     trials: int | None = None,
     *,
+    tokens: int | None = None,
     concurrent: int | None = None,
     sample: int = SAMPLE,
     timed: int = TIMED,
@@ -91,8 +97,8 @@ def plan_search(
         UserError: no candidate of the sample meets the limits, the text cannot be used, or a number is invalid.
     """
     watcher = watcher or Silent()
-    check_number("trials", trials)
-    check_number("concurrent", concurrent)
+    for name, value in (("trials", trials), ("tokens", tokens), ("concurrent", concurrent)):
+        check_number(name, value)
     watcher.phase("checking the limits")
     check_limits(space)
     space, _ = prepare_text(space, token_preparer(Path.cwd(), watcher), watcher)
@@ -100,28 +106,33 @@ def plan_search(
     drawn, profile_seconds = _draw(space, sample)
     admitted = _admitted(space, drawn)
     watcher.phase("timing training steps")
-    trials = trials or space.search.trials
+    budget = Budget.of(space, trials=trials, tokens=tokens)
+    trials = budget.trials or max(1, (budget.tokens or 0) // space.tokens_per_trial)
     device, measured_on, slots = _machine(concurrent or space.search.concurrent)
     slots = min(slots, trials)
     timings, slot_start = time_candidates(admitted, slots, device, at_least=timed)
+    settings, front = space.search, space.search.strategy == "front"
+    restarts = RESTARTS * trials if front else 0
     estimate = estimate_search(
         [timing.trial_seconds(candidate) for candidate, timing in timings],
         trials=trials,
         slots=slots,
-        random_trials=trials if space.search.sampler in ("random", "grid") else space.search.startup,
-        prunes=space.search.pruner != "none",
+        random_trials=trials if settings.sampler in ("random", "grid") else settings.startup,
+        prunes=settings.pruner != "none" and not front,
         slot_start=slot_start,
-        proposals=profile_seconds * trials * sample / len(admitted),
+        proposals=profile_seconds * (trials + restarts) * sample / len(admitted),
+        restarts=restarts * max(timing.setup for _, timing in timings),
     )
     return Plan(
         **_figures(drawn, admitted),
         trials=trials,
-        tokens=trials * max(item.candidate.training.tokens for item in admitted),
+        tokens=budget.tokens or trials * max(item.candidate.training.tokens for item in admitted),
         concurrent=slots,
         timed=len(timings),
         speed=_speeds(timings),
         measured_on=measured_on,
         time=estimate,
+        strategy=settings.strategy,
     )
 
 
@@ -218,7 +229,7 @@ def _admitted(space: Space, drawn: Sequence[Drawn]) -> list[Drawn]:
         return admitted
     name, _ = Counter(name for item in drawn for name in item.excluded_by).most_common(1)[0]
     if name not in space.limits:
-        raise UserError(f"none of {len(drawn)} candidates drawn at random meets '{name}'", key="limits")
+        raise UserError(f"none of {len(drawn)} candidates drawn at random meets {quoted(name)}", key="limits")
     smallest = min(item.profile[LIMITS[name].key] for item in drawn)
     allowed, needed = LIMITS[name].format_both(space.limits[name], smallest)
     raise UserError(

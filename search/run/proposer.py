@@ -5,7 +5,7 @@ No training and no Ray here; a proposal costs a fraction of a second, most of it
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -13,11 +13,12 @@ from msarch.config.candidate import Candidate
 from msarch.config.corpus import CorpusConfig
 from msarch.errors import UserError
 from search.ledger.ledger import Ledger
-from search.ledger.records import TrialRecord
 from search.ledger.studies import quiet_optuna
+from search.propose.chosen import Chosen
 from search.propose.samplers import make_sampler
 from search.space.limits import violations, worst_violation
 from search.space.space import Space
+from search.space.values.ranges import Suggests
 
 if TYPE_CHECKING:
     from msarch.data.token_set import TokenSet
@@ -45,6 +46,11 @@ class Proposer:
         self._reseed(0)
 
     @property
+    def tokens_per_trial(self) -> int:
+        """Training tokens of one whole trial; the most where they vary."""
+        return self._space.tokens_per_trial
+
+    @property
     def exhausted(self) -> bool:
         """Whether a grid has proposed everything."""
         return getattr(self._study.sampler, "exhausted", False) or self._ledger.exhausted
@@ -59,16 +65,30 @@ class Proposer:
             except UserError as error:
                 raise error.under(f"points[{index}]") from None
 
-    def propose(self) -> int:
-        """Ask for one more candidate and record it; the number of its trial."""
+    def propose(self, chosen: Mapping[str, Any] | None = None) -> int:
+        """Ask for one more candidate and record it; the number of its trial.
+
+        Args:
+            chosen: Optuna's parameters, where these are to be proposed.
+        """
         number = self._ledger.next_number()
         with quiet_optuna():
             self._reseed(number)
+            if chosen is not None:
+                self._study.sampler = Chosen(chosen)
             trial = self._study.ask()
             assert trial.number == number, (trial.number, number)
-            candidate = self._space.suggest(trial)
-        self._ledger.record_candidate(number, self._with_vocabulary(candidate))
+            candidate = self.candidate(trial)
+        self._ledger.record_candidate(number, candidate)
         return number
+
+    def candidate(self, trial: Suggests) -> Candidate:
+        """The candidate that a trial's parameters make, bound to its text."""
+        candidate = self._space.suggest(trial)
+        corpus = candidate.corpus
+        if corpus not in self._vocabularies:
+            self._vocabularies[corpus] = self._prepare(corpus).vocab_size
+        return replace(candidate, model=replace(candidate.model, vocab_size=self._vocabularies[corpus]))
 
     def note_end(self) -> None:
         """Record the end of a grid, so that the next start knows."""
@@ -83,6 +103,10 @@ class Proposer:
             tokenizer = replace(tokenizer, vocab_size=recorded.tokenizer.vocab_size)
         return replace(candidate, corpus=replace(own, tokenizer=tokenizer, content=recorded.content))
 
+    def keeps_constraints(self, candidate: Candidate) -> bool:
+        """Whether a candidate meets every constraint, which needs no profile."""
+        return all(value <= 0 for value in self._space.constraint_violations(candidate).values())
+
     def violations(self, candidate: Candidate, profile: dict[str, Any]) -> dict[str, float]:
         """By how much a candidate exceeds each limit (a share of it) and constraint; 0 or less where it does not."""
         return violations(self._space, candidate, profile)
@@ -95,30 +119,24 @@ class Proposer:
         settings = self._space.search
         with quiet_optuna():
             self._study.sampler = make_sampler(
-                settings.sampler,
+                "random" if settings.strategy == "front" else settings.sampler,
                 seed=settings.seed,
                 number=number,
                 startup=settings.startup,
                 concurrent=self.concurrent,
             )
 
-    def _with_vocabulary(self, candidate: Candidate) -> Candidate:
-        corpus = candidate.corpus
-        if corpus not in self._vocabularies:
-            self._vocabularies[corpus] = self._prepare(corpus).vocab_size
-        return replace(candidate, model=replace(candidate.model, vocab_size=self._vocabularies[corpus]))
 
-
-def why_proposals_ended(records: Sequence[TrialRecord]) -> str:
-    """Why a search ends whose last proposals, those of `records`, were all infeasible or tried before."""
-    told = [record.violation for record in records if record.violation]
+def why_proposals_ended(violations: Sequence[str]) -> str:
+    """Why proposals end that all had been tried before (an empty text) or were infeasible (what they exceed)."""
+    told = list(filter(None, violations))
     if not told:
-        return f"the last {len(records)} proposals had all been tried before: the space is practically exhausted"
+        return f"the last {len(violations)} proposals had all been tried before: the space is practically exhausted"
     names = [violation.split(":")[0] for violation in told]
     tightest = max(set(names), key=names.count)
     example = told[names.index(tightest)]
     return (
-        f"the last {len(records)} proposals were infeasible or had been tried before; the tightest limit is "
+        f"the last {len(violations)} proposals were infeasible or had been tried before; the tightest limit is "
         f"{tightest}, exceeded by {names.count(tightest)} of them (such as {example}): raise it, or make the "
         "candidates smaller"
     )

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from numbers import Integral, Real
 from pathlib import Path
 
-from msarch.errors import UserError
+from msarch.errors import UserError, quoted, shortened
+from msarch.paths import is_file
 from search.space.load import load_space
 from search.space.space import Space
 
@@ -21,7 +22,8 @@ class SearchRequest:
         space: with all overrides applied.
         source: how to name the space on the command line: a file, or the name of one that ships.
         folder: of the results.
-        trials: trained trials in all, where asked for; else the space's.
+        trials: trained trials in all, where asked for; else the space's budget.
+        tokens: training tokens in all, where asked for.
         concurrent: trials at a time; None for one a GPU, or one a core.
         time_budget: seconds from the first training step to the stop; None for no limit.
         ray_address: of a Ray cluster; None for this machine alone.
@@ -32,6 +34,7 @@ class SearchRequest:
     source: str
     folder: Path
     trials: int | None
+    tokens: int | None
     concurrent: int | None
     time_budget: int | None
     ray_address: str | None
@@ -45,14 +48,16 @@ class SearchRequest:
         overrides: Sequence[str] = (),
         *,
         trials: int | None = None,
+        tokens: int | None = None,
         concurrent: int | None = None,
         time_budget: int | None = None,
         ray_address: str | None = None,
     ) -> SearchRequest:
         """Load the space and check the numbers. Raises UserError."""
-        numbers = {"trials": trials, "concurrent": concurrent, "time_budget": time_budget}
+        numbers = {"trials": trials, "tokens": tokens, "concurrent": concurrent, "time_budget": time_budget}
         for name, value in numbers.items():
             check_number(name, value)
+        check_one_budget(trials, tokens)
         loaded = load(space, overrides)
         for name in numbers:
             check_number(name, getattr(loaded.search, name), key=f"search.{name}")
@@ -62,6 +67,7 @@ class SearchRequest:
             source=_source_of(loaded) if isinstance(space, Space) else str(space),
             folder=Path(out) if out is not None else Path("results") / loaded.name,
             trials=trials,
+            tokens=tokens,
             concurrent=concurrent or loaded.search.concurrent,
             time_budget=time_budget or loaded.search.time_budget,
             ray_address=ray_address,
@@ -82,11 +88,29 @@ def check_number(name: str, value: object, *, key: str = "") -> None:
         return
     seconds = name == "time_budget"
     kind, expected = (Real, "a number of seconds") if seconds else (Integral, f"a whole number of {_COUNTED[name]}")
-    if isinstance(value, bool) or not isinstance(value, kind) or not float(value) > 0:
-        raise UserError(f"must be {expected} above 0, got {value!r}; leave it out for the default", key=key or name)
+    number = value if isinstance(value, int) and not isinstance(value, bool) else _as_float(value, kind)
+    if not number > 0:
+        said = shortened(repr(value))
+        raise UserError(f"must be {expected} above 0, got {said}; leave it out for the default", key=key or name)
+    if number > LARGEST:
+        raise UserError(f"must be at most {LARGEST:,}, got {quoted(value)}", key=key or name)
 
 
-_COUNTED = {"trials": "trials", "concurrent": "trials at a time"}
+def _as_float(value: object, kind: type) -> float:
+    """A number of another type than int; 0 for what is none, or is not of its `kind`."""
+    number = isinstance(value, Real) and isinstance(value, kind) and not isinstance(value, bool)
+    return float(value) if number else 0.0  # type: ignore[arg-type]  # mypy does not follow `number`
+
+
+LARGEST = 10**15
+"""Tokens, more than any text has; for trials and seconds it is beyond all doubt."""
+_COUNTED = {"trials": "trials", "tokens": "tokens", "concurrent": "trials at a time"}
+
+
+def check_one_budget(trials: int | None, tokens: int | None) -> None:
+    """Raises UserError where a search is given both a number of trials and a number of tokens."""
+    if trials is not None and tokens is not None:
+        raise UserError("takes the place of trials: give one of the two", key="tokens")
 
 
 def load(space: Space | str | Path, overrides: Sequence[str]) -> Space:
@@ -102,7 +126,7 @@ def load(space: Space | str | Path, overrides: Sequence[str]) -> Space:
 
 
 def _source_of(space: Space) -> str:
-    return space.file if Path(space.file).is_file() else space.name
+    return space.file if is_file(space.file) else space.name
 
 
 def _option(name: str) -> str:

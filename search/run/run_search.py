@@ -37,6 +37,7 @@ def run_search(
     out: Path | str | None = None,
     *,
     trials: int | None = None,
+    tokens: int | None = None,
     concurrent: int | None = None,
     time_budget: int | None = None,
     ray_address: str | None = None,
@@ -52,6 +53,7 @@ def run_search(
         space: a space, the path of its file, or the name of one that ships.
         out: the results folder; ``results/NAME`` by default.
         trials: trained trials in all; the space's by default.
+        tokens: training tokens in all, in place of `trials`.
         concurrent: trials at a time; by default the space's, else one a GPU, or one a core without.
         time_budget: seconds from the first training step after which the search stops. Trials that run then continue
             at the next call.
@@ -64,10 +66,19 @@ def run_search(
         KeyboardInterrupt: Ctrl-C; everything is written, and the same call continues.
     """
     request = SearchRequest.of(
-        space, out, overrides, trials=trials, concurrent=concurrent, time_budget=time_budget, ray_address=ray_address
+        space,
+        out,
+        overrides,
+        trials=trials,
+        tokens=tokens,
+        concurrent=concurrent,
+        time_budget=time_budget,
+        ray_address=ray_address,
     )
     watcher = display or Silent()
-    if warning := pruner_warning(request.space.search.pruner, request.space.objectives):
+    settings = request.space.search
+    warning = pruner_warning(settings.pruner, request.space.objectives) if settings.strategy == "prune" else ""
+    if warning:
         watcher.message(warning)
     with _clear_disk_errors(request):
         end = _search(request, watcher)
@@ -99,10 +110,18 @@ def _search(request: SearchRequest, watcher: Watcher) -> End:
         if not (folder / JOURNAL).exists():
             outputs.write_origin(tokens)  # first, so that no journal is ever without its space
         coordinator = open_search(
-            space, folder, prepare=prepare, profile=profile_candidate, watcher=outputs, trials=request.trials
+            space,
+            folder,
+            prepare=prepare,
+            profile=profile_candidate,
+            watcher=outputs,
+            trials=request.trials,
+            tokens=request.tokens,
         )
         outputs.records = coordinator.records
         outputs.write_origin(tokens)
+        if space.search.strategy == "front":
+            watcher.phase("drawing and profiling designs")
         try:
             return "complete" if coordinator.ended else _train(request, coordinator, outputs, base)
         finally:
@@ -118,20 +137,22 @@ def _train(request: SearchRequest, coordinator: Coordinator, watcher: Watcher, b
 
     prepare_environment(request.ray_address)
     from search.run.ray.adapters import StopSignal
-    from search.run.ray.executor import execute
+    from search.run.ray.executor import execute, interrupts
 
     stop = StopSignal(time_budget=request.time_budget)
     cpus = max(request.concurrent or 0, usable_cores())
-    with ray_session(request.folder, address=request.ray_address, cpus=cpus, command=request.command()) as scratch:
-        execute(
-            coordinator,
-            stop,
-            watcher,
-            folder=request.folder,
-            base=base,
-            scratch=scratch,
-            concurrent=request.concurrent,
-        )
+    session = ray_session(request.folder, address=request.ray_address, cpus=cpus, command=request.command())
+    with interrupts(stop), session as scratch:
+        if not stop.interrupted:
+            execute(
+                coordinator,
+                stop,
+                watcher,
+                folder=request.folder,
+                base=base,
+                scratch=scratch,
+                concurrent=request.concurrent,
+            )
     if stop.interrupted:
         return "interrupted"
     return "out of time" if stop.out_of_time and _is_left(coordinator) else "complete"

@@ -12,20 +12,24 @@ from search.ledger.records import TrialRecord
 class Watcher(Protocol):
     """Gets every event of a search, in the process that drives it.
 
-    A trial's events come in this order: `started`, `training`, `validated` at each rung, `finished`.
+    A trial's events come in this order: `started`, `training`, `validated` at each rung, `finished`. In between it may
+    be `paused`, and later `started` again.
     """
 
     def phase(self, text: str) -> None:
         """The search begins a phase, before its first trial trains: "encoding the text"."""
 
     def started(self, number: int, candidate: Candidate, profile: dict[str, Any]) -> None:
-        """A trial is handed to a worker, or continues after a restart."""
+        """A trial is handed to a worker; also one that continues after a pause or a restart."""
 
     def training(self, number: int) -> None:
         """A trial's worker has built its model; the training steps begin now."""
 
     def validated(self, number: int, point: Validation) -> None:
         """A trial has reached a rung."""
+
+    def paused(self, record: TrialRecord) -> None:
+        """A trial waits, with its checkpoint, and may be resumed later."""
 
     def finished(self, record: TrialRecord) -> None:
         """A trial has ended, or was never trained."""
@@ -47,6 +51,9 @@ class Silent:
         """Ignored."""
 
     def validated(self, number: int, point: Validation) -> None:
+        """Ignored."""
+
+    def paused(self, record: TrialRecord) -> None:
         """Ignored."""
 
     def finished(self, record: TrialRecord) -> None:

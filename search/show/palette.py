@@ -24,7 +24,22 @@ class Look:
     marker: str
 
 
-INK, MUTED, RULE, WARNING = "#1c2330", "#5b6472", "#dfe3e8", "#b3261e"
+INK, MUTED, RULE, FAINT, WARNING, PAPER = "#1c2330", "#5b6472", "#dfe3e8", "#b9c0c9", "#b3261e", "#ffffff"
+"""On light paper."""
+BAND, TINT, ACCENT = "#f5f7f9", "#eaf4fb", "#0b6eac"
+"""Behind what belongs together, behind what is chosen or on the front, and of what can be clicked."""
+DARK = {
+    INK: "#e6e9ee",
+    MUTED: "#a3adba",
+    RULE: "#343b46",
+    FAINT: "#57616f",
+    WARNING: "#ff8a7a",
+    PAPER: "#14181f",
+    BAND: "#1c222b",
+    TINT: "#17303f",
+    ACCENT: "#6cbcf0",
+}
+"""What takes the place of each where a page's reader prefers dark paper. Variants keep their colours."""
 _LOOKS = (
     Look("#0072b2", "circle", "o"),
     Look("#d55e00", "triangle-up", "^"),

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from msarch.atomic_files import atomic_write
-from msarch.errors import UserError
+from msarch.errors import UserError, quoted
 from search.ledger.metrics import latest_quality, metric, objective_values
 from search.ledger.records import TrialRecord
 from search.results.front import pareto_front, split
@@ -40,7 +40,7 @@ def write_plot(
 
     path = Path(path)
     if path.suffix.lower() not in SUFFIXES:
-        raise UserError(f"cannot draw '{path.name}': its name must end in one of {', '.join(SUFFIXES)}")
+        raise UserError(f"cannot draw {quoted(path.name)}: its name must end in one of {', '.join(SUFFIXES)}")
     figure = front_figure(records, objectives, limits, title, conditions)
     with atomic_write(path) as temporary, rc_context(_STYLE):
         # without a date the same search gives the same bytes

@@ -9,7 +9,8 @@ from typing import get_type_hints
 from msarch.config import ModelConfig, TrainingConfig
 from msarch.config.corpus import CorpusConfig, TokenizerConfig
 from msarch.errors import UserError
-from search.space.checks import check_branch, check_space, check_training
+from msarch.paths import exists, is_file
+from search.space.checks import check_space, check_training, checked_branch
 from search.space.schema.fields import default_of
 from search.space.schema.model import MODEL_KEYS, VARIANT_OPTIONS, BranchSpec, ModelSpec, TrainingSpec, keys_of
 from search.space.schema.space import SpaceSpec
@@ -30,8 +31,7 @@ def build_space(spec: SpaceSpec, file: str) -> Space:
         raise error.under("corpus") from None
     branches, training = _branches(spec.model), _training(spec.training)
     vocabulary = _vocabulary(spec, corpus)
-    for branch in branches.values():
-        check_branch(branch)
+    branches = {name: checked_branch(branch) for name, branch in branches.items()}
     check_training(training)
     space = Space(
         name=_name(Path(file)),
@@ -54,7 +54,7 @@ def build_space(spec: SpaceSpec, file: str) -> Space:
 
 def _name(file: Path) -> str:
     # What a search records is named by its folder; a space.yaml of the user's own is just called so.
-    recorded = file.name == "space.yaml" and (file.parent / "study.journal").exists() and file.absolute().parent.name
+    recorded = file.name == "space.yaml" and exists(file.parent / "study.journal") and file.absolute().parent.name
     return recorded or file.stem
 
 
@@ -114,7 +114,7 @@ def _with_vocabulary(corpus: CorpusConfig, file: Path) -> CorpusConfig:
         return corpus
     # A results folder keeps its tokenizer beside its space: it must open where the original file is not.
     beside = file.parent / "tokenizer.json"
-    if not Path(tokenizer.file).is_file() and beside.is_file() and file.name == "space.yaml":
+    if not is_file(tokenizer.file) and is_file(beside) and file.name == "space.yaml":
         return replace(corpus, tokenizer=replace(tokenizer, file=str(beside)))
     return corpus
 

@@ -6,19 +6,20 @@ Configurations check themselves: each value and each pair of values that a branc
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from itertools import combinations, islice, product
 from typing import Any
 
 from msarch.config import ModelConfig, TrainingConfig
+from msarch.config.allocation import nearest
+from msarch.config.model import LARGEST_SIZES
 from msarch.config.variants import VARIANTS
-from msarch.errors import UserError
+from msarch.errors import UserError, quoted
 from search.space.schema.model import CONSTANT
 from search.space.space import Space
 from search.space.values.branches import Branch, Parameter
-from search.space.values.ranges import Range, Values
+from search.space.values.ranges import Range
+from search.space.widths import MOST_TRIED, each, with_width_steps
 
-MOST_TRIED = 20_000
 Chosen = dict[str, tuple[str, Any]]
 """By key: the path at which a value is written, and the value."""
 
@@ -40,10 +41,12 @@ def _check_bytes(space: Space) -> None:
             raise UserError(f"{name} reads bytes: write corpus: {{tokenizer: bytes}}", key=f"model.variant.{name}")
 
 
-def check_branch(branch: Branch) -> None:
-    """Raises UserError unless a model can be built of any values of the branch."""
+def checked_branch(branch: Branch) -> Branch:
+    """The branch, its ranges of widths going by d_head. Raises UserError unless any of its values make a model."""
     _check_heads(branch)
+    branch = with_width_steps(branch)
     _check_pairs(branch)
+    return branch
 
 
 def _check_heads(branch: Branch) -> None:
@@ -52,15 +55,18 @@ def _check_heads(branch: Branch) -> None:
         for place, value in parameter.domain.probes():
             if value < 1:
                 raise UserError(f"must be a whole number of at least 1, got {value}", key=parameter.path + place)
+            largest = LARGEST_SIZES["d_model" if key == "d_head" else key]
+            if value > largest:
+                raise UserError(f"must be at most {largest:,}, got {value}", key=parameter.path + place)
     width = branch.parameters["d_model"]
     heads = branch.parameters.get("d_head") or branch.parameters["n_heads"]
     _check_mup(branch, heads)
-    for divisor in _each(heads):
+    for divisor in each(heads):
         refused = width.domain.indivisible(divisor)
         if refused is not None:
             what = f"heads of width {divisor}" if heads.key == "d_head" else f"{divisor} heads"
             raise UserError(
-                f"{what} do not divide d_model {refused}; {_nearest(refused, divisor)}, or another {heads.key}",
+                f"{what} do not divide d_model {refused}; {nearest(refused, divisor)}, or another {heads.key}",
                 key=heads.path,
             )
 
@@ -72,20 +78,6 @@ def _check_mup(branch: Branch, heads: Parameter) -> None:
         return
     if heads.key == "n_heads" and branch.parameters["d_model"].domain.varies:
         raise UserError("muP compares widths at one width of a head; write d_head in its place", key=heads.path)
-
-
-def _nearest(width: int, divisor: int) -> str:
-    below = width // divisor * divisor
-    return f"the nearest widths are {below} and {below + divisor}" if below else f"the nearest width is {divisor}"
-
-
-def _each(parameter: Parameter) -> Iterator[int]:
-    """Every value of a whole number."""
-    domain = parameter.domain
-    if isinstance(domain, Values):
-        yield from domain.values
-    else:
-        yield from range(domain.low, domain.high + 1, domain.step)
 
 
 def _check_pairs(branch: Branch) -> None:
@@ -100,12 +92,13 @@ def _check_pairs(branch: Branch) -> None:
         for layers in (allocation.smallest, allocation.largest):
             _build_model(branch, layers, first)
     pairs = (
-        {**first, keys[one]: left, keys[two]: right}
+        (allocation.smallest, {**first, keys[one]: left, keys[two]: right})
+        for allocation in branch.layers
         for one, two in combinations(range(len(keys)), 2)
         for left, right in product(tried[one], tried[two])
     )
-    for chosen in islice(pairs, MOST_TRIED):
-        _build_model(branch, branch.layers[0].smallest, chosen)
+    for layers, chosen in islice(pairs, MOST_TRIED):
+        _build_model(branch, layers, chosen)
 
 
 def _build_model(branch: Branch, layers: str, chosen: Chosen) -> None:
@@ -145,8 +138,8 @@ def _check_batches(space: Space) -> None:
         if context.domain.combinations == 1:
             contexts = [context.domain.smallest]
         else:
-            contexts = list(islice(_each(context), MOST_TRIED))
-        for size, batch in product(contexts, islice(_each(batches), MOST_TRIED)):
+            contexts = list(islice(each(context), MOST_TRIED))
+        for size, batch in product(contexts, islice(each(batches), MOST_TRIED)):
             if batch * largest % size:
                 raise UserError(
                     f"{batch} sequences of {largest} tokens do not make a whole number of sequences of {size}; choose "
@@ -162,8 +155,8 @@ def _check_factors(space: Space) -> None:
             coarsest = max(stage.factor for stage in allocation.stages)
             if coarsest >= context > 1:
                 raise UserError(
-                    f"'{allocation}': a state of factor {coarsest} is complete after the whole context of {context} "
-                    "tokens and reaches none of them; use a smaller factor or a larger context",
+                    f"{quoted(str(allocation))}: a state of factor {coarsest} is complete after the whole context of "
+                    f"{context} tokens and reaches none of them; use a smaller factor or a larger context",
                     key=f"{branch.path}.layers" + (f"[{index}]" if len(branch.layers) > 1 else ""),
                 )
 

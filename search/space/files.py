@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 from msarch.errors import UserError, quoted, unknown
+from msarch.paths import is_file, read_regular
 
 LARGEST_FILE = 2**20
 
@@ -33,7 +34,7 @@ def find_space(source: str | Path) -> tuple[str, str]:
     if not isinstance(source, str | os.PathLike):
         raise UserError(f"must be the path of a YAML file or the name of a space that ships, got {quoted(source)}")
     path, name = Path(source), str(source)
-    if path.is_file() or path.suffix in (".yaml", ".yml") or os.sep in name:
+    if is_file(path) or path.suffix in (".yaml", ".yml") or os.sep in name:
         return read_file(path), name
     shipped = shipped_spaces()
     if name not in shipped:
@@ -44,11 +45,7 @@ def find_space(source: str | Path) -> tuple[str, str]:
 def read_file(path: Path) -> str:
     """The text of a file that a user wrote. Raises UserError where it cannot be one."""
     try:
-        if path.is_dir():
-            raise UserError("is a folder, not a YAML file", file=str(path))
-        if path.stat().st_size > LARGEST_FILE:
-            raise UserError("is too large (1 MiB at most)", file=str(path))
-        return path.read_text("utf-8-sig")
+        return read_regular(path, most=LARGEST_FILE, kind="a YAML file").decode("utf-8-sig")
     except UserError:
         raise
     except UnicodeDecodeError as error:

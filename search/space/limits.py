@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from msarch.config.candidate import Candidate
@@ -13,6 +14,11 @@ from search.space.space import Space
 
 Profile = Mapping[str, Any]
 """A candidate's figures that are known before training, as `profile_candidate` gives them."""
+
+
+def alike(candidate: Candidate) -> Candidate:
+    """Candidates of one profile made equal: what only moves the loss is set to one value."""
+    return replace(candidate, training=replace(candidate.training, learning_rate=1e-3, warmup=0.0, weight_decay=0.0))
 
 
 def violations(space: Space, candidate: Candidate, profile: Profile) -> dict[str, float]:

@@ -37,6 +37,7 @@ OBJECTIVES: dict[str, Objective] = {
         Objective("bits_per_byte", "bits_per_byte", "bits per byte", "bits", known_before_training=False, quality=True),
         Objective("memory", "memory_bytes", "training memory", "bytes"),
         Objective("memory_unfused", "memory_unfused_bytes", "training memory, unfused attention", "bytes"),
+        Objective("memory_checkpointed", "memory_checkpointed_bytes", "training memory with checkpointing", "bytes"),
         Objective("cache", "cache_bytes", "inference cache", "bytes"),
         Objective("parameters", "parameters", "parameters"),
         Objective("flops_per_token", "flops_per_token", "FLOPs per token"),

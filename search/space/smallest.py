@@ -15,6 +15,7 @@ from typing import Any
 from msarch.config import MODEL_CHOICES, TRAINING_CHOICES
 from msarch.config.candidate import Candidate
 from search.space.space import Space
+from search.space.values.allocations import width_name
 from search.space.values.branches import Branch, Parameter
 from search.space.values.ranges import Range
 
@@ -48,10 +49,22 @@ def _choices(space: Space, branch: Branch) -> Choices:
     choices: Choices = {}
     if len(branch.layers) > 1:
         choices[f"{branch.variant}/layers"] = [str(allocation) for allocation in branch.layers]
+    choices |= _widths_tried(branch)
     for parameter in (*branch.parameters.values(), *space.training.values()):
         if parameter.domain.varies and (tried := _tried(parameter)) is not None:
             choices[parameter.name] = tried
     return choices
+
+
+def _widths_tried(branch: Branch) -> Choices:
+    """For each scale the narrowest width, and that of the tokens, at which a model does without projections."""
+    d_model = branch.parameters["d_model"].domain.smallest
+    return {
+        width_name(prefix, stage.factor): (stage.width.smallest, d_model)
+        for allocation, prefix in zip(branch.layers, branch.prefixes(), strict=True)
+        for stage in allocation.stages
+        if stage.width and stage.width.smallest < d_model and stage.width.holds(d_model)
+    }
 
 
 def _tried(parameter: Parameter) -> Sequence[Any] | None:
@@ -76,7 +89,7 @@ def _likely_size(candidate: Candidate) -> tuple[int, float]:
     model, training = candidate.model, candidate.training
     words = [getattr(model, name) for name in MODEL_CHOICES] + [getattr(training, name) for name in TRAINING_CHOICES]
     expensive = sum(word not in LIKELY_CHEAP for word in words)
-    return expensive, model.d_model * sum(stage.layers / stage.factor for stage in model.stages)
+    return expensive, sum(stage.layers / stage.factor * model.width_at(stage.factor) for stage in model.stages)
 
 
 class CheapestTrial:

@@ -9,10 +9,11 @@ import yaml
 
 from search.space.schema.fields import ParametersSpec
 from search.space.schema.model import VariantsSpec
+from search.space.schema.search import PARTS_OF_FRONT, PARTS_OF_PRUNE, SearchSettings
 from search.space.space import Space
 from search.space.values.allocations import AllocationRange
 
-_NOT_IDENTITY = ("trials", "concurrent", "time_budget")
+_NOT_IDENTITY = ("trials", "tokens", "concurrent", "time_budget", "checkpoints")
 
 
 def plain_space(space: Space) -> dict[str, Any]:
@@ -24,7 +25,7 @@ def plain_space(space: Space) -> dict[str, Any]:
         "training": _plain(spec.training),
         "limits": dict(space.limits),
         "objectives": list(space.objectives),
-        "search": spec.search.model_dump(exclude_none=True),
+        "search": _search(spec.search),
         "constraints": [constraint.text for constraint in space.constraints],
         "points": [dict(point) for point in space.points],
     }
@@ -34,16 +35,26 @@ def plain_space(space: Space) -> dict[str, Any]:
 def space_identity(space: Space) -> dict[str, Any]:
     """What decides whether two spaces are the same, as JSON values.
 
-    It leaves out trials, concurrency and time budget, and holds the corpus by name and content.
+    It leaves out trials and other budgets, concurrency and the strategy "prune", which a sampler and a pruner say. It
+    holds the corpus by name and content.
     """
     plain = plain_space(space)
     plain["search"] = {key: value for key, value in plain["search"].items() if key not in _NOT_IDENTITY}
+    if plain["search"]["strategy"] == "prune":  # the only one there was when the first searches were recorded
+        del plain["search"]["strategy"]
     return plain
 
 
 def space_yaml(space: Space) -> str:
     """The space as `load_space` reads it again, without absolute paths."""
     return yaml.safe_dump(plain_space(space), sort_keys=False, allow_unicode=True, width=120)
+
+
+def _search(settings: SearchSettings) -> dict[str, Any]:
+    """The settings without those that have no effect."""
+    unread = {"trials"} if settings.tokens is not None else set()
+    unread |= set(PARTS_OF_PRUNE if settings.strategy == "front" else PARTS_OF_FRONT)
+    return settings.model_dump(exclude_none=True, exclude=unread)
 
 
 def _plain(spec: ParametersSpec) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from support.made_up_novels import write_novels
 
 from benchmarks import budgets
 from msarch.training.trainer import Trainer
@@ -13,12 +14,7 @@ from msarch.training.trainer import Trainer
 
 @pytest.fixture
 def novels(tmp_path: Path) -> Path:
-    words = [f"word{number % 97} and {number % 13} more." for number in range(3_000)]
-    for split in ("train", "validation"):
-        folder = tmp_path / "novels" / split
-        folder.mkdir(parents=True)
-        (folder / "one.txt").write_text(" ".join(words if split == "train" else words[1_000:1_400]))
-    return tmp_path / "novels"
+    return write_novels(tmp_path / "novels")
 
 
 def test_each_budget_goes_on_from_the_one_before(

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import stat
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-from msarch.atomic_files import atomic_write
+from msarch.atomic_files import atomic_write, remove_left_over
 
 
 def test_a_file_appears_when_it_is_whole(tmp_path: Path) -> None:
@@ -69,3 +71,15 @@ def test_the_content_is_on_disk_before_it_has_the_name(tmp_path: Path, monkeypat
     with atomic_write(tmp_path / "table.csv") as temporary:
         temporary.write_text("whole")
     assert done == ["flushed", "renamed"]
+
+
+def test_what_killed_writers_left_is_removed_and_nothing_else(tmp_path: Path) -> None:
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    left = [f".report.{ended.pid}-0123abcd.html", f".study.{ended.pid}-0123abcd"]
+    mine = f".report.{os.getpid()}-0123abcd.html"
+    kept = [mine, ".lock", ".scratch", "report.html", f"report.{ended.pid}-0123abcd.html"]
+    for name in (*left, *kept):
+        (tmp_path / name).write_text("")
+    remove_left_over(tmp_path)
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(kept)

@@ -12,8 +12,9 @@ from msarch.config.candidate import Candidate
 from msarch.config.corpus import CorpusConfig
 from msarch.training.validation import Validation
 from search.ledger.records import TrialRecord
-from search.run.coordinator import Coordinator, Job
+from search.run.coordinator import Coordinator
 from search.run.open_search import open_search
+from search.run.trials import Job
 from search.run.watcher import Silent
 from search.space.load import load_space
 from search.space.space import Space
@@ -60,9 +61,13 @@ class Journalist(Silent):
     def __init__(self) -> None:
         self.messages: list[str] = []
         self.finals: list[TrialRecord] = []
+        self.pauses: list[tuple[int, int]] = []  # number and rung
 
     def message(self, text: str) -> None:
         self.messages.append(text)
+
+    def paused(self, record: TrialRecord) -> None:
+        self.pauses.append((record.number, record.curve[-1].rung))
 
     def finished(self, record: TrialRecord) -> None:
         self.finals.append(record)
@@ -82,15 +87,23 @@ def open_in(space: Space, folder: Path, watcher: Silent | None = None, **options
 def reports_of(job: Job, begin: int = 0) -> Iterator[dict[str, Any]]:
     """What a worker sends, from rung `begin` on."""
     rungs = job.candidate.training.rungs
-    points = [
-        Validation(
-            rung=rung, step=rung, tokens=rung, loss=loss_of(job.candidate, share), bits_per_byte=1.0, seconds=rung + 1
-        )
-        for rung, share in enumerate(rungs)
-    ]
+    points = [_point(job.candidate, rung, share) for rung, share in enumerate(rungs)]
     for end in range(begin + 1, len(points) + 1):
         state = "complete" if end == len(points) else "running"
         yield {"number": job.number, "state": state, "curve": [asdict(point) for point in points[:end]]}
+
+
+def _point(candidate: Candidate, rung: int, share: float) -> Validation:
+    training, context = candidate.training, candidate.model.context
+    step = max(1, round(share * training.steps(context)))
+    return Validation(
+        rung=rung,
+        step=step,
+        tokens=step * training.batch_size * context,
+        loss=loss_of(candidate, share),
+        bits_per_byte=1.0,
+        seconds=rung + 1,
+    )
 
 
 def drive(coordinator: Coordinator) -> None:

@@ -91,6 +91,29 @@ CONFIGS = [
     small("spacebyte", "0@1 1@3 2@1", vocab_size=256, positions="rotary"),
     small("spacebyte", "1@1 1@16 1@1", vocab_size=256, positions="rotary", rotary_pairs="halves"),
     small("spacebyte", "1@1 1@5 1@1", vocab_size=256, positions="alibi"),
+    # Scales of their own widths.
+    small("top_down", "1@16:48 2@4:32 1@1"),
+    small("top_down", "2@4:32 1@1", pool="conv", combine="add", positions="rotary"),
+    small("top_down", "1@4:64 1@1", combine="add", upsampling="linear"),
+    small("top_down", "1@16 1@4:32 1@1", pool="attention", combine="add", upsampling="attention", positions="alibi"),
+    small("top_down", "2@4:16 1@1", d_model=32, pool="query_only", parametrization="mup", base_width=8),
+    small("bottom_up", "1@1 1@4:32 2@16:48 1@1"),
+    small("bottom_up", "0@1 2@4:32 1@16 1@1", pool="query_only", aggregation="aligned", positions="rotary"),
+    small("hourglass", "1@1 1@2:32 2@4:48 1@2 1@1"),
+    small("hourglass", "1@1 1@6:16 1@1", d_model=32, shortening="linear", upsampling="linear", positions="rotary"),
+    small("hourglass", "1@1 1@4:32 1@1", shortening="attention", upsampling="attention", positions="alibi"),
+    small("spacebyte", "1@1 2@4:32 1@1", vocab_size=256, positions="rotary"),
+    small("spacebyte", "1@1 1@5:32 1@1", vocab_size=256, positions="alibi"),
+    # Layers without attention.
+    small("vanilla", "1+2ff@1"),
+    small("top_down", "2ff@16 1+1ff@4:32 1@1"),
+    small("top_down", "1+1ff@4 1+1ff@1", pool="query_only", positions="rotary"),
+    small("bottom_up", "1ff@1 1+1ff@4 1@16 1@1", positions="alibi"),
+    small("bottom_up", "1@1 2ff@4 1ff@1", aggregation="aligned"),
+    small("retina", "1+1ff@1", **windows(8, 2)),
+    small("hourglass", "1@1 2ff@2 1+1ff@4:32 1ff@2 1+1ff@1"),
+    small("spacebyte", "2ff@1 1+1ff@4 1+1ff@1", vocab_size=256),
+    small("spacebyte", "1@1 2ff@5:32 1@1", vocab_size=256, positions="rotary"),
 ]
 
 

@@ -20,7 +20,8 @@ from ray.tune.search import Searcher
 
 from msarch.errors import UserError
 from search.ledger.folder import trial_folder
-from search.run.coordinator import Coordinator, Job
+from search.run.coordinator import Coordinator
+from search.run.trials import Job
 from search.run.watcher import Watcher
 
 
@@ -99,8 +100,8 @@ class CoordinatedSearcher(Searcher):
         if job is not None:
             self._numbers[trial_id] = job.number
             return self._workplace.config(job)
-        finished = self._coordinator.ended and self._coordinator.idle
-        return Searcher.FINISHED if self._stop.is_set or finished else None
+        finished = self._stop.is_set or (self._coordinator.ended and self._coordinator.idle)
+        return Searcher.FINISHED if finished else None
 
     def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
         """A trial has ended; its last report said how, so only a lost process matters here."""

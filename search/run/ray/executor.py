@@ -64,7 +64,7 @@ def execute(
             failure_config=tune.FailureConfig(max_failures=LOST_PROCESSES),
         ),
     )
-    with _interrupts(stop):
+    with interrupts(stop):  # again: Ray takes the signals to itself as it starts
         tuner.fit()
     if stop.failure is not None:
         raise stop.failure
@@ -87,7 +87,7 @@ def _name(trial: Trial) -> str:
 
 
 @contextmanager
-def _interrupts(stop: StopSignal) -> Iterator[None]:
+def interrupts(stop: StopSignal) -> Iterator[None]:
     """Ctrl-C, or SIGTERM, requests a clean stop; a second one stops at once."""
     if threading.current_thread() is not threading.main_thread():
         yield  # signals reach the main thread only

@@ -8,16 +8,21 @@ with its owner.
 
 from __future__ import annotations
 
+import os
 import shutil
+import signal
 import tempfile
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from filelock import FileLock, Timeout
 
 NOTE, MARKER, LOCK = ".scratch", ".results-folder", ".lock"
 PREFIX = "msarch-"
+PATIENCE = 5.0
+"""Seconds for the processes of a killed search to end."""
 LONGEST_BASE = 30
 """Characters. Ray's sockets are in the scratch folder, and the path of a socket has at most 107 bytes."""
 
@@ -50,9 +55,29 @@ def remove_left_over(results: Path) -> None:
         return
     try:
         with FileLock(scratch / LOCK, timeout=0):
+            _end_processes(scratch)
             shutil.rmtree(scratch, ignore_errors=True)
     except Timeout:
         return  # its search still runs
+
+
+def _end_processes(scratch: Path) -> None:
+    """End what is left of a killed search's Ray: for a minute its agents would make the folder anew."""
+    end = time.monotonic() + PATIENCE
+    while (left := list(_processes_naming(scratch))) and time.monotonic() < end:
+        for process in left:
+            with suppress(OSError):  # it has ended, or is somebody else's
+                os.kill(process, signal.SIGKILL)
+        time.sleep(0.02)  # none of them may write once the folder is removed
+
+
+def _processes_naming(scratch: Path) -> Iterator[int]:
+    """Processes of this machine whose command line holds a path in the folder."""
+    named = os.fsencode(scratch) + b"/"
+    for process in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            if named in (process / "cmdline").read_bytes():
+                yield int(process.name)
 
 
 def _is_of(scratch: Path, results: Path) -> bool:

@@ -12,12 +12,13 @@ import os
 import socket
 import sys
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from msarch.errors import UserError
+from msarch.errors import UserError, quoted
+from search.run.ray.alone import answering_us_alone
 from search.run.ray.scratch import scratch_folder
 
 QUIET = {
@@ -67,7 +68,10 @@ def ray_session(folder: Path, *, address: str | None, cpus: int, command: str = 
         import_module("ray.tune")  # so that its loggers exist and can be sent to the log
 
         stack.enter_context(_loggers_to(log))
+        stack.enter_context(_messages_to(log))
         if not is_initialized():
+            if address is None:
+                stack.enter_context(answering_us_alone())
             stack.callback(shutdown)
             try:
                 _init(address, cpus, scratch)
@@ -94,11 +98,11 @@ def check_address(address: object) -> None:
     if address == "auto":
         return
     if not host or not port.isdigit():
-        raise UserError(f"'{address}' is not an address; write auto, or HOST:PORT", key="ray_address")
+        raise UserError(f"{quoted(address)} is not an address; write auto, or HOST:PORT", key="ray_address")
     try:
         socket.create_connection((host, int(port)), timeout=10).close()
     except OSError as error:
-        raise UserError(f"no Ray cluster at '{address}': {error.strerror or error}", key="ray_address") from None
+        raise UserError(f"no Ray cluster at {quoted(address)}: {error.strerror or error}", key="ray_address") from None
 
 
 def _init(address: str | None, cpus: int, scratch: Path) -> None:
@@ -123,7 +127,7 @@ def _init(address: str | None, cpus: int, scratch: Path) -> None:
 
 def _not_started(error: Exception, address: str | None, log: Path, command: str) -> UserError:
     reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
-    what = "Ray did not start on this machine" if address is None else f"no Ray cluster at '{address}'"
+    what = "Ray did not start on this machine" if address is None else f"no Ray cluster at {quoted(address)}"
     again = f"run the same command again{f': {command}' if command else ''}"
     return UserError(
         f"{what}: {reason}; see {log}; nothing is lost, {again}", key="" if address is None else "ray_address"
@@ -163,6 +167,22 @@ def _writes_to(stream: object, number: int) -> bool:
         return isinstance(stream, io.TextIOBase) and stream.fileno() == number
     except (OSError, ValueError):
         return False
+
+
+@contextmanager
+def _messages_to(log: Path) -> Iterator[None]:
+    """What raylets report, such as lost workers, a thread of Ray's prints on `sys.stdout`; no option says otherwise."""
+    from ray._private import worker
+
+    def write(data: dict[str, Any], ignore_prefix: bool) -> None:
+        with suppress(OSError), log.open("a", encoding="utf-8") as file:  # a full disk must not end the thread
+            file.writelines(f"({data.get('pid')}) {line}\n" for line in data["lines"])
+
+    printed, worker.print_to_stdstream = worker.print_to_stdstream, write
+    try:
+        yield
+    finally:
+        worker.print_to_stdstream = printed
 
 
 class _Log(logging.FileHandler):

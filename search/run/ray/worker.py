@@ -67,7 +67,8 @@ class TrialWorker:
         self._number, self._candidate, self._folder, self._base, self._device = number, candidate, folder, base, device
         self._trainer: Trainer | None = None
         self._cap = MemoryCap(torch.cuda) if device == "cuda" and cap is None else cap
-        # A driver that was killed may leave a process behind for a moment: two must never train the same trial.
+        # A driver that was killed may leave a process behind for a moment: two must never train the same trial. Held
+        # during a step only, since a trial that is paused may be resumed in another process, and nobody tells this one.
         self._lock = FileLock(folder / "checkpoint" / ".lock", timeout=lock_patience)
 
     def step(self) -> dict[str, Any]:
@@ -78,7 +79,8 @@ class TrialWorker:
         built), and perhaps `error`, `memory_measured_bytes` and `memory_cap_bytes`.
         """
         try:
-            report = self._attempt()
+            with self._lock:
+                report = self._attempt()
         except Timeout as error:
             report = {"state": "halted", "error": _LOCKED.format(error.lock_file)}
         except OSError as error:  # a log line that could not be written is among these
@@ -91,7 +93,7 @@ class TrialWorker:
         return whole
 
     def _attempt(self) -> dict[str, Any]:
-        """A step's report; what training raises is logged. Raises OSError, and Timeout where the trial is locked."""
+        """A step's report; what training raises is logged. Raises OSError."""
         try:
             with self._hang_guard():
                 return self._begin() if self._trainer is None else self._advance(self._trainer)
@@ -109,7 +111,6 @@ class TrialWorker:
 
     def release(self) -> None:
         """Let go of the trial; its checkpoint stays."""
-        self._lock.release(force=True)
         if self._cap is not None:
             self._trainer = None  # its tensors with it: the process lives on
             self._cap.lift()
@@ -137,8 +138,6 @@ class TrialWorker:
         return self._report(trainer)
 
     def _build(self) -> Trainer:
-        self._folder.mkdir(parents=True, exist_ok=True)
-        self._lock.acquire()
         self._log(f"{self._candidate.model.variant} {self._candidate.model.layers} on {self._device}")
         if self._device == "cuda":
             torch.cuda.reset_peak_memory_stats()

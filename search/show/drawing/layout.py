@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from msarch.config.allocation import Stage
 from msarch.models.structure import TOKENS, Keys, StreamInput, Structure
 
 
@@ -38,7 +39,9 @@ class Box:
     Attributes:
         row: 0 is the coarsest scale.
         layers: how many; 0 where streams only meet, and for the logits.
+        ff_layers: how many of them, the last ones, have no attention.
         states: how many each layer runs on.
+        thickness: how wide these states are, as a share of the widest ones.
         joins: whether several streams meet before it.
         meeting: what is done to them, or empty.
         pooling: how the finer ones are shortened, such as ``4:1 average``, or empty.
@@ -46,10 +49,17 @@ class Box:
 
     row: int
     layers: int
+    ff_layers: int
     states: int
+    thickness: float
     joins: bool
     meeting: str
     pooling: str
+
+    @property
+    def count(self) -> str:
+        """How many layers, as in an allocation: ``6``, ``2+4ff``, ``4ff``."""
+        return str(Stage(self.layers, 1, ff_layers=self.ff_layers)).removesuffix("@1")
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +69,7 @@ class Layout:
     Attributes:
         factors: the scale of each row, the coarsest first.
         states: how many states each row has.
+        widths: how wide the states of each row are; empty where they are alike in all rows.
         boxes: one for each column; the last one is the logits.
         lines: the streams between them.
         keys: what the last token reads in every layer, where it is not all of the past.
@@ -67,6 +78,7 @@ class Layout:
 
     factors: tuple[int, ...]
     states: tuple[int, ...]
+    widths: tuple[int, ...]
     boxes: tuple[Box, ...]
     lines: tuple[Line, ...]
     keys: tuple[Keys, ...]
@@ -78,22 +90,27 @@ def lay_out(structure: Structure) -> Layout:
     factors = structure.factors
     states = tuple(structure.context // factor for factor in factors)
     scales = [run.factor for run in structure.runs] + [1]
-    layers = [run.layers for run in structure.runs] + [0]
+    layers = [(run.layers, run.ff_layers) for run in structure.runs] + [(0, 0)]
     inputs = [run.inputs for run in structure.runs] + [structure.readout]
+    width_at = {1: structure.width} | {run.factor: run.width for run in structure.runs}
+    widths = tuple(width_at[factor] for factor in factors)
     boxes = tuple(
         Box(
             row=factors.index(scale),
             layers=count,
+            ff_layers=without,
             states=structure.context // scale,
+            thickness=width_at[scale] / max(widths),
             joins=len(read) > 1,
             meeting=_meeting(read),
             pooling=_pooling(read, scale, scales),
         )
-        for scale, count, read in zip(scales, layers, inputs, strict=True)
+        for scale, (count, without), read in zip(scales, layers, inputs, strict=True)
     )
     lines = tuple(_line(each.source, column, boxes) for column, read in enumerate(inputs) for each in read)
     keys = next((run.keys for run in structure.runs if run.keys), ())
-    return Layout(factors, states, boxes, lines, keys, structure.context)
+    differ = len({*widths}) > 1
+    return Layout(factors, states, widths if differ else (), boxes, lines, keys, structure.context)
 
 
 def _line(source: int, column: int, boxes: tuple[Box, ...]) -> Line:

@@ -1,6 +1,7 @@
 """A model drawn as SVG, from what it computes (`msarch.models.structure`).
 
-Each layer is a bar, as wide as the sequence of states that it runs on: so the area of a run is what it costs.
+Each layer is a bar, as long as the sequence of states that it runs on, and as thick as these are wide: so the area of a
+run is what its states take.
 """
 
 from __future__ import annotations
@@ -24,12 +25,14 @@ BEFORE, AFTER, TAIL = 16.0, 34.0, 64.0
 """Of a column, from its left edge to where streams turn, from there to its bars; and the width of the last one."""
 BAR, TALLEST, THINNEST = 9.0, 132.0, 5.0
 """Height of a layer and of the highest run, width of the narrowest one."""
+PALE = 0.45
+"""Opacity of a layer without attention."""
 ABOVE, INSIDE, BELOW = 26.0, 34.0, 16.0
 """Of a row: room for a label, least height of what stands in it, and the rest."""
 
 
-def draw_svg(model: ModelConfig) -> str:
-    """The model that `model` describes, as a picture that stands alone."""
+def draw_svg(model: ModelConfig, *, styled: bool = True) -> str:
+    """The model that `model` describes, as a picture; it stands alone where it is `styled`."""
     layout = lay_out(trace_structure(model))
     options = _lines(options_of(model), MIN_WIDTH - 2 * PAD)
     sketch = _Sketch(layout, look(model.variant).colour, top=PAD + 30 + 18 * len(options))
@@ -42,7 +45,7 @@ def draw_svg(model: ModelConfig) -> str:
     if layout.keys:
         marks += _cover(layout, sketch, bottom + 16)
         bottom += 50 + 20 * len(layout.keys)
-    return svg_document(sketch.width, bottom + PAD - 4, f"{model.variant} {model.layers}", marks)
+    return svg_document(sketch.width, bottom + PAD - 4, f"{model.variant} {model.layers}", marks, styled=styled)
 
 
 def _lines(words: Sequence[str], room: float) -> list[str]:
@@ -59,6 +62,10 @@ def _lines(words: Sequence[str], room: float) -> list[str]:
 
 def _captions(layout: Layout) -> Iterator[str]:
     yield "Each bar is a layer, as wide as the sequence of states that it runs on."
+    if layout.widths:
+        yield "The wider the states are, the thicker is the bar."
+    if any(box.ff_layers for box in layout.boxes):
+        yield "Pale bars are layers without attention, feed-forward only."
     if len(layout.factors) > 1:
         yield "In order from left to right. Up: pooled. Down: completed blocks, read back. Dots: streams meet."
 
@@ -101,8 +108,10 @@ class _Sketch:
         return max(THINNEST, self.finest * box.states / self.layout.tokens)
 
     def _inside(self, row: int) -> float:
-        layers = max((box.layers for box in self.layout.boxes if box.row == row), default=0)
-        return max(INSIDE, layers * self.pitch)
+        return max([INSIDE, *(self._tall(box) for box in self.layout.boxes if box.row == row)])
+
+    def _tall(self, box: Box) -> float:
+        return box.layers * self.pitch * box.thickness
 
     def _height(self, row: int) -> float:
         passing = any(line.below and line.from_row == row for line in self.layout.lines)
@@ -134,6 +143,8 @@ class _Sketch:
             yield bar(8, top + 2, self.width - 16, self._height(row) - 4, kind="band", round_=6)
             yield text(PAD, middle - 3, f"@{factor}", "strong")
             yield text(PAD, middle + 12, f"{states} {'tokens' if factor == 1 else plural(states, 'state')}", "small")
+            if self.layout.widths:
+                yield text(PAD, middle + 26, f"{self.layout.widths[row]} wide", "small")
         for each in self.layout.lines:
             yield line(self._path(each))
         for column, box in enumerate(self.layout.boxes):
@@ -174,15 +185,16 @@ class _Sketch:
 
     def _run(self, column: int, box: Box) -> Iterator[str]:
         x, width = self._bars(column), self._width(box)
-        top = self._middle(box.row) - box.layers * self.pitch / 2
+        top, pitch = self._middle(box.row) - self._tall(box) / 2, self.pitch * box.thickness
         yield text(x + width / 2, top - 7, _count(box), anchor="middle")
-        gap = min(1.5, self.pitch / 4)
+        gap = min(1.5, pitch / 4)
         for layer in range(box.layers):
-            yield bar(x, top + layer * self.pitch + gap / 2, width, self.pitch - gap, self.colour)
+            opacity = 1.0 if layer < box.layers - box.ff_layers else PALE
+            yield bar(x, top + layer * pitch + gap / 2, width, pitch - gap, self.colour, opacity=opacity)
 
 
 def _count(box: Box) -> str:
-    return f"{box.layers} {plural(box.layers, 'layer')}"
+    return f"{box.count} {plural(box.layers, 'layer')}"
 
 
 def _cover(layout: Layout, sketch: _Sketch, top: float) -> Iterator[str]:

@@ -9,25 +9,25 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from html import escape
 
-from search.show.palette import INK, MUTED, RULE
+from search.show.palette import BAND, DARK, INK, MUTED, PAPER, RULE
 
-_LIGHT = {"ink": INK, "muted": MUTED, "rule": RULE, "paper": "#ffffff", "band": "#f5f7f9"}
-_DARK = {"ink": "#e6e9ee", "muted": "#a3adba", "rule": "#343b46", "paper": "#14181f", "band": "#1c222b"}
+_LIGHT = {"ink": INK, "muted": MUTED, "rule": RULE, "paper": PAPER, "band": BAND}
+_DARK = {name: DARK[colour] for name, colour in _LIGHT.items()}
 _FONTS = "system-ui, -apple-system, 'Segoe UI', 'Helvetica Neue', Arial, sans-serif"
 _CORNER = 8.0
 
 Point = tuple[float, float]
 
 
-def svg_document(width: float, height: float, title: str, marks: Iterable[str]) -> str:
-    """A whole SVG document on paper of its own."""
+def svg_document(width: float, height: float, title: str, marks: Iterable[str], *, styled: bool = True) -> str:
+    """A whole SVG document on paper of its own; where it is not `styled` its page holds `drawing_style`."""
     paper = f'<rect class="paper" x="0.5" y="0.5" width="{_n(width - 1)}" height="{_n(height - 1)}" rx="10"/>'
     return "\n".join(
         (
             f'<svg xmlns="http://www.w3.org/2000/svg" class="msarch-drawing" role="img" width="{_n(width)}" '
             f'height="{_n(height)}" viewBox="0 0 {_n(width)} {_n(height)}">',
             f"<title>{escape(title)}</title>",
-            f"<style>\n{_rules()}\n</style>",
+            *([f"<style>\n{drawing_style()}\n</style>"] if styled else []),
             paper,
             *marks,
             "</svg>\n",
@@ -35,7 +35,8 @@ def svg_document(width: float, height: float, title: str, marks: Iterable[str]) 
     )
 
 
-def _rules() -> str:
+def drawing_style() -> str:
+    """The rules of every drawing, once for a page that holds many."""
     inside = ".msarch-drawing"
     rules = [f"{inside} text {{ font: 12px {_FONTS}; fill: var(--ink); }}"]
     rules += [
@@ -73,9 +74,19 @@ def title(x: float, y: float, name: str, allocation: str) -> str:
     return f'<text x="{_n(x)}" y="{_n(y)}"><tspan class="name">{escape(name)}</tspan>{beside}</text>'
 
 
-def bar(x: float, y: float, width: float, height: float, colour: str = "", kind: str = "", round_: float = 1.5) -> str:
+def bar(
+    x: float,
+    y: float,
+    width: float,
+    height: float,
+    colour: str = "",
+    kind: str = "",
+    round_: float = 1.5,
+    opacity: float = 1.0,
+) -> str:
     """A filled rectangle, of a colour or of a kind."""
     fill = f' fill="{colour}"' if colour else ""
+    fill += f' fill-opacity="{opacity}"' if opacity < 1 else ""
     return (
         f'<rect x="{_n(x)}" y="{_n(y)}" width="{_n(width)}" height="{_n(height)}" '
         f'rx="{_n(min(round_, width / 2))}"{fill}{_class(kind)}/>'

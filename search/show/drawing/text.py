@@ -47,6 +47,8 @@ def draw_text(model: ModelConfig, width: int = WIDTH) -> str:
     if len(layout.factors) > 1:
         legend = "In order from left to right. Up: pooled. Down: completed blocks, read back. ●: streams meet."
         parts += ["", *textwrap.wrap(legend, width)]
+    if any(box.ff_layers for box in layout.boxes):
+        parts += [*([] if len(layout.factors) > 1 else [""]), "ff: layers without attention, feed-forward only."]
     if layout.keys:
         parts += ["", *textwrap.wrap(say_cover(layout.tokens), width), "", *_cover(layout.keys, layout.tokens, width)]
     return "\n".join(parts)
@@ -100,7 +102,7 @@ class _Sketch:
         return max(len(self._inside(box)) + 2, labels, round(self.widest * box.states / self.layout.tokens))
 
     def _inside(self, box: Box) -> str:
-        return self.words.format(f"{box.layers} {plural(box.layers, 'layer')}") or str(box.layers)
+        return self.words.format(f"{box.count} {plural(box.layers, 'layer')}") or box.count
 
     def _pooling(self, box: Box) -> str:
         return box.pooling if self.words else box.pooling.partition(" ")[0]
@@ -131,6 +133,8 @@ class _Sketch:
         for row, (factor, states) in enumerate(zip(self.layout.factors, self.layout.states, strict=True)):
             self._write(0, self._middle(row) - 1, f"@{factor}")
             self._write(2, self._middle(row), f"{states} {'tokens' if factor == 1 else plural(states, 'state')}")
+        for row, width in enumerate(self.layout.widths):
+            self._write(2, self._middle(row) + 1, f"{width} wide")
 
     def _stream(self, line: Line) -> None:
         turn, level, goal = self._turn(line.stop), self._middle(line.from_row), self._middle(line.to_row)

@@ -28,8 +28,7 @@ from search.show.profile.words import (
     inference_words,
     scale_words,
 )
-from search.show.report.page import HEAD, STYLE
-from search.show.report.report import figure_html, plotly_source
+from search.show.report.page import HEAD, figures_on, plotly_tags, style
 
 _PAGE = (
     HEAD
@@ -43,11 +42,12 @@ _PAGE = (
   <article class="card"><h2>{{ title }}</h2><p class="figure">{{ figure }}</p><p>{{ text }}</p></article>
 {% endfor %}
 </section>
-{% for title, caption, plot in plots %}
+{% for title, caption, id in plots %}
 <section>
   <h2>{{ title }}</h2>
   <p class="caption">{{ caption }}</p>
-  <div class="plot" role="figure" aria-label="{{ title }}; the tables below hold the peak's figures">{{ plot }}</div>
+  <div class="plot" id="{{ id }}" role="figure"
+    aria-label="{{ title }}; the tables below hold the peak's figures"></div>
 </section>
 {% endfor %}
 <section class="tables">
@@ -67,6 +67,7 @@ _PAGE = (
 {% endfor %}
 </section>
 </main>
+{{ figures }}
 </body>
 </html>
 """
@@ -113,17 +114,18 @@ def write_profile_page(
         title=named.name,
         model=describe_model(candidate, profile),
         conditions=describe_conditions(candidate),
-        style=Markup(STYLE + _OWN_STYLE),
-        plotly=Markup(plotly_source()),
+        style=Markup(style() + _OWN_STYLE),
+        **plotly_tags(path, "inside"),
         cards=_cards(explained),
         plots=[
-            ("Bytes alive through the step", _TIMELINE_CAPTION, figure_html(timeline, "timeline")),
-            ("The peak, layer by layer", _LAYERS_CAPTION, figure_html(layers_figure(profile), "layers")),
+            ("Bytes alive through the step", _TIMELINE_CAPTION, "timeline"),
+            ("The peak, layer by layer", _LAYERS_CAPTION, "layers"),
         ],
+        figures=figures_on({"timeline": timeline, "layers": layers_figure(profile)}),
         tables=_tables(named, explained, other, figures, fits, limit),
     )
     with atomic_write(path) as temporary:
-        temporary.write_text(text, encoding="utf-8")
+        temporary.write_text(text, encoding="utf-8", errors="backslashreplace")
 
 
 def _cards(explained: Explained) -> list[tuple[str, str, str]]:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from msarch.memory.memory_profile import MEMORY_KINDS, MemoryProfile
 from msarch.units import format_bytes
-from search.show.palette import INK, MUTED, RULE
+from search.show.palette import INK, MUTED, PAPER, RULE
 from search.show.profile.words import KIND_WORDS, short_operation
 from search.show.report.layout import plot_layout
 
@@ -130,7 +130,7 @@ def _mark_peak(figure: go.Figure, timeline: Timeline, high: float) -> None:
         ay=-18,
         font={"color": INK, "size": 14},
         xanchor="right" if left else "left",
-        bgcolor="rgba(255,255,255,0.8)",
+        bgcolor=PAPER,
     )
 
 
@@ -161,7 +161,7 @@ def layers_figure(profile: MemoryProfile) -> go.Figure:
         bargap=0.25,
         hovermode="y unified",
         xaxis=bytes_axis(max(profile.by_layer.values()) * 1.03) | {"title": {"text": "bytes at the peak"}},
-        yaxis={"autorange": "reversed", "dtick": 1, "tickfont": {"size": 12}, "ticks": ""},
+        yaxis={"autorange": "reversed", "automargin": True, "dtick": 1, "tickfont": {"size": 12}, "ticks": ""},
     )
     return figure
 

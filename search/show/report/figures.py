@@ -1,28 +1,32 @@
 """The report's trade-off: every trial's quality against a cost.
 
-Trials that were never trained have no quality: they stand in a strip above the plot, at what they would cost.
+Trials that were never trained have no quality: they stand in a strip above the plot, at what they would cost. Every
+trace that stands for trials carries their numbers as `customdata`, and in `meta` which figures of them it draws.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 import plotly.graph_objects as go
 
 from search.ledger.metrics import latest_quality, metric
 from search.ledger.records import TrialRecord
-from search.results.front import best, knee, pareto_front
-from search.show.palette import INK, MUTED, WARNING, formatter, look
-from search.show.report.layout import hover_texts, log_axis, plot_layout
+from search.results.front import pareto_front
+from search.results.variants import by_variant
+from search.show.palette import INK, MUTED, PAPER, look
+from search.show.report.layout import add_axis_title, hover_texts, log_axis, plot_layout
+from search.show.report.marks import add_limit, add_marks
+from search.show.view import cost_span, quality_span
 from search.space.objectives import OBJECTIVES, label_under
 
 Point = tuple[float, float, TrialRecord]
 """What a trial costs, how good it is, and the trial."""
 
 HoverTexts = Mapping[int, str]
-"""What the pointer shows, by number of the trial."""
+"""What the pointer shows, by number of the trial; nothing where a page shows it by itself."""
 
 
 def trade_off_figure(
@@ -32,51 +36,51 @@ def trade_off_figure(
     objectives: Sequence[str],
     limits: Mapping[str, int],
     conditions: str = "",
+    texts: HoverTexts | None = None,
 ) -> go.Figure:
     """Every trial's quality against one cost, both logarithmic; a record without the figures is left out.
 
-    `conditions` are those of the cost where they are not as trained.
+    The axes show the front and most complete trials; a double click shows all. `conditions` are those of the cost
+    where they are not as trained; `texts` what the pointer shows, made here where it is None.
     """
-    complete = _points(records, "complete", quality, cost)
-    pruned = _points(records, "pruned", quality, cost)
+    texts = hover_texts(records) if texts is None else texts
+    complete, pruned = (points_of(records, state, quality, cost) for state in ("complete", "pruned"))
     infeasible = _costs(records, OBJECTIVES[cost].key)
+    line = points_of(pareto_front(records, (quality, cost)), "complete", quality, cost)
+    front = front_in(records, quality, cost, objectives)
     limit = limits.get(cost)
-    left, right = _span([x for x, _, _ in complete + pruned] + [x for x, _ in infeasible], limit)
-    bottom, top = _quality_span([y for _, y, _ in complete], [y for _, y, _ in pruned])
-    figure, texts = go.Figure(), hover_texts(records)
-    front = {record.number for record in pareto_front(records, objectives)}
-    _add_pruned(figure, pruned, texts, top)
-    _add_front_line(figure, _points(pareto_front(records, (quality, cost)), "complete", quality, cost))
-    _add_complete(figure, complete, texts, front)
-    _add_infeasible(figure, infeasible, texts, right)
-    _add_marks(figure, records, quality, cost)
-    if limit is not None:
-        _add_limit(figure, cost, limit)
-    strip = bool(infeasible)
+    left, right = cost_span([x for x, _, _ in complete or pruned], limit)
+    bottom, top = quality_span([y for _, y, _ in complete or pruned], [y for _, y, _ in line])
+    figure = go.Figure()
+    keys = {"x": OBJECTIVES[cost].key, "y": OBJECTIVES[quality].key}
+    _add_pruned(figure, pruned, texts, keys | {"y": f"latest_{quality}"})
+    _add_front_line(figure, line)
+    _add_complete(figure, complete, texts, front, keys)
+    _add_infeasible(figure, infeasible, texts, keys["x"], right)
+    add_marks(figure, points_of(records, "complete", quality, cost), quality, cost)
+    if limit is not None and limit <= right:
+        add_limit(figure, cost, limit, top=0.9 if infeasible else 1.0)
     figure.update_layout(
         **plot_layout(600),
         xaxis=log_axis(left, right, cost),
-        yaxis=log_axis(bottom, top, quality) | {"domain": [0, 0.89 if strip else 1]},
-        yaxis2={
-            "domain": [0.93, 1],
-            "range": [-1, 1],
-            "visible": True,
-            "showticklabels": False,
-            "showgrid": False,
-            "zeroline": False,
-            "fixedrange": True,
-            "title": "",
-            "anchor": "x",
-            "ticks": "",
-        },
+        yaxis=log_axis(bottom, top, quality) | {"title": {"text": ""}, "domain": [0, 0.9 if infeasible else 1]},
+        yaxis2=_strip(),
     )
-    if conditions:
-        figure.update_xaxes(title_text=label_under(cost, conditions))
-        figure.update_yaxes(title_text=label_under(quality, conditions), selector={"type": "log"})
+    figure.update_xaxes(title_text=label_under(cost, conditions))
+    add_axis_title(figure, label_under(quality, conditions))
     return figure
 
 
-def _points(records: Iterable[TrialRecord], state: str, quality: str, cost: str) -> list[Point]:
+def front_in(records: Sequence[TrialRecord], quality: str, cost: str, objectives: Sequence[str]) -> set[int]:
+    """The trials that are drawn large: on the front of this plane, or, where the cost is an objective, of them all."""
+    front = pareto_front(records, (quality, cost))
+    if cost in objectives:
+        front = [*front, *pareto_front(records, objectives)]
+    return {record.number for record in front}
+
+
+def points_of(records: Iterable[TrialRecord], state: str, quality: str, cost: str) -> list[Point]:
+    """The trials in a state whose figures can stand on logarithmic axes; pruned ones at their last validation."""
     points = []
     for record in records:
         x, y = metric(record, OBJECTIVES[cost].key), latest_quality(record, quality)
@@ -90,64 +94,55 @@ def _costs(records: Iterable[TrialRecord], key: str) -> list[tuple[float, TrialR
     return [(value, record) for record in infeasible if (value := metric(record, key)) is not None and value > 0]
 
 
-def _span(values: Sequence[float], limit: float | None) -> tuple[float, float]:
-    """Ends of the cost axis: all trials and the limit, but no more than four times the limit."""
-    shown = [min(value, 4 * limit) if limit else value for value in values] + ([limit] if limit else [])
-    if not shown:
-        return 1.0, 10.0
-    label = limit * (max(shown) / min(shown)) ** 0.2 if limit else 0.0  # room for what is written beside the limit
-    return min(shown) / 1.15, max(max(shown) * 1.15, label)
+def _strip() -> dict[str, Any]:
+    """The axis of those that were never trained: no figures on it."""
+    return {
+        "domain": [0.94, 1],
+        "range": [-1, 1],
+        "visible": True,
+        "showticklabels": False,
+        "showgrid": False,
+        "zeroline": False,
+        "fixedrange": True,
+        "title": "",
+        "anchor": "x",
+        "ticks": "",
+    }
 
 
-def _quality_span(complete: Sequence[float], pruned: Sequence[float]) -> tuple[float, float]:
-    """Ends of the quality axis: early stops may not squeeze the complete trials below half of it."""
-    values = complete or pruned
-    if not values:
-        return 1.0, 10.0
-    low, high = min([*complete, *pruned]), max(values)
-    room = max(high / low, 1.05)
-    return low / room**0.08, max(high, min(max([*pruned, high]), low * room**2)) * room**0.08
-
-
-def _add_complete(figure: go.Figure, points: Sequence[Point], texts: HoverTexts, front: set[int]) -> None:
-    for variant in dict.fromkeys(record.candidate.model.variant for _, _, record in points):
-        members = [point for point in points if point[2].candidate.model.variant == variant]
-        on_front = [record.number in front for _, _, record in members]
-        figure.add_trace(
-            go.Scatter(
-                **_positions(members, texts),
-                **_group(figure, variant, look(variant).symbol, look(variant).colour, 1),
-                marker={
-                    "color": look(variant).colour,
-                    "symbol": look(variant).symbol,
-                    "size": [13 if on else 9 for on in on_front],
-                    "opacity": [1.0 if on else 0.55 for on in on_front],
-                    "line": {
-                        "color": [INK if on else "white" for on in on_front],
-                        "width": [1.5 if on else 0.5 for on in on_front],
-                    },
-                },
-            )
-        )
-
-
-def _add_pruned(figure: go.Figure, points: Sequence[Point], texts: HoverTexts, top: float) -> None:
-    for name, members in (
-        ("pruned, at its last validation", [point for point in points if point[1] <= top]),
-        ("pruned, above the axis", [(x, top, record) for x, y, record in points if y > top]),
-    ):
-        if members:
-            variants = [record.candidate.model.variant for _, _, record in members]
-            inside = "above" not in name
+def _add_complete(
+    figure: go.Figure, points: Sequence[Point], texts: HoverTexts, front: Collection[int], keys: dict[str, str]
+) -> None:
+    at = {record.number: (x, y) for x, y, record in points}
+    groups = by_variant(record for _, _, record in points)
+    for on_front in (False, True):
+        for variant, each in groups.items():
+            style = look(variant)
+            members = [(*at[record.number], record) for record in each if (record.number in front) is on_front]
             marker = {
-                "color": [look(variant).colour for variant in variants],
-                "symbol": [f"{look(variant).symbol}-open" if inside else "arrow-bar-up-open" for variant in variants],
-                "size": 8,
-                "opacity": 0.6,
-                "line": {"width": 1.2},
+                "color": style.colour,
+                "symbol": style.symbol,
+                "size": 13 if on_front else 8,
+                "opacity": 1.0 if on_front else 0.55,
+                "line": {"color": INK if on_front else PAPER, "width": 1.5 if on_front else 0.5},
             }
-            group = _group(figure, name, "circle-open" if inside else "arrow-bar-up-open", MUTED, 3)
-            figure.add_trace(go.Scatter(**_positions(members, texts), **group, marker=marker, cliponaxis=False))
+            if on_front:
+                group = _group(figure, variant, style.symbol, style.colour, 1)
+            else:
+                group = {"mode": "markers", "name": variant, "legendgroup": variant, "showlegend": False}
+            if members:
+                meta = keys | {"front": True} if on_front else keys
+                figure.add_trace(go.Scatter(**_positions(members, texts, meta), **group, marker=marker))
+
+
+def _add_pruned(figure: go.Figure, points: Sequence[Point], texts: HoverTexts, keys: dict[str, str]) -> None:
+    group = _group(figure, "pruned, at its last validation", "circle-open", MUTED, 3) if points else {}
+    at = {record.number: (x, y) for x, y, record in points}
+    for variant, members in by_variant(record for _, _, record in points).items():
+        style = look(variant)
+        marker = {"color": style.colour, "symbol": f"{style.symbol}-open", "size": 7, "opacity": 0.6}
+        positions = _positions([(*at[record.number], record) for record in members], texts, keys)
+        figure.add_trace(go.Scatter(**positions, **group, marker=marker | {"line": {"width": 1.2}}))
 
 
 def _add_front_line(figure: go.Figure, front: Sequence[Point]) -> None:
@@ -166,30 +161,31 @@ def _add_front_line(figure: go.Figure, front: Sequence[Point]) -> None:
 
 
 def _add_infeasible(
-    figure: go.Figure, costs: Sequence[tuple[float, TrialRecord]], texts: HoverTexts, right: float
+    figure: go.Figure, costs: Sequence[tuple[float, TrialRecord]], texts: HoverTexts, key: str, right: float
 ) -> None:
-    if costs:
-        marker = {
-            "symbol": "line-ns-open",
-            "size": 14,
-            "opacity": 0.8,
-            "color": [look(record.candidate.model.variant).colour for _, record in costs],
-            "line": {"width": 1.6},
-        }
-        members = [(min(value, right), 0.0, record) for value, record in costs]
-        group = _group(figure, "infeasible, never trained", "line-ns-open", MUTED, 4)
-        figure.add_annotation(
-            text="never trained",
-            xref="paper",
-            yref="paper",
-            x=0,
-            y=0.965,
-            showarrow=False,
-            xanchor="right",
-            xshift=-8,
-            font={"size": 12},
-        )
-        figure.add_trace(go.Scatter(**_positions(members, texts), **group, yaxis="y2", marker=marker))
+    if not costs:
+        return
+    group = _group(figure, "infeasible, never trained", "line-ns-open", MUTED, 4)
+    for variant, members in by_variant(record for _, record in costs).items():
+        numbers = {record.number for record in members}
+        points = [(value, 0.0, record) for value, record in costs if record.number in numbers]
+        marker = {"symbol": "line-ns-open", "size": 12, "opacity": 0.8, "color": look(variant).colour}
+        positions = _positions(points, texts, {"x": key})
+        figure.add_trace(go.Scatter(**positions, **group, yaxis="y2", marker=marker | {"line": {"width": 1.6}}))
+    beyond = sum(value > right for value, _ in costs)
+    text = f"never trained, {beyond} beyond this range →" if beyond else "never trained"
+    figure.add_annotation(
+        name="room",  # left out where there is no room
+        text=text,
+        xref="paper",
+        yref="paper",
+        x=1,
+        y=1,
+        showarrow=False,
+        xanchor="right",
+        yanchor="bottom",
+        font={"size": 12, "color": MUTED},
+    )
 
 
 def _group(figure: go.Figure, name: str, symbol: str, colour: str, rank: int) -> dict[str, Any]:
@@ -201,44 +197,12 @@ def _group(figure: go.Figure, name: str, symbol: str, colour: str, rank: int) ->
     return {"mode": "markers", "name": name, "legendgroup": name, "showlegend": False}
 
 
-def _positions(points: Sequence[Point], texts: HoverTexts) -> dict[str, Any]:
+def _positions(points: Sequence[Point], texts: HoverTexts, meta: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "x": [x for x, _, _ in points],
         "y": [y for _, y, _ in points],
-        "hovertext": [texts[record.number] for _, _, record in points],
+        "customdata": [record.number for _, _, record in points],
+        "hovertext": [texts.get(record.number, "") for _, _, record in points],
         "hoverinfo": "text",
+        "meta": dict(meta),
     }
-
-
-def _add_marks(figure: go.Figure, records: Sequence[TrialRecord], quality: str, cost: str) -> None:
-    marks = {"best": best(records, quality=quality), "knee": knee(records, (quality, cost))}
-    for text, record in marks.items():
-        for x, y, _ in _points([record] if record else [], "complete", quality, cost):
-            figure.add_annotation(
-                x=math.log10(x),
-                y=math.log10(y),
-                text=text,
-                showarrow=False,
-                xshift=-12,
-                yshift=-14,
-                xanchor="right",
-                font={"size": 13, "color": INK},
-            )
-
-
-def _add_limit(figure: go.Figure, cost: str, limit: int) -> None:
-    figure.add_shape(
-        type="line", x0=limit, x1=limit, y0=0, y1=1, yref="paper", line={"color": WARNING, "width": 1.5, "dash": "dash"}
-    )
-    figure.add_annotation(
-        x=math.log10(limit),
-        y=0,
-        yref="paper",
-        text=f"limit {formatter(cost)(limit)}",
-        showarrow=False,
-        xanchor="left",
-        yanchor="bottom",
-        xshift=5,
-        yshift=4,
-        font={"color": WARNING, "size": 13},
-    )

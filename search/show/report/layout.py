@@ -7,11 +7,13 @@ from collections.abc import Iterable, Sequence
 from html import escape
 from typing import Any
 
+import plotly.graph_objects as go
+
 from msarch.perplexity import perplexity
 from msarch.units import format_count
 from search.ledger.records import TrialRecord
 from search.results.tables import trial_row, varying_options
-from search.show.palette import INK, MUTED, RULE, log_ticks
+from search.show.palette import INK, MUTED, PAPER, RULE, log_ticks
 from search.show.terminal.front_table import format_figure, format_option
 from search.space.objectives import OBJECTIVES
 
@@ -52,24 +54,43 @@ def log_axis(low: float, high: float, objective: str) -> dict[str, Any]:
 def axis(title: str, ends: list[float], values: Sequence[float], labels: Iterable[str]) -> dict[str, Any]:
     return {
         "type": "log",
-        "title": {"text": title},
+        "title": {"text": title, "font": {"size": 13}},
         "range": ends,
         "tickvals": list(values),
         "ticktext": list(labels),
         "gridcolor": RULE,
         "zeroline": False,
+        "automargin": True,
+        "ticklabelstandoff": 6,  # so that the first labels of two axes do not meet in the corner
         "minor": {"ticks": ""},
     }
+
+
+def add_axis_title(figure: go.Figure, text: str) -> None:
+    """The title of the vertical axis, written above it: no head is turned, and no width lost."""
+    figure.add_annotation(
+        text=text,
+        xref="paper",
+        yref="paper",
+        x=0,
+        y=1,
+        xanchor="left",
+        yanchor="bottom",
+        yshift=2,
+        showarrow=False,
+        font={"size": 13, "color": MUTED},
+    )
 
 
 def plot_layout(height: int) -> dict[str, Any]:
     return {
         "template": "none",
         "height": height,
-        "margin": {"l": 90, "r": 20, "t": 32, "b": 96},
+        "margin": {"l": 64, "r": 18, "t": 52, "b": 96},
         "font": {"family": FONT, "size": 13, "color": MUTED},
-        "paper_bgcolor": "white",
-        "plot_bgcolor": "white",
+        "paper_bgcolor": PAPER,
+        "plot_bgcolor": PAPER,
         "legend": {"orientation": "h", "yref": "container", "y": 0, "yanchor": "bottom", "x": 0},
-        "hoverlabel": {"align": "left", "bgcolor": "white", "font": {"color": INK, "family": FONT}},
+        "hoverlabel": {"align": "left", "bgcolor": PAPER, "bordercolor": RULE, "font": {"color": INK, "family": FONT}},
+        "modebar": {"bgcolor": "rgba(0,0,0,0)", "color": MUTED, "activecolor": INK},
     }

@@ -5,7 +5,6 @@ All text that a user wrote is escaped; the page's own policy forbids it to fetch
 
 from __future__ import annotations
 
-import shlex
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -16,11 +15,22 @@ from markupsafe import Markup
 
 from msarch.atomic_files import atomic_write
 from search.ledger.records import TrialRecord
-from search.results.front import best, hypervolume, knee, pareto_front, reference_point, split
+from search.results.front import best, pareto_front, reference_point, split
+from search.results.results import Bundle
 from search.show.palette import formatter
-from search.show.report.page import PAGE, SCRIPT, STYLE
-from search.show.report.table import trials_table
-from search.show.terminal.front_table import format_figure
+from search.show.report.cards import cards, reproduce_command
+from search.show.report.costs import Cost, costs_of
+from search.show.report.data import as_json, packed_trials
+from search.show.report.headline import headline
+from search.show.report.page import (
+    dark_colours,
+    figures_script,
+    page_script,
+    page_template,
+    plotly_tags,
+    style,
+)
+from search.show.report.sections import CAPTIONS, Sections, make_sections
 from search.space.objectives import OBJECTIVES
 
 STATES = ("complete", "pruned", "infeasible", "duplicate", "failed", "running")
@@ -36,121 +46,74 @@ def write_report(
     environment: dict[str, Any],
     results: str,
     conditions: str = "",
+    bundle: Bundle = "inside",
 ) -> None:
     """Writes the page to `path`, whole or not at all.
 
     `title` names the space; `limits` are in the limits' own units; `environment` holds plain values;
     `results` is the folder as it is typed after `msarch reproduce`; `conditions` are those of the costs where
-    they are not as trained.
+    they are not as trained; `bundle` is where Plotly's code stands.
     """
+    path = Path(path)
     ordered = sorted(records, key=lambda record: record.number)
-    front = {record.number for record in pareto_front(ordered, objectives)}
-    headings, rows = trials_table(ordered, front)
-    page = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined).from_string(PAGE)
+    costs = costs_of(ordered, objectives, conditions)
+    sections = make_sections(ordered, objectives, limits, costs, conditions)
+    page = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined).from_string(page_template())
     text = page.render(
+        **plotly_tags(path, bundle),
         title=title,
-        style=Markup(STYLE),
-        script=Markup(SCRIPT),
-        plotly=Markup(plotly_source()),
-        counts=[
-            *_counts(ordered, limits),
-            *([f"memory with {conditions}, perplexity as trained"] if conditions else []),
-        ],
-        cards=_cards(ordered, objectives, limits, results),
-        plots=_plots(ordered, objectives, limits, conditions),
-        columns=headings,
-        rows=rows,
+        style=Markup(style()),
+        headline=headline(ordered, objectives),
+        counts=_counts(ordered, limits, conditions),
+        cards=cards(ordered, objectives, reference_point(ordered, objectives, limits), results),
+        counted=len(ordered),
+        quality=OBJECTIVES[split(objectives)[0]].label,
+        costs=sections.costs,
+        captions=CAPTIONS | sections.captions,
+        tables=sections.tables,
         notes=[*([_CONDITIONS.format(conditions)] if conditions else []), *_NOTES],
         environment=_flat(environment),
+        dark=dark_colours(),
+        data=_data(ordered, objectives, costs, sections, title, results),
+        figures_script=figures_script(),
+        script=page_script(),
     )
-    with atomic_write(Path(path)) as temporary:
-        temporary.write_text(text, encoding="utf-8")
+    with atomic_write(path) as temporary:
+        temporary.write_text(text, encoding="utf-8", errors="backslashreplace")
 
 
-def plotly_source() -> str:
-    from plotly.offline import get_plotlyjs
+def _data(
+    records: Sequence[TrialRecord],
+    objectives: Sequence[str],
+    costs: Sequence[Cost],
+    sections: Sections,
+    title: str,
+    results: str,
+) -> dict[str, Markup]:
+    """What the script reads, as JSON by the name of its element."""
+    front = {record.number for record in pareto_front(records, objectives)}
+    first = best(records, quality=split(objectives)[0])
+    about = {
+        "title": title,
+        "costs": [cost.name for cost in costs],
+        "chosen": first.number if first else None,
+        "reproduce": reproduce_command(results, "NUMBER"),
+    }
+    parts: dict[str, Mapping[str, Any]] = {
+        "trials-data": packed_trials(records, front),
+        "drawings": sections.drawings,
+        "figures": sections.figures,
+        "about": about,
+    }
+    return {name: Markup(as_json(part)) for name, part in parts.items()}
 
-    source: str = get_plotlyjs()
-    return source
 
-
-def _counts(records: Sequence[TrialRecord], limits: Mapping[str, int]) -> list[str]:
+def _counts(records: Sequence[TrialRecord], limits: Mapping[str, int], conditions: str) -> list[str]:
     counts = Counter[str](record.state for record in records)
-    words = [f"{len(records)} {'trial' if len(records) == 1 else 'trials'}"]
-    words += [f"{counts[state]} {state}" for state in STATES if counts[state]]
+    words = [f"{len(records):,} {'trial' if len(records) == 1 else 'trials'}"]
+    words += [f"{counts[state]:,} {state}" for state in STATES if counts[state]]
     words += [f"{name.replace('_', ' ')} at most {formatter(name)(limit)}" for name, limit in limits.items()]
-    return words
-
-
-def _cards(
-    records: Sequence[TrialRecord], objectives: Sequence[str], limits: Mapping[str, int], results: str
-) -> list[dict[str, str]]:
-    quality = split(objectives)[0]
-    found = {"Best": best(records, quality=quality), "Knee of the front": knee(records, objectives)}
-    cards = [_trial_card(name, record, objectives, results) for name, record in found.items() if record]
-    if not cards:
-        return [_card("No front yet", "0 trials complete", "No trial has been trained to its end.")]
-    reference = reference_point(records, objectives, limits)
-    where = ", ".join(f"{OBJECTIVES[name].label} {formatter(name)(value)}" for name, value in reference.items())
-    volume = hypervolume(records, objectives, reference=reference)
-    axes = " × ".join(_volume_axis(name) for name in objectives)
-    size = len(pareto_front(records, objectives))
-    on_front = f"{size} {'trial' if size == 1 else 'trials'} on the front"
-    text = f"{on_front}. Measured over {axes}, from the reference point {where}."
-    return [*cards, _card("Hypervolume", f"{volume:.3f}", text)]
-
-
-def _card(title: str, figure: str, text: str, command: str = "") -> dict[str, str]:
-    return {"title": title, "figure": figure, "text": text, "command": command}
-
-
-def _volume_axis(objective: str) -> str:
-    if objective == "perplexity":
-        return "loss in nats"
-    return OBJECTIVES[objective].label if OBJECTIVES[objective].quality else f"log {OBJECTIVES[objective].label}"
-
-
-def _trial_card(title: str, record: TrialRecord, objectives: Sequence[str], results: str) -> dict[str, str]:
-    model = record.candidate.model
-    figures = [format_figure(record, OBJECTIVES[name].key) for name in split(objectives)]
-    quality = OBJECTIVES[split(objectives)[0]].label.removeprefix("validation ")
-    text = f"{model.variant} {model.layers}, d_model {model.d_model}, {format_figure(record, 'parameters')} parameters"
-    command = f"msarch reproduce {shlex.quote(results)} --trial {record.number}"
-    figure = f"{quality} {figures[0]} at {figures[1]}".replace(" ", "\u00a0")
-    return _card(f"{title}: trial {record.number}", figure, text, command)
-
-
-def _plots(
-    records: Sequence[TrialRecord], objectives: Sequence[str], limits: Mapping[str, int], conditions: str
-) -> list[dict[str, str | Markup]]:
-    from search.show.report.curves import curves_figure
-    from search.show.report.figures import trade_off_figure
-
-    quality = split(objectives)[0]
-    costs = [name for name in objectives if not OBJECTIVES[name].quality] or ["memory"]
-    plots: list[dict[str, str | Markup]] = []
-    for number, cost in enumerate(costs):
-        figure = trade_off_figure(records, quality, cost, objectives, limits, conditions)
-        heading = f"{OBJECTIVES[quality].label} against {OBJECTIVES[cost].label}"
-        plots.append(
-            {"title": heading.capitalize(), "caption": _CAPTION, "html": figure_html(figure, f"front-{number}")}
-        )
-    curves = figure_html(curves_figure(records, objectives), "curves")
-    return [*plots, {"title": "Validation curves", "caption": _CURVES_CAPTION, "html": curves}]
-
-
-_CAPTION = (
-    "Lower and further left is better. Large outlined points are on the front; hollow ones were pruned and stand at "
-    "their last validation; ticks in the strip above were never trained, at what they would have needed."
-)
-_CURVES_CAPTION = "Trials on the front are coloured; pruned ones are dashed. Click a legend entry to hide it."
-
-
-def figure_html(figure: Any, name: str) -> Markup:
-    unused = ["select2d", "lasso2d", "autoScale2d"]
-    config = {"displaylogo": False, "responsive": True, "modeBarButtonsToRemove": unused}
-    html = figure.to_html(full_html=False, include_plotlyjs=False, div_id=name, config=config)
-    return Markup(html)
+    return [*words, *([f"memory with {conditions}, perplexity as trained"] if conditions else [])]
 
 
 _CONDITIONS = (
@@ -158,11 +121,15 @@ _CONDITIONS = (
     "trained, under each trial's own conditions. Only complete trials are shown."
 )
 _NOTES = [
+    "Perplexity is exp of the mean loss on text that was not trained on: the model is as unsure of the next token as "
+    "if it chose among that many at random. Lower is better. It compares within one corpus and one tokenizer only, "
+    "bits per byte within one corpus.",
     "Memory is the predicted peak of one full training step of exactly what was trained; unfused is the same with "
     "attention that keeps its scores. A measured figure stands beside it where a GPU measured one.",
+    "A pruned trial was stopped early because trials that cost no more were clearly ahead of it. An infeasible one "
+    "was above a limit and never trained.",
     "Each trial can be reproduced. The order of trials in a parallel search cannot: another run of the same "
     "search may propose others. With one trial at a time it is the same.",
-    "Perplexity compares within one corpus and one tokenizer only; bits per byte within one corpus.",
 ]
 
 

@@ -15,10 +15,12 @@ from rich.console import Console, Group, RenderableType
 from rich.text import Text
 
 from msarch.config.candidate import Candidate
+from msarch.perplexity import perplexity
 from msarch.training.validation import Validation
 from msarch.units import format_bytes, format_count, format_seconds
 from search.ledger.records import TRAINED, TrialRecord
 from search.results.front import pareto_front
+from search.show.terminal.console import make_console
 from search.show.terminal.front_table import format_figure, front_table
 from search.show.terminal.progress import Progress, RunningTrial
 from search.space.objectives import DEFAULT_OBJECTIVES
@@ -35,28 +37,30 @@ class SearchDisplay:
 
     Args:
         title: the name of the space.
-        total: trials to be trained; infeasible and duplicate ones are not counted.
+        total: trials to be trained, infeasible and duplicate ones are not counted; None where tokens are.
         objectives: those of the front shown.
         tokens_per_trial: training tokens of one whole trial, for the time left; 0 where it is not known.
         console: where to write; standard output by default.
         records: trials of an earlier run of the same search.
         clock: seconds, rising.
+        total_tokens: training tokens of the whole search, in place of `total`.
     """
 
     def __init__(
         self,
         title: str,
-        total: int,
+        total: int | None,
         objectives: Sequence[str] = DEFAULT_OBJECTIVES,
         *,
         tokens_per_trial: int = 0,
         records: Sequence[TrialRecord] = (),
         console: Console | None = None,
         clock: Callable[[], float] = time.monotonic,
+        total_tokens: int | None = None,
     ) -> None:
-        self.console = console or Console(highlight=False)
+        self.console = console or make_console()
         self._title, self._objectives, self._clock = title, tuple(objectives), clock
-        self._progress = Progress(total, tokens_per_trial, records, clock)
+        self._progress = Progress(total, tokens_per_trial, records, clock, total_tokens)
         self._phase = ""
         self._begun = self._last_status = clock()
         self._live: Live | None = None
@@ -101,9 +105,12 @@ class SearchDisplay:
 
     def started(self, number: int, candidate: Candidate, profile: Mapping[str, Any]) -> None:
         """A trial was handed to a worker, new or to continue from its checkpoint."""
+        resumed = self._progress.is_paused(number)
         self._progress.started(number, candidate)
         self._end_phase()
-        if self._live is None:
+        if self._live is None and resumed:
+            self.message(f"trial {number} resumed  {_architecture(candidate)}")
+        elif self._live is None:
             memory = f"  memory {format_bytes(profile['memory_bytes'])}" if "memory_bytes" in profile else ""
             self.message(f"trial {number} started  {_architecture(candidate)}{memory}")
 
@@ -118,6 +125,14 @@ class SearchDisplay:
         self._progress.validated(number, point)
         self._phase = ""
         self._status_line()
+
+    def paused(self, record: TrialRecord) -> None:
+        """A trial waits, and may be resumed."""
+        self._progress.finished(record)
+        self._end_phase()
+        if self._live is None:
+            self.message(paused_line(record))
+            self._status_line()
 
     def finished(self, record: TrialRecord) -> None:
         """A trial reached its final state, trained or not."""
@@ -134,18 +149,27 @@ class SearchDisplay:
     def status(self) -> str:
         """One line: the phase, counts by state, tokens per second over all trials, time spent and left."""
         progress = self._progress
-        counts = Counter[str](record.state for record in progress.records if record.state != "running")
+        waiting = [record for record in progress.records if record.number not in progress.running]
+        counts = Counter("paused" if one.paused else one.state for one in waiting if one.state != "running")
         trained = sum(counts[state] for state in TRAINED)
         words = [self._phase] if self._phase else []
-        words += [f"{trained} of {progress.total} trials done"]
+        words += [self._done(trained, counts["complete"])]
         words += [f"{len(progress.running)} running"] if progress.running else []
         words += [f"{n} {state}" for state, n in counts.items() if state != "complete" and n]
         words += [f"front {len(self._front())}"]
         speed, left = progress.tokens_per_second(), progress.seconds_left()
         words += [f"{format_count(speed)} tokens/s"] if speed else []
         words += [format_seconds(self._clock() - self._begun)]
-        words += [f"about {format_seconds(left)} left"] if left is not None and trained < progress.total else []
+        is_left = trained < progress.total if progress.total is not None else bool(left)
+        words += [f"about {format_seconds(left)} left"] if left is not None and is_left else []
         return ", ".join(words)
+
+    def _done(self, trained: int, complete: int) -> str:
+        """How much of the budget is spent."""
+        progress = self._progress
+        if progress.total_tokens is None:
+            return f"{trained} of {progress.total} trials done"
+        return f"{format_count(progress.tokens())} of {format_count(progress.total_tokens)} tokens, {complete} complete"
 
     def _end_phase(self) -> None:
         """The workers' start lasts until one of them trains; what is encoded later ends with the next event."""
@@ -190,6 +214,13 @@ def trial_line(record: TrialRecord) -> str:
         words.append(f"memory {format_figure(record, 'memory_bytes')}")
     words += [f"same as trial {record.twin}"] if record.twin is not None else []
     return "  ".join([*words, record.error] if record.error else words)
+
+
+def paused_line(record: TrialRecord) -> str:
+    """`trial 7 paused at 62k of 500k tokens  top_down 4@4 2@1 d=64  perplexity 93.1`."""
+    tokens = f"{format_count(record.curve[-1].tokens)} of {format_count(record.candidate.training.tokens)} tokens"
+    loss = f"perplexity {perplexity(record.curve[-1].loss):.1f}"
+    return "  ".join([f"trial {record.number} paused at {tokens}", _architecture(record.candidate), loss])
 
 
 def _architecture(candidate: Candidate) -> str:

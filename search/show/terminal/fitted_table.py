@@ -10,6 +10,8 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from search.show.terminal.console import printable
+
 if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, JustifyMethod, RenderableType
     from rich.table import Table
@@ -39,6 +41,10 @@ class FittedColumn:
     importance: int = ESSENTIAL
     text: bool = False
     at_least: int = 0
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "heading", printable(self.heading))
+        object.__setattr__(self, "cells", [printable(cell) for cell in self.cells])
 
     @property
     def wanted(self) -> int:

@@ -17,6 +17,7 @@ from search.ledger.records import TrialRecord
 from search.results.columns import COLUMNS
 from search.results.front import best, knee, pareto_front, split
 from search.results.tables import trial_row, varying_options
+from search.show.terminal.console import make_console, print_with_colours, printable
 from search.show.terminal.fitted_table import ESSENTIAL, IF_UNWRAPPED, FittedColumn, FittedTable, output_width
 from search.space.objectives import DEFAULT_OBJECTIVES, OBJECTIVES
 
@@ -49,6 +50,11 @@ def format_front(
         case "json":
             return json.dumps([trial_row(record) for record in pareto_front(records, objectives)], indent=2) + "\n"
     raise UserError(unknown("format", fmt, FORMATS), key="--format")
+
+
+def print_front(records: Sequence[TrialRecord], objectives: Sequence[str], fmt: str = "table") -> None:
+    """Print the front as `format_front` gives it."""
+    print_with_colours(format_front(records, objectives, fmt).rstrip("\n"))
 
 
 def wants_colour() -> bool:
@@ -141,9 +147,7 @@ def _as_table(records: Sequence[TrialRecord], objectives: Sequence[str], colour:
     table = front_table(records, objectives)
     if not colour:
         return table.plain(width)
-    from rich.console import Console
-
-    console = Console(file=io.StringIO(), force_terminal=True, width=width)
+    console = make_console(file=io.StringIO(), force_terminal=True, width=width)
     with console.capture() as captured:
         console.print(table)
     return captured.get()
@@ -153,5 +157,10 @@ def _as_csv(front: Sequence[TrialRecord]) -> str:
     lines = io.StringIO()
     writer = csv.DictWriter(lines, fieldnames=list(COLUMNS), lineterminator="\n")
     writer.writeheader()
-    writer.writerows(trial_row(record) for record in front)
+    writer.writerows(map(_printable_row, front))
     return lines.getvalue()
+
+
+def _printable_row(record: TrialRecord) -> dict[str, Any]:
+    row = trial_row(record)
+    return {name: printable(value) if isinstance(value, str) else value for name, value in row.items()}

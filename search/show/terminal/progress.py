@@ -45,16 +45,23 @@ class Progress:
     """Counts what the trials of a search have trained.
 
     Args:
-        total: trials to be trained; infeasible and duplicate ones do not count.
+        total: trials to be trained, infeasible and duplicate ones do not count; None where tokens are counted.
         tokens_per_trial: training tokens of one whole trial; 0 where unknown.
         records: trials of an earlier run of the same search.
         clock: seconds, rising.
+        total_tokens: training tokens of the whole search, where these are counted.
     """
 
     def __init__(
-        self, total: int, tokens_per_trial: int, records: Sequence[TrialRecord], clock: Callable[[], float]
+        self,
+        total: int | None,
+        tokens_per_trial: int,
+        records: Sequence[TrialRecord],
+        clock: Callable[[], float],
+        total_tokens: int | None = None,
     ) -> None:
         self.total, self._tokens_per_trial, self._clock = total, tokens_per_trial, clock
+        self.total_tokens = total_tokens
         self._records: dict[int, TrialRecord] = {}
         self._earlier: dict[int, int] = {}  # tokens of an earlier run, by trial
         self._running: dict[int, RunningTrial] = {}
@@ -79,7 +86,8 @@ class Progress:
 
     def started(self, number: int, candidate: Candidate) -> None:
         """A trial was handed to a worker; one that has ended already is ignored."""
-        if number in self._records and self._records[number].state != "running":
+        known = self._records.get(number)
+        if known is not None and known.state != "running" and not known.paused:
             return
         trial = self._of(number)
         trial.candidate = candidate
@@ -105,8 +113,12 @@ class Progress:
             training = trial.candidate.training
             trial.ahead = round(training.rungs[min(point.rung + 1, len(training.rungs) - 1)] * training.tokens)
 
+    def is_paused(self, number: int) -> bool:
+        """Whether that trial is paused."""
+        return number in self._records and self._records[number].paused and number not in self._running
+
     def finished(self, record: TrialRecord) -> None:
-        """A trial reached its final state, trained or not."""
+        """A trial reached its final state, trained or not, or is paused."""
         self._running.pop(record.number, None)
         self._records[record.number] = record
 
@@ -114,11 +126,18 @@ class Progress:
         """Training tokens of this run per second, all trials together; 0 before the first validation."""
         if self.training_since is None or self._clock() <= self.training_since:
             return 0.0
+        tokens = sum(max(0.0, count - self._earlier.get(number, 0)) for number, count in self._seen().items())
+        return tokens / (self._clock() - self.training_since)
+
+    def tokens(self) -> float:
+        """Training tokens of all trials so far, those of earlier runs included."""
+        return sum(self._seen().values())
+
+    def _seen(self) -> dict[int, float]:
+        """Tokens of each trial so far."""
         now = self._clock()
         seen = {number: float(trained_tokens(record)) for number, record in dict(self._records).items()}
-        seen |= {number: trial.tokens_at(now) for number, trial in self.running.items()}
-        tokens = sum(max(0.0, count - self._earlier.get(number, 0)) for number, count in seen.items())
-        return tokens / (now - self.training_since)
+        return seen | {number: trial.tokens_at(now) for number, trial in self.running.items()}
 
     def seconds_left(self) -> float | None:
         """Seconds until `total` trials are trained, at the speed so far; None while that is unknown.
@@ -127,7 +146,9 @@ class Progress:
         fewer trials are left than run at a time, only as many train at once.
         """
         speed = self.tokens_per_second()
-        if not speed or not self._tokens_per_trial:
+        if speed and self.total_tokens is not None:
+            return max(0.0, self.total_tokens - self.tokens()) / speed
+        if not speed or not self._tokens_per_trial or self.total is None:
             return None
         spent = [trained_tokens(record) for record in self.records if record.state in TRAINED]
         each = sum(spent) / len(spent) if spent else self._tokens_per_trial
@@ -137,7 +158,8 @@ class Progress:
         return max(0.0, to_train * each - under_way) / (speed * share)
 
     def _of(self, number: int) -> RunningTrial:
-        earlier = self._earlier.get(number, 0)
+        known = self._records.get(number)
+        earlier = self._earlier.get(number, 0) if known is None else trained_tokens(known)
         return self._running.setdefault(number, RunningTrial(None, earlier=earlier, tokens=earlier))
 
 

@@ -6,14 +6,14 @@ import math
 import random
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from msarch.config.candidate import Candidate
 from msarch.units import format_count
 from search.show.terminal.fitted_table import FittedColumn, FittedTable
-from search.space.limits import violations
+from search.space.limits import alike, violations
 from search.space.objectives import LIMITS
+from search.space.schema.search import SearchSettings
 from search.space.space import Space
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ def excesses(space: Space, candidates: Sequence[Candidate], *, seconds: float = 
     found: list[dict[str, float]] = []
     end = time.monotonic() + seconds
     for candidate in candidates:
-        like = _alike(candidate)
+        like = alike(candidate)
         if space.limits and like not in profiles:
             if found and time.monotonic() > end:
                 break
@@ -75,11 +75,6 @@ def admitted_shares(found: Sequence[dict[str, float]]) -> dict[str, float]:
     if len(shares) > 1:
         shares["all together"] = sum(all(gap <= 0 for gap in excess.values()) for excess in found) / len(found)
     return shares
-
-
-def _alike(candidate: Candidate) -> Candidate:
-    """Candidates of one profile made equal: what only moves the loss is set to one value."""
-    return replace(candidate, training=replace(candidate.training, learning_rate=1e-3, warmup=0.0, weight_decay=0.0))
 
 
 def describe_space(space: Space, sample: int = 200, *, seconds: float = 30.0) -> RenderableType:
@@ -122,9 +117,17 @@ def _settings(space: Space) -> list[RenderableType]:
     return [
         Text(f"corpus      {named}"),
         Text(f"objectives  {', '.join(space.objectives)}"),
-        Text(f"search      {search.sampler}, pruner {search.pruner}, {search.trials} trials, seed {search.seed}"),
+        Text(f"search      {_strategy(search)}, {_budget(search)}, seed {search.seed}"),
         Text(""),
     ]
+
+
+def _strategy(search: SearchSettings) -> str:
+    return "strategy front" if search.strategy == "front" else f"{search.sampler}, pruner {search.pruner}"
+
+
+def _budget(search: SearchSettings) -> str:
+    return f"{search.trials} trials" if search.tokens is None else f"{format_count(search.tokens)} tokens"
 
 
 def _parameters(space: Space) -> FittedTable:

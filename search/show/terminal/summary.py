@@ -14,6 +14,12 @@ def summary_lines(results: Results) -> list[str]:
     """Counts by state, the pruner's measured error, hypervolume with its reference point, report, next command."""
     counts = Counter(record.state for record in results.records)
     lines = [", ".join(f"{number} {state}" for state, number in counts.most_common())]
+    paused = sum(record.paused for record in results.records)
+    if paused:
+        lines.append(
+            f"{paused} of the pruned {'is' if paused == 1 else 'are'} paused: with a larger --trials or --tokens the "
+            "same command resumes those from which the front gains most"
+        )
     wrong, controls = false_prunes(results.records, results.objectives)
     if controls:
         lines.append(

@@ -51,7 +51,15 @@ search: {sampler: tpe, pruner: pareto, trials: 24, seed: 0}
 | `"1 4 16"` or `[1, 4, 16]` | a list of numbers; `["1 4 16", "1 8"]` is one of two such lists |
 | `"12@16 9@4 9@1"` | layers at each factor, in the order of computation; each factor divides the next larger |
 | `"1..6@16 1..4@4 2@1"` | every allocation with 1 to 6 layers at factor 16, 1 to 4 at factor 4 and 2 at every token |
+| `"{2,4,8}@4 2@1"` | 2, 4 or 8 layers at factor 4 |
+| `"2+4ff@16 2@1"` | at factor 16 two layers, then four feed-forward ones, without attention; `4ff@16` is these alone |
+| `"1..2+0..4ff@16 2@1"` | 1 or 2 layers, then none to 4 without attention: each combination is an allocation |
+| `"4@16:192 2@1"` | the states of factor 16 are 192 wide; where no width is given they are `d_model` wide |
+| `"4@16:{128,192} 2@1"`, `"4@16:96..192 2@1"` | 128 or 192 wide; 96 to 192 in steps of `d_head` |
 | `["1..6@4 1..4@1", "1..8@16 1..4@1"]` | alternatives: one of these allocations |
+
+A width is that of a whole scale, so it is written once. It must be a whole number of heads: `d_head`, which is
+`d_model / n_heads`, is the same at every scale. At factor 1 states are `d_model` wide.
 
 A key stands once. Quotes are needed only around `{`, `[`, `:`, `#`, `*` and leading or trailing blanks. A key
 marked *varies* takes all of these forms; the others take a constant. Relative paths start at the directory in which
@@ -106,13 +114,14 @@ def _row(key: str, info: Any) -> str:
 _CLOSING = f"""\
 ## `constraints`
 Each is a comparison with `<=`, `>=` or `==` (`2 <= n_layers <= 12` works as well) of sums and products of numbers
-and of {", ".join(f"`{name}`" for name in NAMES)} and `layers@FACTOR`, the layers at one scale. A candidate that
-breaks one is never trained; by how much it does teaches the sampler.
+and of {", ".join(f"`{name}`" for name in NAMES)}, `layers@FACTOR`, `ff_layers@FACTOR` and `width@FACTOR`: the layers
+of one scale, those of them without attention, and the width of its states (0 where a model has no such scale). A
+candidate that breaks one is never trained; by how much it does teaches the sampler.
 
 ## `points`
 Each design is a mapping of keys of `model` and `training` to constants, with `variant` where the space has several
 branches: `{{variant: top_down, layers: "4@4 2@1", d_model: 64, learning_rate: 3e-3}}`. It must lie within the space.
-What it leaves out is drawn by the sampler.
+What it leaves out is drawn by the sampler, widths within `layers` included.
 
 ## What a search keeps equal
 All candidates share the seed of their weights, the order of the data and the target tokens of validation (0.8 % of

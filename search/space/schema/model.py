@@ -84,7 +84,7 @@ def _layers_of(name: str) -> Any:
 
 def _branch(name: str) -> type[BranchSpec]:
     layers = key(
-        f"The layers of {name}, `LAYERS@FACTOR ...` in the order of computation; LAYERS may be a range; a list holds "
+        f"The layers of {name}, `LAYERS@FACTOR ...` in the order of computation, with ranges as above; a list holds "
         "alternatives.",
         value="allocation or list of them",
         example=f'layers: "{with_ranges(VARIANTS[name])}"',

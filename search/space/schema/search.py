@@ -1,22 +1,30 @@
-"""The keys of ``search:``: who proposes, who prunes, how many trials; and the names of samplers and pruners."""
+"""The keys of ``search:``: the strategy, its budget; and the names of strategies, samplers and pruners."""
 
 from __future__ import annotations
 
 from functools import partial
-from typing import Annotated, Literal, get_args
+from typing import Annotated, Any, Literal, get_args
 
-from pydantic import PlainValidator
+from pydantic import PlainValidator, model_validator
 
 from msarch.errors import UserError, quoted
-from msarch.units import parse_count, parse_seconds
+from msarch.units import parse_bytes, parse_count, parse_seconds
 from search.space.schema.fields import Spec, constant, key
 from search.space.values.value_types import WHOLE, one_of
 
+Strategy = Literal["front", "prune"]
 Sampler = Literal["tpe", "nsga2", "random", "grid"]
 Pruner = Literal["pareto", "median", "successive-halving", "hyperband", "none"]
+STRATEGIES: tuple[str, ...] = get_args(Strategy)
 SAMPLERS: tuple[str, ...] = get_args(Sampler)
 PRUNERS: tuple[str, ...] = get_args(Pruner)
 
+DEFAULT_STRATEGY: Strategy = "prune"
+PARTS_OF_PRUNE = ("sampler", "pruner", "startup")
+"""Keys that the strategy "prune" alone reads; where one of them is written, that strategy is meant."""
+PARTS_OF_FRONT = ("checkpoints",)
+
+_STRATEGY = one_of("strategy", STRATEGIES)
 _SAMPLER, _PRUNER = one_of("sampler", SAMPLERS), one_of("pruner", PRUNERS)
 
 
@@ -47,6 +55,14 @@ def parse_time(raw: object) -> int:
     return seconds
 
 
+def parse_size(raw: object) -> int:
+    """A size in bytes. Raises UserError."""
+    size = parse_bytes(constant(raw))
+    if not 0 < size < 2**60:
+        raise UserError(f"must be above 0 and below 2**60, got {quoted(raw)}")
+    return size
+
+
 AtLeastZero = Annotated[int, PlainValidator(partial(parse_at_least, low=0))]
 AtLeastOne = Annotated[int, PlainValidator(partial(parse_at_least, low=1))]
 Seconds = Annotated[int, PlainValidator(parse_time)]
@@ -55,6 +71,14 @@ Seconds = Annotated[int, PlainValidator(parse_time)]
 class SearchSettings(Spec):
     """How the space is searched."""
 
+    strategy: Annotated[Strategy, PlainValidator(_STRATEGY.parse)] = key(
+        "How training is shared out. `front` pauses trials and resumes those from which the front is expected to gain "
+        "most for the tokens; `prune` trains what the sampler proposes until the pruner stops it.",
+        value=_STRATEGY.name,
+        example="strategy: front",
+        default=DEFAULT_STRATEGY,
+        default_text=f"{DEFAULT_STRATEGY}; prune where a sampler or a pruner is named",
+    )
     sampler: Annotated[Sampler, PlainValidator(_SAMPLER.parse)] = key(
         "Who proposes candidates: a model of what worked (tpe), evolution (nsga2), chance (random), all (grid).",
         value=_SAMPLER.name,
@@ -71,11 +95,19 @@ class SearchSettings(Spec):
         default_text="pareto",
     )
     trials: AtLeastOne = key(
-        "How many candidates are trained in all; infeasible ones and duplicates do not count.",
+        "How many candidates are trained in all; infeasible ones and duplicates do not count. In the strategy `front`, "
+        "how many whole trainings its tokens would pay for.",
         value="whole number",
         example="trials: 40",
         default=40,
         default_text="40",
+    )
+    tokens: AtLeastOne | None = key(
+        "Training tokens of the whole search; takes the place of `trials`.",
+        value="whole number",
+        example="tokens: 60M",
+        default=None,
+        default_text="none",
     )
     seed: AtLeastZero = key(
         "Seeds the sampler, the weights and the order of the data.",
@@ -105,3 +137,23 @@ class SearchSettings(Spec):
         default=None,
         default_text="none",
     )
+    checkpoints: Annotated[int, PlainValidator(parse_size)] = key(
+        "Room on the disk for the checkpoints of paused trials; beyond it the least promising of them is pruned.",
+        value="size",
+        example="checkpoints: 20 GiB",
+        default=20 * 2**30,
+        default_text="20 GiB",
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _choose_strategy(cls, given: Any) -> Any:
+        """The strategy that is meant where none is written. Raises UserError where the keys contradict it."""
+        if not isinstance(given, dict):
+            return given
+        named = [name for name in PARTS_OF_PRUNE if name in given]
+        chosen = {"strategy": "prune" if named else DEFAULT_STRATEGY, **given}
+        unread = {"front": named, "prune": [name for name in PARTS_OF_FRONT if name in given]}
+        for name in unread.get(str(chosen["strategy"]), []):
+            raise UserError(f"has no effect in the strategy {chosen['strategy']}; leave it out", key=name)
+        return chosen

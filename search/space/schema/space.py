@@ -87,8 +87,8 @@ class SpaceSpec(Spec):
         default_text="tpe, pareto, 40 trials",
     )
     constraints: Annotated[tuple[Constraint, ...], PlainValidator(parse_constraints)] = key(
-        "Comparisons of parameters: <=, >= and == over n_layers, layers@FACTOR, d_model, n_heads, d_head, context, "
-        "batch_size and vocab_size. A candidate that breaks one is infeasible.",
+        "Comparisons of parameters: <=, >= and == over n_layers, layers@FACTOR, ff_layers@FACTOR, width@FACTOR, "
+        "d_model, n_heads, d_head, context, batch_size and vocab_size. A candidate that breaks one is infeasible.",
         value="list of comparisons",
         example='constraints: ["n_layers <= 12", "d_model * n_layers <= 1024"]',
         default=(),

@@ -1,38 +1,23 @@
-"""Layer allocations with ranges, ``1..6@16 1..4@4 1..4@1``: every allocation that lies within is one candidate."""
+"""Layer allocations with ranges, ``1..6@16 1..4@4:{96,128} 1@1``: every allocation that lies within is a candidate."""
 
 from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from msarch.config.allocation import Stage, check_layers, check_nested, format_layers, one_stack, parse_layers
+from msarch.config.allocation import Stage, check_nested, format_layers, parse_layers, widths_given
+from msarch.config.orders import check_layers, one_stack
 from msarch.config.variants import VARIANTS, Variant
 from msarch.errors import UserError, quoted
-from search.space.values.ranges import Suggests
-
-MOST_LAYERS = 1000
-
-_STAGE = re.compile(r"([0-9]{1,9})(?:\.\.([0-9]{1,9}))?@([0-9]{1,9})")
-
-
-@dataclass(frozen=True, slots=True)
-class StageRange:
-    """`low` to `high` layers at `factor`."""
-
-    low: int
-    high: int
-    factor: int
-
-    def __str__(self) -> str:
-        layers = f"{self.low}" if self.low == self.high else f"{self.low}..{self.high}"
-        return f"{layers}@{self.factor}"
+from search.space.values.ranges import Domain, Suggests
+from search.space.values.stage_ranges import StageRange, parse_stages, summed
 
 
 @dataclass(frozen=True, slots=True)
 class AllocationRange:
-    """The stages of one variant, in its order of computation, each with a range of layers."""
+    """The stages of one variant, in its order of computation, each with ranges of its numbers."""
 
     stages: tuple[StageRange, ...]
 
@@ -47,20 +32,22 @@ class AllocationRange:
     @property
     def combinations(self) -> int:
         """How many allocations lie within."""
-        return math.prod(stage.high - stage.low + 1 for stage in self.stages)
+        return math.prod(numbers.combinations or 1 for _, numbers in self.domains(""))
 
     @property
     def smallest(self) -> str:
-        """The fewest layers everywhere."""
-        return format_layers([Stage(stage.low, stage.factor) for stage in self.stages])
+        """The fewest layers everywhere, as narrow as they may be."""
+        return format_layers([stage.smallest for stage in self.stages])
 
     @property
     def largest(self) -> str:
-        """The most layers everywhere."""
-        return format_layers([Stage(stage.high, stage.factor) for stage in self.stages])
+        """The most layers everywhere, as wide as they may be."""
+        return format_layers([stage.largest for stage in self.stages])
 
     def names(self, prefix: str) -> list[str]:
-        """Optuna's name for each stage: ``top_down/16-4-1/layers@4``; a factor's second stage ends in ``.post``."""
+        """Optuna's name for each stage's layers with attention: ``top_down/16-4-1/layers@4``; a factor's second stage
+        ends in ``.post``.
+        """
         names: list[str] = []
         for stage in self.stages:
             name = f"{prefix}/layers@{stage.factor}"
@@ -69,24 +56,57 @@ class AllocationRange:
             names.append(name)
         return names
 
+    def domains(self, prefix: str) -> Iterator[tuple[str, Domain]]:
+        """Optuna's name for each number of each stage, and what it may be: ``.../layers@4``, ``.../ff_layers@4`` and
+        ``.../width@4``.
+        """
+        for stage, name in zip(self.stages, self.names(prefix), strict=True):
+            yield name, stage.attention_layers
+            yield ff_name(name), stage.ff_layers
+            if stage.width:
+                yield width_name(prefix, stage.factor), stage.width
+
     def suggest(self, trial: Suggests, prefix: str) -> str:
         """An allocation through Optuna's suggest API."""
         stages = []
         for stage, name in zip(self.stages, self.names(prefix), strict=True):
-            fixed = stage.low == stage.high
-            layers = stage.low if fixed else trial.suggest_int(name, stage.low, stage.high)
-            stages.append(Stage(layers, stage.factor))
+            attention_layers, ff_layers = (
+                stage.attention_layers.suggest(trial, name),
+                stage.ff_layers.suggest(trial, ff_name(name)),
+            )
+            width = stage.width.suggest(trial, width_name(prefix, stage.factor)) if stage.width else 0
+            stages.append(stage.stage(attention_layers, ff_layers, width))
         return format_layers(stages)
 
     def accept(self, layers: str, prefix: str) -> dict[str, int] | None:
-        """Optuna's parameters that lead to the allocation `layers`, or None where it does not lie within."""
+        """Optuna's parameters that lead to the allocation `layers`, or None where it does not lie within.
+
+        A width that `layers` leaves out is left open.
+        """
         given = parse_layers(layers)
         if [stage.factor for stage in given] != [stage.factor for stage in self.stages]:
             return None
-        if any(not own.low <= stage.layers <= own.high for own, stage in zip(self.stages, given, strict=True)):
+        widths = widths_given(given)
+        params: dict[str, int] = {}
+        try:
+            for own, stage, name in zip(self.stages, given, self.names(prefix), strict=True):
+                params |= own.attention_layers.accept(stage.attention_layers, name)
+                params |= own.ff_layers.accept(stage.ff_layers, ff_name(name))
+                if own.width and own.factor in widths:
+                    params |= own.width.accept(widths.pop(own.factor), width_name(prefix, own.factor))
+        except UserError:
             return None
-        named = zip(self.names(prefix), self.stages, given, strict=True)
-        return {name: stage.layers for name, own, stage in named if own.low != own.high}
+        return None if widths else params
+
+
+def ff_name(name: str) -> str:
+    """Optuna's name for a stage's layers without attention, from that for those with it."""
+    return name.replace("/layers@", "/ff_layers@")
+
+
+def width_name(prefix: str, factor: int) -> str:
+    """Optuna's name for the width of a scale: ``top_down/16-4-1/width@4``."""
+    return f"{prefix}/width@{factor}"
 
 
 def parse_allocation(text: object, name: str) -> AllocationRange:
@@ -94,7 +114,7 @@ def parse_allocation(text: object, name: str) -> AllocationRange:
     variant = VARIANTS[name]
     if not isinstance(text, str) or not text.split():
         raise UserError(f"must be a layer allocation such as '{with_ranges(variant)}', got {quoted(text)}")
-    allocation = AllocationRange(tuple(_parse_stage(word, text) for word in text.split()))
+    allocation = AllocationRange(parse_stages(text))
     _check_order(allocation, variant, name)
     for written in (allocation.smallest, allocation.largest):
         try:
@@ -102,7 +122,7 @@ def parse_allocation(text: object, name: str) -> AllocationRange:
         except UserError as error:
             if written == str(allocation):
                 raise
-            raise UserError(f"'{allocation}' admits {error.message}", key=error.key) from None
+            raise UserError(f"{quoted(str(allocation))} admits {error.message}", key=error.key) from None
     return allocation
 
 
@@ -119,23 +139,9 @@ def parse_alternatives(raw: object, name: str) -> tuple[AllocationRange, ...]:
         except UserError as error:
             raise error.under(f"[{index}]") from None
         if allocation in alternatives:
-            raise UserError(f"'{allocation}' is given twice", key=f"[{index}]")
+            raise UserError(f"{quoted(str(allocation))} is given twice", key=f"[{index}]")
         alternatives.append(allocation)
     return tuple(alternatives)
-
-
-def _parse_stage(word: str, text: str) -> StageRange:
-    match = _STAGE.fullmatch(word)
-    if match is None:
-        raise UserError(f"'{word}' is not a stage; write LAYERS@FACTOR, such as '4@1' or '1..6@4', in {quoted(text)}")
-    low, high, factor = int(match[1]), int(match[2] or match[1]), int(match[3])
-    if factor < 1:
-        raise UserError(f"a shortening factor is at least 1, got '{word}'")
-    if low > high:
-        raise UserError(f"'{word}': {low} is above {high}; did you mean '{high}..{low}@{factor}'?")
-    if high > MOST_LAYERS:
-        raise UserError(f"'{word}': at most {MOST_LAYERS} layers in a stage")
-    return StageRange(low, high, factor)
 
 
 def _check_order(allocation: AllocationRange, variant: Variant, name: str) -> None:
@@ -146,7 +152,7 @@ def _check_order(allocation: AllocationRange, variant: Variant, name: str) -> No
     if expected == allocation:
         return
     rule = "is one stack of layers at every token" if variant.order is one_stack else "computes in another order"
-    raise UserError(f"'{allocation}': {name} {rule}; did you mean '{expected}'?")
+    raise UserError(f"{quoted(str(allocation))}: {name} {rule}; did you mean '{expected}'?")
 
 
 def _in_order(allocation: AllocationRange, order: Callable[[tuple[Stage, ...]], tuple[Stage, ...]]) -> AllocationRange:
@@ -155,7 +161,7 @@ def _in_order(allocation: AllocationRange, order: Callable[[tuple[Stage, ...]], 
     stages = []
     for mark in marked:
         sources = [stage for index, stage in enumerate(allocation.stages) if mark.layers >> index & 1]
-        stages.append(StageRange(sum(s.low for s in sources), sum(s.high for s in sources), mark.factor))
+        stages.append(summed(sources, mark.factor))
     return AllocationRange(tuple(stages))
 
 

@@ -73,6 +73,10 @@ class Values:
         for index, value in enumerate(self.values):
             yield "" if self.written is None else f"{self.written}[{index}]", value
 
+    def holds(self, value: Any) -> bool:
+        """Whether `value` is among them."""
+        return value in self.values
+
     def indivisible(self, divisor: int) -> Any:
         """The first value that `divisor` does not divide, or None."""
         return next((value for value in self.values if value % divisor), None)
@@ -85,7 +89,7 @@ class Values:
 
     def accept(self, value: Any, name: str) -> dict[str, Any]:
         """Optuna's parameters that lead to `value`. Raises UserError where it is not among the values."""
-        if value not in self.values:
+        if not self.holds(value):
             legal = ", ".join(str(item) for item in self.labels)
             raise UserError(f"{label(value)} is outside the space, which has {legal}")
         return {name: label(value)} if self.varies else {}
@@ -134,6 +138,12 @@ class Range:
         yield ".min", self.low
         yield ".max", self.high
 
+    def holds(self, value: Any) -> bool:
+        """Whether `value` is among them."""
+        offset = Decimal(str(value)) - Decimal(str(self.low))
+        in_steps = self.step is None or not offset % Decimal(str(self.step))
+        return bool(self.low <= value <= self.high and in_steps)
+
     def indivisible(self, divisor: int) -> Any:
         """The first value that `divisor` does not divide, or None; of whole numbers."""
         if self.low % divisor:
@@ -150,8 +160,7 @@ class Range:
 
     def accept(self, value: Any, name: str) -> dict[str, Any]:
         """Optuna's parameters that lead to `value`. Raises UserError where it is not in the range."""
-        offset = Decimal(str(value)) - Decimal(str(self.low))
-        if not self.low <= value <= self.high or (self.step is not None and offset % Decimal(str(self.step))):
+        if not self.holds(value):
             raise UserError(f"{value} is outside the space, which has {self}")
         return {name: value} if self.varies else {}
 

@@ -43,6 +43,14 @@ def test_flops_of_a_vanilla_model_are_those_of_the_closed_form() -> None:
 
 
 @several
+def test_a_candidate_is_profiled_with_checkpointing_too(config: ModelConfig) -> None:
+    training = TrainingConfig(batch_size=3)
+    figures = profile_candidate(Candidate(model=config, training=training))
+    checkpointed = profile_training_step(config, replace(training, checkpointing="block"))
+    assert figures["memory_checkpointed_bytes"] == checkpointed.peak_bytes <= figures["memory_bytes"]
+
+
+@several
 def test_the_same_parts_on_real_tensors(config: ModelConfig) -> None:
     training = TrainingConfig(batch_size=2)
     predicted, counted = profile_training_step(config, training), count_training_step(config, training)
@@ -119,6 +127,8 @@ def test_the_cache_of_generation_and_its_mean() -> None:
     memory = inference_memory(config, TrainingConfig(batch_size=1))
     assert (memory.cache_bytes, memory.cache_bytes_per_token) == (held[-1], held[-1] / 48)
     assert memory.cache_bytes_mean == pytest.approx(sum(held) / 48)
+    wide = inference_memory(replace(config, layers="1@4:48 2@1"), TrainingConfig(batch_size=1))
+    assert wide.cache_bytes == 2 * 4 * (48 * 12 + 16 * 2 * 48)
     halves = inference_memory(config, TrainingConfig(batch_size=1, dtype="bfloat16"))
     assert (halves.cache_bytes * 2, halves.weights_bytes * 2) == (memory.cache_bytes, memory.weights_bytes)
     long = inference_memory(replace(config, context=5000), TrainingConfig(batch_size=1))

@@ -13,6 +13,7 @@ from support.small_models import small
 
 from msarch import ModelConfig, TrainingConfig, build_model
 from msarch.config import MODEL_CHOICES, NEEDS, TRAINING_CHOICES
+from msarch.config.allocation import format_layers, parse_layers
 from msarch.config.variants import VARIANTS, Variant
 from msarch.memory.profile import count_training_step, profile_training_step
 from msarch.models.causality import influence, randomised_copy
@@ -33,6 +34,9 @@ def configurations(draw: st.DrawFn, variant: str) -> ModelConfig:
     if options["parametrization"] == "mup":
         options["base_width"] = draw(st.sampled_from([1, 8, 64]))
     layers, factors = draw(allocations(known))
+    layers = draw(with_widths(draw(with_ff_layers(layers, known)), d_head))
+    if "pool" in options and any(stage.factor > 1 and not stage.attention_layers for stage in parse_layers(layers)):
+        options["pool"] = draw(st.sampled_from([way for way in MODEL_CHOICES["pool"] if way != "query_only"]))
     if "retina_factors" in known.options:
         listed = len(factors) - draw(st.integers(0, 1))
         options |= {"retina_factors": factors, "retina_windows": draw(windows(listed))}
@@ -65,6 +69,27 @@ def allocations(draw: st.DrawFn, known: Variant) -> tuple[str, tuple[int, ...]]:
         return " ".join([*down, f"{draw(layers)}@1"]), factors
     assert name == "there_and_back", f"say here how {name} is written"
     return " ".join([*down, *(f"{draw(layers)}@{factor}" for factor in factors[-2::-1])]), factors
+
+
+@st.composite
+def with_ff_layers(draw: st.DrawFn, layers: str, known: Variant) -> str:
+    """The same layers, some without attention; where the last stage is fine it keeps one, in which tokens mix."""
+    stages = parse_layers(layers)
+    keep = len(stages) - 1 if stages[-1].layers else 0
+    return format_layers(
+        [
+            replace(stage, ff_layers=draw(st.integers(0, stage.layers - (number == keep))))
+            for number, stage in enumerate(stages)
+        ]
+    )
+
+
+@st.composite
+def with_widths(draw: st.DrawFn, layers: str, d_head: int) -> str:
+    """The same layers, with widths at some of the coarse scales: a whole number of heads each."""
+    stages = parse_layers(layers)
+    heads = {factor: draw(st.integers(0, 4)) for factor in {stage.factor for stage in stages} - {1}}
+    return format_layers([replace(stage, width=d_head * heads.get(stage.factor, 0)) for stage in stages])
 
 
 def windows(count: int) -> st.SearchStrategy[tuple[int, ...]]:

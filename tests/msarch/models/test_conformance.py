@@ -156,31 +156,34 @@ def test_attended_pairs_are_those_that_attention_really_computes(
     import msarch.layers.attention as attention
     import msarch.models.retina
 
-    pairs = 0
+    pairs = products = 0
     real, real_aligned = attention.attend, aggregation.attend_aligned
 
     def counting(q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, seen: torch.Tensor | None = None) -> torch.Tensor:
-        nonlocal pairs
+        nonlocal pairs, products
         if seen is None:
-            pairs += attention.causal_pairs(q.shape[2])
+            computed = attention.causal_pairs(q.shape[2])
         else:
             one_head = seen.flatten(end_dim=-3)[0] if seen.ndim > 2 else seen
-            pairs += q.shape[0] * int((one_head if seen.dtype == torch.bool else one_head.isfinite()).sum())
+            computed = q.shape[0] * int((one_head if seen.dtype == torch.bool else one_head.isfinite()).sum())
+        pairs += computed
+        products += computed * q.shape[1] * q.shape[3]
         return real(q, k, v, seen)
 
     def counting_aligned(q: torch.Tensor, keys: list[torch.Tensor], *rest: Any) -> torch.Tensor:
-        nonlocal pairs
+        nonlocal pairs, products
         pairs += q.shape[2] * len(keys)
+        products += q.shape[2] * len(keys) * q.shape[1] * q.shape[3]
         return real_aligned(q, keys, *rest)
 
     for module in (attention, msarch.models.retina):
         monkeypatch.setattr(module, "attend", counting)
     monkeypatch.setattr(aggregation, "attend_aligned", counting_aligned)
     for length in (1, 17, config.context):
-        pairs = 0
+        pairs = products = 0
         model = build_model(config)
         model(torch.zeros(1, length, dtype=torch.int64))
-        assert pairs == model.attended_pairs(length)
+        assert (pairs, products) == (model.attended_pairs(length), model.attention_products(length))
 
 
 def test_saved_weights_give_the_same_model(config: ModelConfig, tmp_path: Path) -> None:

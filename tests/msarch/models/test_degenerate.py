@@ -48,6 +48,31 @@ def test_spacebyte_of_one_scale_is_the_vanilla_model() -> None:
     assert difference(replace(bytes_, variant="spacebyte"), bytes_) < 1e-12
 
 
+@pytest.mark.parametrize(
+    "config",
+    [
+        small("vanilla", "1+2ff@1"),
+        small("retina", "1+2ff@1", retina_factors=(1, 4, 16), retina_windows=(48, 1)),
+        small("spacebyte", "1+2ff@1", vocab_size=256),
+        small("hourglass", "1+2ff@1"),
+        small("top_down", "1+2ff@1"),
+        small("bottom_up", "1+2ff@1"),
+    ],
+    ids=lambda config: config.variant,
+)
+def test_a_layer_whose_attention_adds_nothing_is_one_without_attention(config: ModelConfig) -> None:
+    model = randomised_copy(build_model(config))
+    whole = randomised_copy(build_model(small("vanilla", "3@1", vocab_size=config.vocab_size)), seed=1)
+    whole.load_state_dict(model.state_dict(), strict=False)
+    for number in (1, 2):
+        out = whole.get_submodule(f"stacks.1.blocks.{number}.attention.out")
+        assert isinstance(out, torch.nn.Linear)
+        torch.nn.init.zeros_(out.weight)
+        torch.nn.init.zeros_(out.bias)
+    tokens = torch.randint(config.vocab_size, (3, 47))
+    assert (model(tokens) - whole(tokens)).abs().max() < 1e-12
+
+
 def test_a_narrow_retina_is_another_model_than_vanilla() -> None:
     narrow = small("retina", "3@1", retina_factors=(1, 4, 16), retina_windows=(8, 2))
     assert difference(narrow, small("vanilla", "3@1")) > 1e-3
@@ -62,9 +87,10 @@ def test_bottom_up_without_a_coarse_scale_may_still_be_written_in_two_parts() ->
     assert (left(tokens) - right(tokens)).abs().max() < 1e-12
 
 
+@pytest.mark.parametrize("layers", ["2@4 1@1", "2@4:48 1@1"])
 @pytest.mark.parametrize("upsampling", ["repeat", "linear"])
-def test_top_down_with_the_coarse_half_of_w_at_zero_is_its_fine_stack(upsampling: str) -> None:
-    coarse = randomised_copy(build_model(small("top_down", "2@4 1@1", upsampling=upsampling)))
+def test_top_down_with_the_coarse_half_of_w_at_zero_is_its_fine_stack(upsampling: str, layers: str) -> None:
+    coarse = randomised_copy(build_model(small("top_down", layers, upsampling=upsampling)))
     condition = coarse.get_submodule("conditions.1")
     assert isinstance(condition, Projection)
     torch.nn.init.eye_(condition.fine.weight)
@@ -77,7 +103,7 @@ def test_top_down_with_the_coarse_half_of_w_at_zero_is_its_fine_stack(upsampling
     assert torch.equal(coarse(tokens), fine(tokens))
 
 
-@pytest.mark.parametrize("layers", ["2@1 2@4 1@1", "2@1 1@2 1@4 1@2 1@1"])
+@pytest.mark.parametrize("layers", ["2@1 2@4 1@1", "2@1 1@2 1@4 1@2 1@1", "2@1 2@4:48 1@1"])
 def test_hourglass_whose_coarse_stream_returns_nothing_is_its_fine_layers(layers: str) -> None:
     coarse = randomised_copy(build_model(small("hourglass", layers)))
     rejoin = coarse.get_submodule("rejoin.1")
@@ -103,9 +129,10 @@ def test_top_down_that_adds_nothing_is_its_fine_stack() -> None:
     assert torch.equal(coarse(tokens), fine(tokens))
 
 
+@pytest.mark.parametrize("layers", ["2@1 2@4 1@1", "2@1 2@4:48 1@1"])
 @pytest.mark.parametrize("aggregation", ["all", "aligned"])
-def test_bottom_up_whose_aggregation_brings_nothing_is_its_fine_layers(aggregation: str) -> None:
-    coarse = randomised_copy(build_model(small("bottom_up", "2@1 2@4 1@1", aggregation=aggregation)))
+def test_bottom_up_whose_aggregation_brings_nothing_is_its_fine_layers(aggregation: str, layers: str) -> None:
+    coarse = randomised_copy(build_model(small("bottom_up", layers, aggregation=aggregation)))
     for name in ("attention.out", "feed_forward.out"):
         part = coarse.get_submodule(f"aggregation.{name}")
         assert isinstance(part, torch.nn.Linear)

@@ -59,9 +59,13 @@ def test_the_papers_ablation_without_fine_layers_is_causal() -> None:
     check_causality(build_model(small("hourglass", "0@1 2@3 0@1")))
 
 
-def test_states_in_the_cache_are_those_of_each_layer_at_its_scale() -> None:
+def test_the_cache_holds_a_key_and_a_value_of_each_state_of_each_layer() -> None:
     model = build_model(small("hourglass", "1@1 2@2 3@4 1@2 2@1"))
-    assert model.cached_states(43) == 3 * 43 + 3 * 21 + 3 * 10
+    assert model.cached_numbers(43) == 2 * 16 * (3 * 43 + 3 * 21 + 3 * 10)
+    fewer = build_model(small("hourglass", "1+2ff@1 2ff@2 1+2ff@4 1@2 2@1"))
+    assert fewer.cached_numbers(43) == 2 * 16 * (3 * 43 + 21 + 10)
+    wider = build_model(small("hourglass", "1@1 2@2 3@4:48 1@2 2@1"))
+    assert wider.cached_numbers(43) == 2 * (16 * (3 * 43 + 3 * 21) + 48 * 3 * 10)
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ from msarch.layers.aggregation import Aggregation, AlignedAggregation
 from msarch.layers.meeting import Meeting
 from msarch.layers.pooling import QueryOnlyPool
 from msarch.layers.positions import last_tokens
-from msarch.layers.resampling import CausalUpsample, LinearUpsample, average_pool
+from msarch.layers.resampling import CausalUpsample, LinearUpsample
 from msarch.models.bottom_up import BottomUp
 from msarch.models.causality import CausalityError, check_causality, influence, randomised_copy
 from msarch.models.hourglass import Hourglass
@@ -94,11 +94,11 @@ class GreedyPool(QueryOnlyPool):
     """Its queries also read the block after their own."""
 
     def __init__(self, good: QueryOnlyPool) -> None:
-        super(QueryOnlyPool, self).__init__(CONFIG, good.finer, good.coarser)
-        self.reading = good.reading
+        super().__init__(CONFIG, good.finer, good.coarser)
+        self.reading, self.project = good.reading, good.project
 
     def forward(self, x_BND: Tensor) -> Tensor:
-        pooled = average_pool(x_BND, self.factor)
+        pooled = self.mean(x_BND)
         at_M = last_tokens(pooled.shape[1], self.coarser, x_BND.device) + self.coarser
         members = x_BND[:, : pooled.shape[1] * self.factor]
         read: Tensor = self.reading(pooled, members, at_M, last_tokens(members.shape[1], self.finer, x_BND.device))
@@ -146,9 +146,11 @@ def mutate_retina(model: LanguageModel, mutant: type[RetinaPattern], chunk: int)
     return model
 
 
-TOP_DOWN = [small("top_down", "1@4 1@1"), small("top_down", "1@16 1@4 1@1")]
-BOTTOM_UP = [small("bottom_up", "1@1 1@4 1@1"), small("bottom_up", "0@1 1@4 1@16 1@1")]
-HOURGLASS = [small("hourglass", "1@1 1@4 1@1"), small("hourglass", "0@1 1@4 1@16 1@4 1@1")]
+TOP_DOWN = [small("top_down", layers) for layers in ("1@4 1@1", "1@16 1@4 1@1", "1@16:48 1ff@4:32 1@1")]
+BOTTOM_UP = [small("bottom_up", layers) for layers in ("1@1 1@4 1@1", "0@1 1@4 1@16 1@1", "0@1 1ff@4:32 1@16:48 1@1")]
+HOURGLASS = [
+    small("hourglass", layers) for layers in ("1@1 1@4 1@1", "0@1 1@4 1@16 1@4 1@1", "0@1 1@4:32 1ff@16:48 1ff@4 1@1")
+]
 LEARNED = [
     small("hourglass", "1@1 1@4 1@1", shortening=shortening, upsampling=upsampling)
     for shortening in ("linear", "attention")
@@ -158,11 +160,13 @@ LINEAR = [
     small("hourglass", "1@1 1@4 1@1", upsampling="linear"),
     small("top_down", "1@4 1@1", upsampling="linear"),
     small("top_down", "1@16 1@4 1@1", upsampling="linear", combine="add"),
+    small("top_down", "1@4:64 1@1", upsampling="linear", combine="add"),
 ]
 READING = [
     small("hourglass", "1@1 1@4 1@1", upsampling="attention"),
     small("top_down", "1@4 1@1", upsampling="attention"),
     small("top_down", "1@16 1@4 1@1", upsampling="attention", combine="add", positions="alibi"),
+    small("hourglass", "1@1 1@4:32 1@1", upsampling="attention", positions="rotary"),
 ]
 OPTIONS = [
     small("top_down", "1@4 1@1", pool="conv", combine="add"),
@@ -175,6 +179,7 @@ ALIGNED = [
     small("bottom_up", "1@1 1@4 1@1", aggregation="aligned"),
     small("bottom_up", "0@1 1@4 1@16 1@1", aggregation="aligned", positions="alibi"),
     small("bottom_up", "1@1 1@3 1@6 0@1", aggregation="aligned", positions="rotary"),
+    small("bottom_up", "1@1 1@4:48 1@1", aggregation="aligned", positions="rotary"),
 ]
 CONFIG = small("vanilla", "1@1")
 RETINA = small("retina", "2@1", **windows(8, 2))
@@ -243,9 +248,10 @@ def test_an_aligned_aggregation_a_block_late_is_caught(config: ModelConfig) -> N
     assert not coarse_block_is_used(model, max(config.scales))
 
 
-@pytest.mark.parametrize("variant", ["top_down", "bottom_up"])
-def test_pooled_queries_that_read_the_block_after_theirs_are_caught(variant: str) -> None:
-    layers = "2@4 1@1" if variant == "top_down" else "1@1 2@4 1@1"
+@pytest.mark.parametrize(
+    ("variant", "layers"), [("top_down", "2@4 1@1"), ("bottom_up", "1@1 2@4 1@1"), ("top_down", "2@4:32 1@1")]
+)
+def test_pooled_queries_that_read_the_block_after_theirs_are_caught(variant: str, layers: str) -> None:
     model = build_model(small(variant, layers, pool="query_only"))
     check_causality(model)
     pools = model.get_submodule("pools")

@@ -9,7 +9,7 @@ import torch
 from support.small_models import small
 from torch import Tensor
 
-from msarch import UserError, build_model
+from msarch import ModelConfig, UserError, build_model
 from msarch.layers.selection import Selection, SelectWordStarts, spacelike_bytes
 from msarch.models.causality import CausalityError, check_causality, randomised_copy
 from msarch.models.language_model import LanguageModel
@@ -97,17 +97,22 @@ class OneLate(SelectWordStarts):
         return Selection(good.at_BG, late_BT)
 
 
-def mutated(mutant: type[SelectWordStarts]) -> LanguageModel:
-    model = build_model(CONFIG)
+WIDE = small("spacebyte", "1ff@1 1+1ff@4:48 1@1", vocab_size=256)
+either = pytest.mark.parametrize("config", [CONFIG, WIDE], ids=["alike", "wider words, layers without attention"])
+
+
+def mutated(config: ModelConfig, mutant: type[SelectWordStarts]) -> LanguageModel:
+    model = build_model(config)
     assert isinstance(model, SpaceByte)
     model.select.__class__ = mutant
     return model
 
 
-def test_a_choice_that_looks_ahead_is_caught() -> None:
-    check_causality(build_model(CONFIG))
+@either
+def test_a_choice_that_looks_ahead_is_caught(config: ModelConfig) -> None:
+    check_causality(build_model(config))
     with pytest.raises(CausalityError, match="sees ahead"):
-        check_causality(mutated(LooksAhead))
+        check_causality(mutated(config, LooksAhead))
 
 
 def coarse_states_are_used(model: LanguageModel) -> bool:
@@ -129,12 +134,14 @@ def coarse_states_are_used(model: LanguageModel) -> bool:
     return bool(differs[own])
 
 
-def test_a_coarse_state_reaches_its_own_byte_and_all_later_ones() -> None:
-    assert coarse_states_are_used(build_model(CONFIG))
+@either
+def test_a_coarse_state_reaches_its_own_byte_and_all_later_ones(config: ModelConfig) -> None:
+    assert coarse_states_are_used(build_model(config))
 
 
-def test_a_coarse_state_that_returns_a_byte_late_is_caught() -> None:
-    model = mutated(OneLate)
+@either
+def test_a_coarse_state_that_returns_a_byte_late_is_caught(config: ModelConfig) -> None:
+    model = mutated(config, OneLate)
     check_causality(model)  # it is legal: only the information test can tell
     assert not coarse_states_are_used(model)
 
@@ -145,6 +152,7 @@ def test_a_coarse_state_that_returns_a_byte_late_is_caught() -> None:
         ({"vocab_size": 512}, "reads bytes"),
         ({"layers": "1@1 1@2 1@4 1@2 1@1"}, "has one coarse scale"),
         ({"layers": "1@1 2@4 0@1"}, "ends in fine layers"),
+        ({"layers": "1@1 2@4 2ff@1"}, "ends in fine layers with attention"),
         ({"layers": "2@4 1@1"}, "did you mean '0@1 2@4 1@1'"),
     ],
 )

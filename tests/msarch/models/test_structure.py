@@ -60,6 +60,18 @@ def test_where_a_stack_without_layers_is_a_meeting_it_stays() -> None:
     assert sources(structure) == [[TOKENS], [0], [0, 1], [TOKENS, 2], [3]]
 
 
+def test_each_run_has_the_width_of_its_scale() -> None:
+    structure = trace_structure(small("hourglass", "1@1 1@2:32 2@4:48 1@2 1@1", upsampling="linear"))
+    assert [run.width for run in structure.runs] == [16, 32, 48, 32, 16] and structure.width == 16
+
+
+def test_layers_without_attention_are_counted_apart() -> None:
+    structure = trace_structure(small("top_down", "2ff@16 1+2ff@4 1@1"))
+    assert [(run.layers, run.ff_layers) for run in structure.runs] == [(2, 2), (3, 2), (1, 0)]
+    pooled = trace_structure(small("bottom_up", "1@1 1+2ff@4 1@1", pool="query_only"))
+    assert [(run.layers, run.ff_layers) for run in pooled.runs] == [(1, 0), (3, 2), (1, 0)]
+
+
 def test_options_show() -> None:
     plain, attending = (
         trace_structure(small("hourglass", "1@1 2@4 1@1", shortening=way, upsampling=back)).runs

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from search.propose.pareto_pruner import COSTS, LAST_STEP, NUMBER, Finished, ParetoPruner, deficits
+from search.propose.false_prunes import costs_no_more
+from search.propose.pareto_pruner import BLOCK, COSTS, LAST_STEP, NUMBER, Finished, ParetoPruner, deficits
 
 STEPS = (1, 2, 4, 8)
 Curve = tuple[float, list[float]]
@@ -86,6 +87,30 @@ def test_the_margin_grows_with_how_late_winners_won() -> None:
     assert deficits([*cheap, *late], 0.0) == pytest.approx([0.1, 0.2, 0.4])
     assert ParetoPruner().margin([*cheap, *late]) > 0.4
     assert ParetoPruner().margin(cheap) == pytest.approx(0.02)
+
+
+def _deficits_one_by_one(finished: list[Finished], slack: float) -> list[float]:
+    """The rule as it reads."""
+    found = []
+    for late in finished:
+        gaps = [
+            late.loss - rival.loss
+            for rival in finished
+            if rival is not late and costs_no_more(rival.costs, late.costs) and late.final < rival.final + slack
+        ]
+        if gaps:
+            found.append(max(gaps))
+    return found
+
+
+@pytest.mark.parametrize("count", [0, 1, 2, 9, BLOCK - 1, BLOCK, BLOCK + 1, 2 * BLOCK + 37])
+@pytest.mark.parametrize("costs", [0, 1, 2])
+def test_deficits_are_those_found_one_by_one_to_the_last_bit(count: int, costs: int) -> None:
+    rng = np.random.default_rng(count + costs)
+    figures = rng.normal(5, 0.5, (count, 2)).round(count % 4 or 9).tolist()  # ties, where few digits are kept
+    dues = rng.integers(1, 40, (count, costs)).tolist()
+    finished = [Finished(tuple(due), *pair) for due, pair in zip(dues, figures, strict=True)]
+    assert deficits(finished, 0.05) == _deficits_one_by_one(finished, 0.05)
 
 
 def test_one_in_ten_is_a_control_and_is_marked() -> None:

@@ -14,7 +14,7 @@ from search.ledger.line_sums import sums_path
 from search.ledger.reading import read_objectives, read_records
 from search.ledger.records import TrialRecord
 from search.propose.false_prunes import false_prunes
-from search.run.coordinator import Job
+from search.run.trials import Job
 from search.space.space import Space
 
 

@@ -232,3 +232,17 @@ training: {tokens: 8k, batch_size: 8, learning_rate: 1e-3}
     with pytest.raises(UserError, match=r"space.yaml:6: model.variant.spacebyte: spacebyte reads bytes"):
         load_space(tmp_path / "space.yaml")
     assert load_space(tmp_path / "space.yaml", ["corpus.tokenizer=bytes"]).branches["spacebyte"]
+
+
+def test_a_pool_that_is_a_layer_with_attention_wants_one_in_every_alternative(tmp_path: Path) -> None:
+    text = """
+    model:
+      context: 64
+      d_model: 32
+      n_heads: 2
+      variant: {top_down: {layers: [1@4 1@1, 0..1+2ff@4 1@1], pool: {values: [average, query_only]}}}
+    training: {batch_size: 2, tokens: 1k}
+    """
+    with pytest.raises(UserError, match=r"top_down\.pool\.values\[1\]: query_only pooling is the first"):
+        written(tmp_path, text)
+    assert written(tmp_path, text.replace("0..1+2ff", "1+2ff"))

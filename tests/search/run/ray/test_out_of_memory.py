@@ -10,7 +10,8 @@ from support.made_up_search import Journalist, drive, open_in, reports_of, space
 
 from search.ledger.folder import JOURNAL
 from search.ledger.reading import read_records
-from search.run.coordinator import MIN_EXCESS, RAN_OUT, Coordinator, Job
+from search.run.coordinator import Coordinator
+from search.run.trials import MIN_EXCESS, RAN_OUT, Job
 from search.show.terminal.display import trial_line
 from search.space.space import Space
 

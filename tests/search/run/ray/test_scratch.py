@@ -5,12 +5,13 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from search.run.ray.scratch import MARKER, NOTE, scratch_folder
+from search.run.ray.scratch import MARKER, NOTE, remove_left_over, scratch_folder
 
 ROOT = Path(__file__).parents[4]
 HOLD = """
@@ -96,3 +97,24 @@ def test_a_note_that_is_a_link_is_neither_read_nor_written_through(results: Path
     with scratch_folder(results):
         assert elsewhere.read_text() == "mine" and not (results / NOTE).is_symlink()
     assert elsewhere.read_text() == "mine"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_what_is_left_of_a_killed_searchs_ray_does_not_make_its_folder_anew(tmp_path: Path) -> None:
+    with scratch_folder(tmp_path) as scratch:
+        pass
+    scratch.mkdir()  # as a search leaves it that is killed
+    (scratch / MARKER).write_text(str(tmp_path.resolve()))
+    (tmp_path / NOTE).write_text(str(scratch))
+    code = "import os, sys, time\nwhile True: os.makedirs(sys.argv[1], exist_ok=True); time.sleep(0.01)"
+    agent = subprocess.Popen([sys.executable, "-c", code, str(scratch / "ray" / "logs")])
+    other = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)", f"{scratch}-not-this-one"])
+    while not (scratch / "ray").exists():
+        time.sleep(0.01)
+    try:
+        remove_left_over(tmp_path)
+        assert agent.wait(timeout=30) and other.poll() is None
+        assert not scratch.exists()
+    finally:
+        agent.kill()
+        other.kill()

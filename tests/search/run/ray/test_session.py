@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -9,10 +10,11 @@ from pathlib import Path
 import pytest
 
 from msarch.errors import UserError
+from search.run.ray.alone import answering_us_alone
 from search.run.ray.session import check_address, ray_session
 
 NOISY = """
-import logging, os, subprocess, sys
+import logging, os, subprocess, sys, time
 from pathlib import Path
 from search.run.ray.session import ray_session
 
@@ -25,6 +27,16 @@ with ray_session(Path("out"), address=None, cpus=1) as scratch:
     subprocess.run(["echo", "a child"])
     seen = ray.get(ray.remote(lambda: dict(os.environ)).remote())
     assert seen["OMP_WAIT_POLICY"] == "passive" and seen["OMP_NUM_THREADS"] == "1" and seen["MALLOC_MMAP_MAX_"] == "0"
+    @ray.remote(max_retries=0)
+    def die():
+        os.kill(os.getpid(), 9)
+    try:
+        ray.get(die.remote())
+    except ray.exceptions.WorkerCrashedError:
+        pass
+    log = Path("out/ray.log")
+    while "(raylet)" not in log.read_text():
+        time.sleep(0.1)
     print("ours")
     print("our errors", file=sys.stderr)
 assert not ray.is_initialized() and not scratch.exists()
@@ -47,6 +59,86 @@ def test_only_our_own_lines_reach_the_terminal(tmp_path: Path) -> None:
     log = (tmp_path / "out" / "ray.log").read_text()
     assert "a logger of Ray" in log and "a library below Python" in log and "a child" in log
     assert not (tmp_path / "out" / ".scratch").exists()
+
+
+ALONE = """
+import os, subprocess, sys
+from pathlib import Path
+import ray  # before the session, with the user's settings
+from search.run.ray.session import ray_session
+
+def listening():
+    "Local addresses, as hexadecimal, on which this process and its descendants listen."
+    parents = {}
+    for status in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            words = status.read_text().rpartition(")")[2].split()
+        except OSError:
+            continue
+        parents[int(status.parent.name)] = int(words[1])
+    ours = {os.getpid()}
+    while more := {child for child, parent in parents.items() if parent in ours} - ours:
+        ours |= more
+    sockets = set()
+    for process in ours:
+        for link in Path(f"/proc/{process}/fd").glob("*"):
+            try:
+                sockets.add(os.readlink(link))
+            except OSError:
+                continue
+    found = set()
+    for table in ("tcp", "tcp6"):
+        for line in Path(f"/proc/net/{table}").read_text().splitlines()[1:]:
+            words = line.split()
+            if words[3] == "0A" and f"socket:[{words[9]}]" in sockets:
+                found.add(words[1].rpartition(":")[0])
+    return found
+
+with ray_session(Path("out"), address=None, cpus=1):
+    address = ray.get_runtime_context().gcs_address
+    assert address.startswith("127.0.0.1:"), address
+    seen = ray.get(ray.remote(lambda: dict(os.environ)).remote())
+    assert seen["RAY_AUTH_MODE"] == "token", seen.get("RAY_AUTH_MODE")
+    assert listening() <= {"0100007F", "0000000000000000FFFF00000100007F", "0" * 24 + "01000000"}, listening()
+    assert listening()
+    # programs of this machine: two do not know the token, one does
+    code = f"from ray._raylet import GcsClient; print(GcsClient(address='{address}').get_all_node_info(timeout=20))"
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("RAY_")}
+    token = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": os.environ["RAY_AUTH_TOKEN"]}
+    others = ({"RAY_AUTH_MODE": "disabled"}, {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": "0" * 64}, token)
+    command = [sys.executable, "-c", code]
+    asked = [subprocess.Popen(command, env={**clean, **own}, stdout=-1, stderr=-2) for own in others]
+    said = [process.communicate()[0].decode() for process in asked]
+    assert [process.returncode for process in asked] == [1, 1, 0], said
+    assert "node_manager" in said[2] and not any("node_manager" in text for text in said[:2]), said
+assert "RAY_AUTH_TOKEN" not in os.environ and os.environ["RAY_AUTH_MODE"] == "disabled"
+assert not (Path.home() / ".ray").exists()
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_ray_answers_to_this_search_alone(tmp_path: Path) -> None:
+    (tmp_path / "out").mkdir()
+    environment = {
+        "PYTHONPATH": str(Path(__file__).parents[4]),
+        "PATH": "/usr/bin:/bin",
+        "HOME": str(tmp_path),
+        "RAY_AUTH_MODE": "disabled",
+    }
+    command = [sys.executable, "-c", ALONE]
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-2000:]
+
+
+def test_each_search_has_a_token_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RAY_AUTH_TOKEN_PATH", "/of/somebody")
+    tokens = []
+    for _ in range(2):
+        with answering_us_alone():
+            tokens.append(os.environ["RAY_AUTH_TOKEN"])
+            assert "RAY_AUTH_TOKEN_PATH" not in os.environ
+    assert tokens[0] != tokens[1] and len(tokens[0]) == 64
+    assert os.environ["RAY_AUTH_TOKEN_PATH"] == "/of/somebody" and "RAY_AUTH_TOKEN" not in os.environ
 
 
 def test_a_cluster_that_is_not_there_is_told_in_a_line() -> None:

@@ -8,11 +8,15 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import torch
 from filelock import FileLock
+from safetensors.torch import load_file
 
 from msarch.config import ModelConfig, TrainingConfig
 from msarch.config.candidate import Candidate
 from msarch.config.corpus import CorpusConfig, TokenizerConfig
+from msarch.training.trainer import Trainer
+from msarch.training.validation import Validation
 from search.run.ray.worker import TrialWorker
 
 
@@ -104,23 +108,49 @@ def test_a_failure_whose_log_line_cannot_be_written_halts_instead_of_raising(
 
 
 def test_a_trial_that_another_process_trains_is_said_to_be_so(candidate: Candidate, tmp_path: Path) -> None:
-    worker = _worker(candidate, tmp_path)
-    worker.step()
     late = TrialWorker(
         number=7, candidate=candidate, folder=tmp_path / "0007", base=tmp_path, device="cpu", lock_patience=0.1
     )
-    report = late.step()
+    with _lock_of_another_process(tmp_path):
+        report = late.step()
     assert report["state"] == "halted"
     assert "another process is still training it" in report["error"] and "written" not in report["error"]
-    worker.release()
     assert late.step()["ready"]
 
 
-def test_two_processes_never_train_one_trial(candidate: Candidate, tmp_path: Path) -> None:
-    worker = _worker(candidate, tmp_path)
+def test_two_processes_never_train_one_trial(
+    candidate: Candidate, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    worker, refused = _worker(candidate, tmp_path), []
+    advance = Trainer.advance
+
+    def advance_while_another_tries(trainer: Trainer) -> Validation:
+        with pytest.raises(TimeoutError):
+            _lock_of_another_process(tmp_path).acquire(timeout=0)
+        refused.append(trainer.step)
+        return advance(trainer)
+
+    monkeypatch.setattr(Trainer, "advance", advance_while_another_tries)
     worker.step()
-    other = FileLock(tmp_path / "0007" / "checkpoint" / ".lock", is_singleton=False)
-    with pytest.raises(TimeoutError):
-        other.acquire(timeout=0)
-    worker.release()
-    other.acquire(timeout=0)
+    worker.step()
+    assert refused == [0]
+
+
+def test_between_its_steps_a_trial_can_be_resumed_in_another_process(candidate: Candidate, tmp_path: Path) -> None:
+    """A worker is not told that its trial is paused, and keeps it until it gets another one."""
+    alone = _worker(candidate, tmp_path, "alone")
+    meant = [alone.step() for _ in range(1 + len(candidate.training.rungs))]
+    first, second = _worker(candidate, tmp_path), _worker(candidate, tmp_path)
+    for _ in range(3):
+        first.step()
+    second.step()
+    reports = [second.step() for _ in range(len(candidate.training.rungs) - 2)]
+    assert reports[-1]["state"] == "complete"
+    assert [point["loss"] for point in reports[-1]["curve"]] == [point["loss"] for point in meant[-1]["curve"]]
+    weights = [load_file(tmp_path / name / "model.safetensors") for name in ("alone", "0007")]
+    assert weights[0].keys() == weights[1].keys()
+    assert all(torch.equal(tensor, weights[1][name]) for name, tensor in weights[0].items())
+
+
+def _lock_of_another_process(folder: Path) -> FileLock:
+    return FileLock(folder / "0007" / "checkpoint" / ".lock", is_singleton=False)

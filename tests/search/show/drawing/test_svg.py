@@ -26,6 +26,20 @@ def test_a_bar_for_each_layer_as_wide_as_its_states() -> None:
     assert widths[5] / widths[3] == pytest.approx(4, rel=0.01) and widths[5] / widths[0] == pytest.approx(12, rel=0.01)
 
 
+def test_bars_of_wide_states_are_thick() -> None:
+    heights = [float(bar.get("height", 0)) for bar in bars(small("top_down", "2@16:48 1@4:32 1@1"))]
+    assert heights[0] == heights[1] > heights[2] > heights[3]
+    pitch = [height + min(1.5, (height + 1.5) / 4) for height in heights]
+    assert pitch[3] / pitch[0] == pytest.approx(1 / 3, rel=0.2)
+    assert ">48 wide<" in draw_svg(small("top_down", "2@16:48 1@4:32 1@1"))
+
+
+def test_bars_of_layers_without_attention_are_pale() -> None:
+    drawing = draw_svg(small("vanilla", "1+2ff@1"))
+    assert [bar.get("fill-opacity", "1") for bar in bars(small("vanilla", "1+2ff@1"))] == ["1", "0.45", "0.45"]
+    assert ">1+2ff layers<" in drawing and "without attention" in drawing
+
+
 def test_later_runs_stand_further_to_the_right_and_finer_ones_lower() -> None:
     places = [(float(bar.get("x", 0)), float(bar.get("y", 0))) for bar in bars(small("top_down", "1@16 1@4 1@1"))]
     assert places == sorted(places) and [y for _, y in places] == sorted(y for _, y in places)

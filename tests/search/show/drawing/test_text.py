@@ -8,12 +8,25 @@ import pytest
 from support.small_models import CONFIGS, label, small
 
 from msarch import ModelConfig
+from msarch.config.allocation import Stage
 from msarch.models.structure import trace_structure
 from search.show.drawing.text import draw_text
 
 
 def drawn(model: ModelConfig, width: int = 100) -> str:
     return "\n" + draw_text(model, width) + "\n"
+
+
+def test_scales_of_their_own_widths_say_them() -> None:
+    lines = draw_text(small("top_down", "1@16:48 1@4 1@1")).splitlines()
+    assert [line.split()[0] for line in lines if " wide" in line] == ["48", "16", "16"]
+    assert " wide" not in draw_text(small("top_down", "1@16 1@4 1@1"))
+
+
+def test_layers_without_attention_are_written_as_in_an_allocation() -> None:
+    drawing = draw_text(small("top_down", "2ff@16 1+2ff@4 1@1"))
+    assert all(words in drawing for words in ("2ff layers", "1+2ff layers", "1 layer ", "ff: layers without attention"))
+    assert "ff: " not in draw_text(small("top_down", "1@4 1@1"))
 
 
 def test_a_top_down_model() -> None:
@@ -74,7 +87,8 @@ def test_a_drawing_fits_a_page_and_shows_each_run(config: ModelConfig) -> None:
     boxes = [line for line in lines if "├" in line]
     for run in trace_structure(config).runs:
         if run.layers:
-            assert any(f"{run.layers} layer" in line for line in boxes)
+            count = str(Stage(run.layers, 1, ff_layers=run.ff_layers)).removesuffix("@1")
+            assert any(f"{count} layer" in line for line in boxes)
 
 
 def test_what_is_too_long_for_words_is_drawn_without_them() -> None:

@@ -1,50 +1,39 @@
-"""The report as text, and in a real browser with the network switched off."""
+"""The report as text: what it says, what it holds, what its figures draw."""
 
 from __future__ import annotations
 
 import json
+import math
 import re
-import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
 import pytest
 
+from msarch.units import format_bytes
 from search.ledger.records import TrialRecord
 from search.results.front import pareto_front
+from search.show.drawing.svg import draw_svg
 from search.show.palette import log_ticks
 from search.show.report.curves import curves_figure
 from search.show.report.figures import trade_off_figure
 from search.show.report.layout import hover_texts
-from search.show.report.report import write_report
+from search.space.objectives import OBJECTIVES as KNOWN
 
 MIB = 2**20
 LIMITS = {"memory": 90 * MIB}
 OBJECTIVES = ("perplexity", "memory")
 Maker = Callable[..., list[TrialRecord]]
-BROWSER = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-DRIVER = shutil.which("chromedriver")
-
-
-def write(path: Path, records: Sequence[TrialRecord], **changes: Any) -> str:
-    given: dict[str, Any] = {
-        "title": "quickstart",
-        "objectives": OBJECTIVES,
-        "limits": LIMITS,
-        "environment": {"python": "3.11", "packages": {"torch": "2.13.0"}, "processor": "a <b>processor</b>"},
-        "results": "results/quickstart",
-    }
-    write_report(path, records, **(given | changes))
-    return path.read_text(encoding="utf-8")
+Write = Callable[..., str]
 
 
 def without_scripts(page: str) -> str:
     return re.sub(r"<script.*?</script>", "", page, flags=re.DOTALL)
 
 
-def test_report_names_what_was_searched(make_records: Maker, tmp_path: Path) -> None:
+def test_report_names_what_was_searched(make_records: Maker, write: Write, tmp_path: Path) -> None:
     records = make_records(60, seed=4)
     page = without_scripts(write(tmp_path / "report.html", records))
     for text in ("60 trials", "37 complete", "14 pruned", "6 infeasible", "memory at most 90 MiB", "Hypervolume"):
@@ -52,19 +41,58 @@ def test_report_names_what_was_searched(make_records: Maker, tmp_path: Path) -> 
     assert "reference point validation perplexity 1024, training memory 90 MiB" in page
     assert page.count("msarch reproduce results/quickstart --trial ") == 2
     assert "packages.torch" in page and "order of trials in a parallel search" in page
-    assert page.count('<tr class="') == 60
-    assert page.count('<tr class="front">') == len(pareto_front(records))
     assert 'lang="en"' in page and 'scope="col"' in page and 'scope="row"' in page
 
 
-def test_report_holds_everything_and_fetches_nothing(make_records: Maker, tmp_path: Path) -> None:
+def data_of(page: str, name: str) -> Any:
+    [found] = re.findall(rf'<script type="application/json" id="{name}">(.*?)</script>', page, flags=re.DOTALL)
+    return json.loads(found)
+
+
+def column(page: str, name: str) -> list[tuple[str, Any]]:
+    """What the cells of a column read, and what they are sorted by."""
+    [packed] = [each for each in data_of(page, "trials-data")["columns"] if each["name"] == name]
+    pairs = list(zip(packed["cells"], packed.get("keys", packed["cells"]), strict=True))
+    return [pairs[place] for place in packed["at"]] if "at" in packed else pairs
+
+
+def test_the_table_holds_every_trial(make_records: Maker, write: Write, tmp_path: Path) -> None:
+    records = make_records(60, seed=4)
+    page = write(tmp_path / "report.html", records)
+    assert [key for _, key in column(page, "trial")] == [record.number for record in records]
+    assert [cell for cell, _ in column(page, "state")] == [record.state for record in records]
+    memories = [record.profile["memory_bytes"] for record in records]
+    assert column(page, "memory_bytes") == [(format_bytes(size), size) for size in memories]
+    losses = [record.loss for record in records]
+    for (_, key), loss in zip(column(page, "perplexity"), losses, strict=True):
+        assert (key is None) == (loss is None) and (loss is None or key == pytest.approx(math.exp(loss), rel=1e-6))
+    assert data_of(page, "trials-data")["front"] == sorted(record.number for record in pareto_front(records))
+
+
+def test_each_model_of_a_front_is_drawn(make_records: Maker, write: Write, tmp_path: Path) -> None:
+    records = make_records(60, seed=4)
+    drawings = data_of(write(tmp_path / "report.html", records), "drawings")
+    for objectives in (OBJECTIVES, ("perplexity", "memory_unfused"), ("perplexity", "cache")):
+        for record in pareto_front(records, objectives):
+            drawing = drawings["models"][drawings["of"][str(record.number)]]
+            assert drawing == draw_svg(record.candidate.model, styled=False) and "<style>" not in drawing
+
+
+def test_2000_trials_take_less_than_a_megabyte(make_records: Maker, write: Write, tmp_path: Path) -> None:
+    page = write(tmp_path / "report.html", make_records(2000, seed=4), bundle="beside")
+    [bundle] = tmp_path.glob("plotly-*.min.js")
+    assert bundle.stat().st_size > 4_000_000 and f'<script src="{bundle.name}"></script>' in page
+    assert len(page.encode()) < 1_000_000
+
+
+def test_report_holds_everything_and_fetches_nothing(make_records: Maker, write: Write, tmp_path: Path) -> None:
     page = write(tmp_path / "report.html", make_records(5))
     assert not re.search(r"<(script|link|img|iframe)[^>]*(src|href)=\"(?!data:)", page)
     assert "default-src 'none'" in page
     assert [path.name for path in tmp_path.iterdir()] == ["report.html"]
 
 
-def test_text_of_users_is_escaped(make_record: Callable[..., TrialRecord], tmp_path: Path) -> None:
+def test_text_of_users_is_escaped(make_record: Callable[..., TrialRecord], write: Write, tmp_path: Path) -> None:
     evil = '</script><script>alert("x")</script>'
     records = [make_record(0, 80, 40), make_record(1, 80, 400, state="infeasible", violation=evil, curve=())]
     page = write(tmp_path / "report.html", records, title=evil, results=f"results/{evil}", environment={evil: evil})
@@ -83,7 +111,7 @@ def test_text_of_users_is_escaped(make_record: Callable[..., TrialRecord], tmp_p
 )
 @pytest.mark.parametrize("case", ["none", "one", "pruned", "infeasible", "running", "failed", "many"])
 def test_report_survives_any_search(
-    make_records: Maker, tmp_path: Path, objectives: tuple[str, ...], limits: dict[str, int], case: str
+    make_records: Maker, write: Write, tmp_path: Path, objectives: tuple[str, ...], limits: dict[str, int], case: str
 ) -> None:
     records: dict[str, list[TrialRecord]] = {
         "none": [],
@@ -92,14 +120,18 @@ def test_report_survives_any_search(
     }
     states = {name: make_records(2, state=name) for name in ("pruned", "infeasible", "running", "failed")}
     page = write(tmp_path / "report.html", (records | states)[case], objectives=objectives, limits=limits)
-    costs = len(objectives) - 1
-    assert len(re.findall(r'id="front-\d"', page)) == costs
+    sought = {name for name in objectives if not KNOWN[name].quality}
+    if case == "none":
+        assert 'id="front"' not in page
+    else:
+        assert sought <= set(data_of(page, "figures")["front"])
     assert ("No front yet" in page) == (case not in ("one", "many"))
 
 
-def test_options_in_which_trials_differ_have_columns(make_records: Maker, tmp_path: Path) -> None:
+def test_options_in_which_trials_differ_have_columns(make_records: Maker, write: Write, tmp_path: Path) -> None:
     records = make_records(6, state="complete")
-    assert ">positions</button>" not in write(tmp_path / "report.html", records)
+    before = data_of(write(tmp_path / "report.html", records), "trials-data")["columns"]
+    assert "positions" not in [each["name"] for each in before]
     searched = []
     schemes: tuple[Literal["none", "rotary"], ...] = ("none", "rotary") * 3
     ways: tuple[Literal["none", "block"], ...] = ("block", "none", "none") * 2
@@ -108,9 +140,10 @@ def test_options_in_which_trials_differ_have_columns(make_records: Maker, tmp_pa
         training = replace(record.candidate.training, checkpointing=checkpointing)
         searched.append(replace(record, candidate=replace(record.candidate, model=model, training=training)))
     page = write(tmp_path / "report.html", searched)
-    assert 'title="how order enters attention: ' in page
-    assert ">checkpointing</button>" in page and ">schedule</button>" not in page
-    assert page.count('data-sort="rotary">rotary</td>') == 3 and page.count('data-sort="block">block</td>') == 2
+    after = {each["name"]: each for each in data_of(page, "trials-data")["columns"]}
+    assert after["positions"]["meaning"].startswith("how order enters attention: ") and "schedule" not in after
+    assert [cell for cell, _ in column(page, "positions")] == [*schemes]
+    assert [cell for cell, _ in column(page, "checkpointing")] == [*ways]
 
 
 def test_the_pointer_shows_every_option_in_which_trials_differ(make_records: Maker) -> None:
@@ -130,11 +163,16 @@ def test_the_pointer_shows_every_option_in_which_trials_differ(make_records: Mak
 
 def _hovering(records: list[TrialRecord]) -> list[dict[str, Any]]:
     figures = (trade_off_figure(records, *OBJECTIVES, OBJECTIVES, {}), curves_figure(records, OBJECTIVES))
-    return [trace for figure in figures for trace in traces(figure).values() if trace.get("hovertext")]
+    return [each for figure in figures for found in traces(figure).values() for each in found if each.get("hovertext")]
 
 
-def traces(figure: Any) -> dict[str, Any]:
-    return {trace["name"]: trace for trace in json.loads(figure.to_json())["data"] if trace["x"] != [None]}
+def traces(figure: Any) -> dict[str, list[Any]]:
+    """The traces of a figure by name, but for those that only stand in its legend."""
+    found: dict[str, list[Any]] = {}
+    for trace in json.loads(figure.to_json())["data"]:
+        if trace["x"] != [None]:
+            found.setdefault(trace["name"], []).append(trace)
+    return found
 
 
 def test_every_trial_stands_in_the_trade_off_once(make_records: Maker) -> None:
@@ -142,14 +180,43 @@ def test_every_trial_stands_in_the_trade_off_once(make_records: Maker) -> None:
     drawn = traces(trade_off_figure(records, "perplexity", "memory", OBJECTIVES, LIMITS))
 
     def points(*names: str) -> int:
-        return sum(len(drawn[name]["x"]) for name in names if name in drawn)
+        return sum(len(trace["x"]) for name in names for trace in drawn.get(name, []))
 
     count = {state: sum(record.state == state for record in records) for state in ("complete", "pruned", "infeasible")}
     assert points("vanilla", "top_down", "bottom_up", "retina") == count["complete"]
-    assert points("pruned, at its last validation", "pruned, above the axis") == count["pruned"]
+    assert points("pruned, at its last validation") == count["pruned"]
     assert points("infeasible, never trained") == count["infeasible"]
     assert points("front") == len(pareto_front(records))
-    assert drawn["front"]["line"]["shape"] == "hv"
+    assert drawn["front"][0]["line"]["shape"] == "hv"
+    large = {
+        number
+        for found in drawn.values()
+        for trace in found
+        if trace.get("meta", {}).get("front")
+        for number in trace["customdata"]
+    }
+    assert large == {record.number for record in pareto_front(records)}
+
+
+def test_one_outlier_does_not_squash_the_front(make_record: Callable[..., TrialRecord]) -> None:
+    front = [make_record(number, 80 - 4 * number, 20 + 10 * number) for number in range(5)]
+    bad = [make_record(5, 900, 40), make_record(6, 300, 45, state="pruned")]
+    figure = trade_off_figure([*front, *bad], "perplexity", "memory", OBJECTIVES, {})
+    low, high = figure.layout.yaxis.range
+    assert low < math.log10(64) and math.log10(80) < high
+    assert math.log10(80 / 64) > 0.5 * (high - low), "the front takes more than half of the height"
+    drawn = traces(figure)
+    assert sum(len(trace["x"]) for found in drawn.values() for trace in found if "customdata" in trace) == 7
+
+
+def test_best_and_knee_are_named_once(make_record: Callable[..., TrialRecord]) -> None:
+    def labels(records: list[TrialRecord]) -> list[str]:
+        return [note.text for note in trade_off_figure(records, *OBJECTIVES, OBJECTIVES, {}).layout.annotations]
+
+    one, two, three = make_record(0, 80, 20), make_record(1, 70, 40), make_record(2, 69, 200)
+    assert [text for text in labels([one]) if "best" in text or "knee" in text] == ["best"]
+    assert [text for text in labels([one, two]) if "best" in text or "knee" in text] == ["best"]
+    assert {text for text in labels([one, two, three]) if "best" in text or "knee" in text} == {"best", "knee"}
 
 
 def test_limit_is_drawn_and_labelled(make_records: Maker) -> None:
@@ -163,9 +230,9 @@ def test_limit_is_drawn_and_labelled(make_records: Maker) -> None:
 def test_curves_keep_every_validation_and_dash_the_pruned(make_records: Maker) -> None:
     records = make_records(60, seed=4)
     drawn = traces(curves_figure(records, OBJECTIVES))
-    shown = sum(sum(value is not None for value in trace["x"]) for trace in drawn.values())
+    shown = sum(value is not None for found in drawn.values() for trace in found for value in trace["x"])
     assert shown == sum(len(record.curve) for record in records)
-    assert drawn["pruned"]["line"]["dash"] == "dash"
+    assert drawn["pruned"][0]["line"]["dash"] == "dash"
     assert any(name.startswith("front: ") for name in drawn)
 
 
@@ -177,81 +244,3 @@ def test_ticks_lie_inside_and_can_be_told_apart(low: float, high: float, objecti
     assert all(low * scale <= value <= high * scale for value in values)
     assert len(values) <= 12
     assert high / low < 1.1 or (len(values) >= 3 and len(set(labels)) == len(labels))
-
-
-@pytest.fixture
-def browser(tmp_path: Path) -> Iterator[Any]:
-    if BROWSER is None or DRIVER is None:
-        pytest.skip("no Chromium and chromedriver on this machine: the report is not tested in a browser")
-    from selenium import webdriver
-
-    options = webdriver.ChromeOptions()
-    options.binary_location = BROWSER
-    flags = (
-        "headless",
-        "no-sandbox",
-        "disable-gpu",
-        "disable-quic",
-        "no-first-run",
-        "disable-background-networking",
-        "disable-component-update",
-        "disable-sync",
-        "disable-dev-shm-usage",
-        "window-size=1280,2000",
-        "host-resolver-rules=MAP * ~NOTFOUND",
-        f"user-data-dir={tmp_path / 'profile'}",
-    )
-    for flag in flags:
-        options.add_argument(f"--{flag}")
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
-    driver = webdriver.Chrome(options=options, service=webdriver.ChromeService(executable_path=DRIVER))
-    driver.set_network_conditions(offline=True, latency=0, throughput=0)
-    yield driver
-    driver.quit()
-
-
-def test_report_renders_in_a_browser_without_a_network(make_records: Maker, tmp_path: Path, browser: Any) -> None:
-    records = make_records(60, seed=4)
-    write(tmp_path / "report.html", records)
-    browser.get((tmp_path / "report.html").as_uri())
-    assert browser.execute_script("return document.querySelectorAll('.js-plotly-plot svg.main-svg').length") >= 2
-    drawn = sum(record.state in ("complete", "pruned", "infeasible") for record in records)
-    points = "return document.querySelectorAll('#front-0 .scatterlayer path.point').length"
-    assert browser.execute_script(points) == drawn
-    assert browser.execute_script("return document.querySelectorAll('#curves .scatterlayer path.js-line').length") > 4
-    assert len(browser.find_elements("css selector", "#trials tbody tr")) == len(records)
-    assert len(browser.find_elements("css selector", "#trials tr.front")) == len(pareto_front(records))
-    overflow = "return document.documentElement.scrollWidth - document.documentElement.clientWidth"
-    assert browser.execute_script(overflow) == 0
-    check_sorting(browser, records)
-    assert [entry["message"] for entry in browser.get_log("browser")] == []
-    requests = [json.loads(entry["message"])["message"] for entry in browser.get_log("performance")]
-    urls = [m["params"]["request"]["url"] for m in requests if m["method"] == "Network.requestWillBeSent"]
-    own = [url for url in urls if not url.startswith("chrome:")]  # the browser's own first tab
-    assert own and all(url.startswith(("file:", "data:", "blob:")) for url in own)
-
-
-def check_sorting(browser: Any, records: Sequence[TrialRecord]) -> None:
-    def column() -> list[float]:
-        script = (
-            "const heads = [...document.querySelectorAll('#trials thead th')];"
-            "const i = heads.findIndex(head => head.innerText.includes('perplexity'));"
-            "return [...document.querySelectorAll('#trials tbody tr')].map(row => row.children[i].dataset.sort)"
-        )
-        return [float(text) if text else float("inf") for text in browser.execute_script(script)]
-
-    head = next(h for h in browser.find_elements("css selector", "#trials thead button") if "perplexity" in h.text)
-    browser.execute_script("arguments[0].click()", head)
-    assert column() == sorted(column())
-    browser.execute_script("arguments[0].click()", head)
-    known = [value for value in column() if value != float("inf")]
-    assert known == sorted(known, reverse=True)
-    assert column()[-1] == float("inf")  # absent figures stay last
-
-
-def test_report_fits_a_narrow_window(make_records: Maker, tmp_path: Path, browser: Any) -> None:
-    write(tmp_path / "report.html", make_records(20))
-    browser.set_window_size(520, 1000)
-    browser.get((tmp_path / "report.html").as_uri())
-    overflow = "return document.documentElement.scrollWidth - document.documentElement.clientWidth"
-    assert browser.execute_script(overflow) == 0

@@ -31,7 +31,7 @@ class Clock:
         return self.now
 
 
-def plain(total: int = 4, **options: Any) -> tuple[SearchDisplay, io.StringIO, Clock]:
+def plain(total: int | None = 4, **options: Any) -> tuple[SearchDisplay, io.StringIO, Clock]:
     out, clock = io.StringIO(), Clock()
     console = Console(file=out, width=80)
     display = SearchDisplay("quickstart", total, console=console, clock=clock, **options)
@@ -205,3 +205,32 @@ def test_a_narrow_terminal_shows_every_number_whole(make_records: Maker, width: 
         figures = (re.escape(format_figure(record, column)) for column in ("perplexity", "memory_bytes"))
         assert re.search(f" {' .*'.join(figures)}", text)  # in one row of the table
     assert "12 of 20 trials done" in text
+
+
+def test_a_paused_trial_is_told_and_counted_in_tokens_of_the_budget(make_record: SingleMaker) -> None:
+    whole = make_record(0, 20.0, 40.0)
+    whole = replace(
+        whole, candidate=replace(whole.candidate, training=replace(whole.candidate.training, tokens=500_000))
+    )
+    curve = tuple(
+        replace(one, tokens=round(share * 500_000))
+        for one, share in zip(whole.curve, whole.candidate.training.rungs, strict=True)
+    )
+    paused = replace(whole, state="pruned", paused=True, loss=None, bits_per_byte=None, curve=curve[:3])
+    display, out, clock = plain(None, total_tokens=2_000_000)
+    with display:
+        display.started(0, whole.candidate, whole.profile)
+        display.training(0)
+        clock.now += 10
+        for reached in curve[:3]:
+            display.validated(0, reached)
+        display.paused(paused)
+        assert "62.5k of 2M tokens, 0 complete, 1 paused, front 0, 6.25k tokens/s" in display.status()
+        assert "about 5m" in display.status()
+        display.started(0, whole.candidate, whole.profile)
+        assert "62.5k of 2M tokens, 0 complete, 1 running, front 0" in display.status()
+        display.finished(replace(whole, curve=curve))
+    lines = [line for line in out.getvalue().splitlines() if line.startswith("trial 0")]
+    assert lines[1].startswith("trial 0 paused at 62.5k of 500k tokens") and "perplexity" in lines[1]
+    assert lines[2].startswith("trial 0 resumed") and lines[3].startswith("trial 0 complete")
+    assert "500k of 2M tokens, 1 complete, front 1" in out.getvalue()

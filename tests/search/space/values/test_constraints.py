@@ -8,7 +8,9 @@ from msarch import Candidate, ModelConfig, TrainingConfig, UserError
 from search.space.values.constraints import parse_constraint
 
 CANDIDATE = Candidate(
-    model=ModelConfig(variant="top_down", layers="4@16 3@4 2@1", d_model=64, n_heads=4, vocab_size=512, context=128),
+    model=ModelConfig(
+        variant="top_down", layers="4@16:96 2+1ff@4 2@1", d_model=64, n_heads=4, vocab_size=512, context=128
+    ),
     training=TrainingConfig(batch_size=8),
 )
 
@@ -24,6 +26,11 @@ CANDIDATE = Candidate(
         ("layers@4 <= layers@16 - 2", 1),
         ("2 * layers@4 + 1 <= 6", 1),
         ("layers@8 <= 0", 0),
+        ("ff_layers@4 <= layers@4 - 2", 0),
+        ("ff_layers@1 + ff_layers@8 == 0", 0),
+        ("width@16 <= d_model", 32),
+        ("width@4 + width@1 <= 128", 0),
+        ("width@8 == 0", 0),
         ("n_heads == 4", 0),
         ("n_heads == 2", 2),
         ("d_head / 2 <= 8", 0),

@@ -1,0 +1,50 @@
+"""How much a search trains in all: so many trials, or so many training tokens."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from search.ledger.records import TrialRecord
+from search.space.space import Space
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Budget:
+    """One of the two is given.
+
+    Attributes:
+        trials: trained trials.
+        tokens: training tokens over all trials.
+    """
+
+    trials: int | None = None
+    tokens: int | None = None
+
+    @classmethod
+    def of(cls, space: Space, *, trials: int | None = None, tokens: int | None = None) -> Budget:
+        """What was asked for, else what the space says; in the strategy "front" trials stand for their tokens."""
+        if trials is None and tokens is None:
+            trials, tokens = space.search.trials, space.search.tokens
+        if tokens is None and trials is not None and space.search.strategy == "front":
+            tokens = trials * space.tokens_per_trial
+        return cls(tokens=tokens) if tokens is not None else cls(trials=trials)
+
+
+def tokens_of(record: TrialRecord, may_stop: Callable[[float], bool] = lambda share: False) -> int:
+    """Tokens that a trial has taken of a budget; of one that runs, those up to the next rung where it may stop.
+
+    A failed trial counts as if it had come as far: else a search in which every trial fails would never end. A whole
+    training counts as the space says, though its last step may read a little more.
+
+    Args:
+        may_stop: whether a trial may stop after that share of its training.
+    """
+    training, context = record.candidate.training, record.candidate.model.context
+    if record.state in ("running", "failed") and record.twin is None:
+        ahead = training.rungs[len(record.curve) :]
+        share = next((share for share in ahead if may_stop(share)), 1.0)
+        tokens = max(1, round(share * training.steps(context))) * training.batch_size * context
+    else:
+        tokens = record.curve[-1].tokens if record.curve else 0
+    return min(tokens, training.tokens)

@@ -1,0 +1,117 @@
+"""Designs that the strategy "front" chooses from: drawn at random from the space, profiled, none of them trained yet.
+
+Each draw follows from the space's seed and its own index, and how many are drawn follows from what was started. So a
+search that is continued chooses from the same designs as one that was not interrupted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from msarch.config.candidate import Candidate
+from search.ledger.records import TrialRecord
+from search.ledger.studies import quiet_optuna
+from search.propose.front.strategy import Design
+from search.propose.samplers import derived_seed
+from search.run.proposer import Proposer, why_proposals_ended
+
+if TYPE_CHECKING:
+    from optuna import Study
+
+Pool = Callable[[Sequence[TrialRecord]], Sequence[Design]]
+"""Gives the designs that may be started, once these trials have been proposed."""
+
+FIRST, EACH, MOST = 16, 8, 256
+"""Draws before the first trial, more of them for each trial that was proposed, and at most."""
+MOST_IN_VAIN = 200
+"""Draws in a row that give no new design, before the space counts as exhausted."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Draw:
+    """A draw: its design, or why it gives none."""
+
+    design: Design | None
+    digest: str
+    violation: str = ""
+
+
+class SpacePool:
+    """The designs of a search space.
+
+    Args:
+        proposer: makes candidates of parameters, and knows the limits.
+        profile: gives the figures of a candidate known before training.
+        seed: of the search.
+        message: takes a line for the user.
+    """
+
+    def __init__(
+        self,
+        proposer: Proposer,
+        profile: Callable[[Candidate], dict[str, Any]],
+        *,
+        seed: int,
+        message: Callable[[str], None],
+    ) -> None:
+        self._proposer, self._profile, self._seed, self._message = proposer, profile, seed, message
+        self._draws: list[_Draw] = []
+        self._digests: set[str] = set()
+        self._told = False
+        self._study = _new_study()
+
+    def __call__(self, records: Sequence[TrialRecord]) -> list[Design]:
+        """The designs that may be started; none where the space has no more."""
+        tried = {record.candidate.digest() for record in records}
+        found = [self._draw(index) for index in range(min(FIRST + EACH * len(records), MOST))]
+        fresh = _fresh(found, tried)
+        while not fresh:
+            if len(found) >= MOST + MOST_IN_VAIN or not _fresh(found[-MOST_IN_VAIN:], set()):
+                self._tell(found)
+                break
+            found.append(self._draw(len(found)))
+            fresh = _fresh(found[-1:], tried)
+        return fresh
+
+    def _draw(self, index: int) -> _Draw:
+        if index == len(self._draws):
+            self._draws.append(self._new_draw(index))
+        return self._draws[index]
+
+    def _new_draw(self, index: int) -> _Draw:
+        from optuna.samplers import RandomSampler
+
+        with quiet_optuna():
+            self._study.sampler = RandomSampler(seed=derived_seed(self._seed, index))
+            trial = self._study.ask()
+            candidate = self._proposer.candidate(trial)
+        digest = candidate.digest()
+        if digest in self._digests:
+            return _Draw(None, digest)
+        self._digests.add(digest)
+        if not self._proposer.keeps_constraints(candidate):
+            return _Draw(None, digest, "constraints: do not hold")
+        profile = self._profile(candidate)
+        violations = self._proposer.violations(candidate, profile)
+        violation = self._proposer.describe(violations, profile)
+        return _Draw(None if violation else Design(trial.params, candidate, profile), digest, violation)
+
+    def _tell(self, found: Sequence[_Draw]) -> None:
+        """Say once why there are no more designs, where limits are the reason."""
+        last = [draw.violation for draw in found[-MOST_IN_VAIN:]]
+        if any(last) and not self._told:
+            self._message(why_proposals_ended(last))
+        self._told = True
+
+
+def _new_study() -> Study:
+    import optuna
+
+    with quiet_optuna():
+        return optuna.create_study()
+
+
+def _fresh(draws: Sequence[_Draw], tried: set[str]) -> list[Design]:
+    return [draw.design for draw in draws if draw.design is not None and draw.digest not in tried]

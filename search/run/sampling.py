@@ -1,0 +1,69 @@
+"""The strategy "prune": the sampler proposes, the pruner stops."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from search.ledger.attributes import CONTINUE, CONTROL, PRUNE, Verdict
+from search.ledger.records import TrialRecord
+from search.propose.mirror import Mirror
+from search.run.budget import Budget, tokens_of
+from search.run.proposer import Proposer, why_proposals_ended
+from search.run.trials import Trials
+from search.run.watcher import Watcher
+
+MAX_REJECTED = 200
+"""Proposals in a row that may be infeasible or duplicates before a search ends."""
+
+
+class Sampling:
+    """Proposes one trial after another, up to a number of trials or of tokens.
+
+    Args:
+        records: gives all records so far.
+    """
+
+    def __init__(
+        self,
+        proposer: Proposer,
+        mirror: Mirror,
+        trials: Trials,
+        budget: Budget,
+        records: Callable[[], list[TrialRecord]],
+        watcher: Watcher,
+    ) -> None:
+        self._proposer, self._mirror, self._trials, self._budget = proposer, mirror, trials, budget
+        self._records, self._watcher = records, watcher
+        self._proposing = True
+
+    def next_number(self) -> int | None:
+        """The number of a new proposal; None where the last ones all led to no training."""
+        if self._trials.rejected >= MAX_REJECTED:
+            self._proposing = False
+            self._watcher.message(why_proposals_ended([one.violation for one in self._records()[-MAX_REJECTED:]]))
+            return None
+        return self._proposer.propose()
+
+    def verdict(self, record: TrialRecord) -> Verdict:
+        """What the pruner says; a trial at its last rung is complete."""
+        if len(record.curve) == len(record.candidate.training.rungs):
+            return CONTINUE
+        if self._mirror.should_prune(record.number):
+            return PRUNE
+        return CONTROL if record.control_rung is None and self._mirror.is_control(record.number) else CONTINUE
+
+    def surplus(self) -> Sequence[int]:
+        """None: nothing is paused."""
+        return ()
+
+    @property
+    def ended(self) -> bool:
+        """Whether the budget is spent, or there is nothing left to propose."""
+        return not self._proposing or self._proposer.exhausted or not self._is_left()
+
+    def _is_left(self) -> bool:
+        """Whether the budget has room for one more trial."""
+        if self._budget.tokens is None:
+            assert self._budget.trials is not None
+            return self._trials.trained < self._budget.trials
+        return sum(map(tokens_of, self._records())) + self._proposer.tokens_per_trial <= self._budget.tokens

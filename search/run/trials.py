@@ -1,0 +1,160 @@
+"""What becomes of each trial, from its proposal to its end; all of it is written down before it takes effect."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from msarch.atomic_files import atomic_write
+from msarch.config.candidate import Candidate
+from search.ledger.folder import trial_folder
+from search.ledger.ledger import Ledger
+from search.ledger.records import TRAINED, TrialRecord, TrialState
+from search.propose.mirror import Mirror
+from search.run.duplicates import Duplicates
+from search.run.proposer import Proposer
+from search.run.watcher import Watcher
+from search.space.objectives import LIMITS
+
+RAN_OUT, MIN_EXCESS = "memory_measured", 0.01
+"""Constraint of a trial that ran out of memory, and its smallest value: fragments alone may fill a sufficient cap."""
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A trial to train, from the start or from its checkpoint."""
+
+    number: int
+    candidate: Candidate
+
+
+class Trials:
+    """The trials of a search.
+
+    Args:
+        folder: of the results; None where trials leave no files.
+
+    Attributes:
+        rejected: proposals in a row that led to no training.
+    """
+
+    def __init__(
+        self,
+        folder: Path | None,
+        ledger: Ledger,
+        mirror: Mirror,
+        proposer: Proposer,
+        profile: Callable[[Candidate], dict[str, Any]],
+        watcher: Watcher,
+    ) -> None:
+        self._folder, self._ledger, self._mirror, self._proposer = folder, ledger, mirror, proposer
+        self._profile, self._watcher = profile, watcher
+        self._duplicates = Duplicates()
+        self._states: dict[int, TrialState] = {}
+        self.rejected = 0
+
+    def recover(self, records: list[TrialRecord]) -> None:
+        """Take in what an earlier run of this search left."""
+        self._proposer.note_end()
+        self._mirror.match(records)
+        for record in records:
+            self._duplicates.note(record)
+            if record.state == "running" or record.paused:
+                self._states[record.number], self.rejected = record.state, 0
+            else:
+                self.rejected = 0 if record.state in TRAINED else self.rejected
+                self._note_end(record)
+
+    @property
+    def idle(self) -> bool:
+        """Whether no trial runs."""
+        return "running" not in self._states.values()
+
+    @property
+    def trained(self) -> int:
+        """How many trials were trained, or are being trained."""
+        return sum(state in (*TRAINED, "running") for state in self._states.values()) - self.waiting
+
+    @property
+    def waiting(self) -> int:
+        """How many duplicates wait for the trial that they repeat."""
+        return self._duplicates.waiting
+
+    def is_running(self, number: int) -> bool:
+        """Whether that trial has not ended and is not paused."""
+        return self._states[number] == "running"
+
+    def admit(self, number: int) -> Job | None:
+        """Decide what becomes of a proposal: a job, or ended at once as infeasible or a duplicate."""
+        self._states[number] = "running"
+        record = self._ledger.record(number)
+        candidate = self._proposer.runnable(record.candidate)
+        profile = record.profile or self._profile(candidate)
+        self._ledger.record_profile(number, profile)
+        violations = self._proposer.violations(candidate, profile)
+        self._ledger.record_constraints(number, violations)
+        violation = self._proposer.describe(violations, profile)
+        if violation:
+            self._ledger.record_violation(number, violation)
+            self.end(number, {"state": "infeasible"})
+            return None
+        twin = self._duplicates.first(candidate.digest(), number)
+        if twin != number:
+            self._ledger.record_twin(number, twin)
+            self._end_duplicate(number, twin)
+            return None
+        return self._start(number, candidate, profile)
+
+    def _start(self, number: int, candidate: Candidate, profile: dict[str, Any]) -> Job:
+        self.rejected = 0
+        if self._folder is not None:
+            with atomic_write(trial_folder(self._folder, number) / "config.yaml") as path:
+                path.write_text(yaml.safe_dump(candidate.portable().to_dict(), sort_keys=False), encoding="utf-8")
+        self._watcher.started(number, candidate, profile)
+        return Job(number, candidate)
+
+    def pause(self, number: int) -> None:
+        """A trial waits to be resumed from its checkpoint."""
+        record = self._ledger.record(number)
+        assert record.paused, record
+        self._states[number] = record.state
+        self._watcher.paused(record)
+        self._release_duplicates(number)
+
+    def ran_out(self, number: int, needed: int, cap: int) -> None:
+        """Record by how much a trial was too large that ran out of memory, as a share of what it was allowed."""
+        self._ledger.record_constraints(number, {RAN_OUT: max(needed / cap - 1, MIN_EXCESS)})
+        needs, allowed = LIMITS["memory"].format_both(needed, cap)
+        text = f"memory: ran out at {needs} or more, {allowed} allowed"
+        self._ledger.record_violation(number, text)
+
+    def end(self, number: int, outcome: dict[str, Any]) -> None:
+        """A trial ends, with what `Ledger.end` takes."""
+        record = self._ledger.end(number, outcome)
+        self._proposer.note_end()
+        self._mirror.finish(record)
+        self._note_end(record)
+        self._watcher.finished(record)
+        self._release_duplicates(number)
+
+    def _note_end(self, record: TrialRecord) -> None:
+        self._states[record.number] = record.state
+        self.rejected += record.state not in TRAINED
+        if self._folder is not None:
+            shutil.rmtree(trial_folder(self._folder, record.number) / "checkpoint", ignore_errors=True)
+
+    def _release_duplicates(self, number: int) -> None:
+        for duplicate in self._duplicates.released_by(number):
+            self._end_duplicate(duplicate, number)
+
+    def _end_duplicate(self, number: int, twin: int) -> None:
+        if self._states[twin] == "running":
+            self._duplicates.wait(number, twin)
+        else:
+            self._ledger.record_constraints(number, self._ledger.constraints(twin))
+            self.end(number, {"state": "duplicate"})

@@ -1,0 +1,53 @@
+"""How a search spent its tokens, and which options decided: on figures made by hand."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+
+from search.ledger.records import TrialRecord
+from search.results.efficiency import hypervolume_growth, pruning, tokens_of
+from search.results.front import hypervolume, reference_point
+from search.results.importance import FEWEST, option_importance
+
+OBJECTIVES = ("perplexity", "memory")
+Maker = Callable[..., TrialRecord]
+
+
+def test_the_hypervolume_grows_to_that_of_the_whole_search(make_records: Callable[..., list[TrialRecord]]) -> None:
+    records = make_records(80, seed=2)
+    corner = reference_point(records, OBJECTIVES, {})
+    growth = hypervolume_growth(records, OBJECTIVES, corner)
+    volumes = [volume for _, volume, _ in growth]
+    assert growth[0][:2] == (0, 0.0) and volumes == sorted(volumes)
+    assert volumes[-1] == pytest.approx(hypervolume(records, OBJECTIVES, reference=corner))
+    trained = [record for record in records if record.state in ("complete", "pruned", "failed")]
+    assert growth[-1][0] == sum(map(tokens_of, trained))
+
+
+def test_what_the_pruner_saved_and_how_often_it_was_wrong(make_record: Maker) -> None:
+    whole, half = make_record(0, 80, 50), make_record(1, 90, 60, state="pruned", loss=None)
+    half = replace(half, curve=half.curve[:5])
+    right, wrong = make_record(2, 85, 60, control_rung=1), make_record(3, 60, 70, control_rung=1)
+    found = pruning([whole, half, right, wrong], OBJECTIVES)
+    assert (found.pruned, found.controls, found.wrong) == (1, 2, 1)
+    assert found.saved == pytest.approx(0.5 / 4)
+
+
+def test_the_option_that_decides_is_found(make_record: Maker) -> None:
+    draw = random.Random(0)
+    records = []
+    for number in range(60):
+        record = make_record(number, 50, 50)
+        rate = 10 ** draw.uniform(-4, -2)
+        training = replace(record.candidate.training, learning_rate=rate, warmup=draw.choice([0.0, 0.1]))
+        candidate = replace(record.candidate, training=training)
+        loss = 4 + abs(rate - 10**-3) * 300
+        records.append(replace(record, candidate=candidate, loss=loss, profile={"memory_bytes": 2**20}))
+    shares = option_importance(records, OBJECTIVES)
+    assert next(iter(shares)) == "learning_rate" and shares["learning_rate"] > 0.5
+    assert sum(shares.values()) == pytest.approx(1)
+    assert option_importance(records[: FEWEST - 1], OBJECTIVES) == {}
