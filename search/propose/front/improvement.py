@@ -55,9 +55,7 @@ class FrontLevels:
 
     def _level(self, cost: Floats) -> float:
         """The lowest loss of the models that cost no more."""
-        cell = [
-            int(np.searchsorted(low, value, side="right")) - 1 for low, value in zip(self._low, cost, strict=True)
-        ]
+        cell = [int(np.searchsorted(low, value, side="right")) - 1 for low, value in zip(self._low, cost, strict=True)]
         return float(self._levels[tuple(cell)])
 
     def _gain(self, cost: Floats, mean: float, spread: float) -> float:
