@@ -223,6 +223,14 @@ def replay(
             autocompletion=complete_results,
         ),
     ],
+    strategy: Annotated[
+        str | None,
+        typer.Option(
+            metavar="front|prune",
+            help="How training is shared out; msarch's default without it.",
+            autocompletion=words("front", "prune"),
+        ),
+    ] = None,
     sampler: Annotated[
         str | None,
         typer.Option(metavar="S", help="Who proposes; msarch's default without it.", autocompletion=complete_sampler),
@@ -247,7 +255,16 @@ def replay(
     """Try a search strategy on models that are already trained: how much of the front it finds, how soon."""
     from search.cli.replay import show_replay
 
-    show_replay(table, sampler=sampler, pruner=pruner, seeds=seeds, trainings=trainings, concurrent=concurrent, fmt=fmt)
+    show_replay(
+        table,
+        strategy=strategy,
+        sampler=sampler,
+        pruner=pruner,
+        seeds=seeds,
+        trainings=trainings,
+        concurrent=concurrent,
+        fmt=fmt,
+    )
 
 
 @app.command()

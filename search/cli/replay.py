@@ -24,6 +24,7 @@ FORMATS = ("table", "json")
 def show_replay(
     folder: Path,
     *,
+    strategy: str | None,
     sampler: str | None,
     pruner: str | None,
     seeds: int,
@@ -34,12 +35,12 @@ def show_replay(
     """Replay a strategy from seeds 0, 1, ... and print its figures; progress goes to standard error."""
     if fmt not in FORMATS:
         raise UserError(unknown("format", fmt, FORMATS), key="--format")
-    with keys_as_options("sampler", "pruner"):
-        strategy = Strategy(**{key: name for key, name in (("sampler", sampler), ("pruner", pruner)) if name})
+    with keys_as_options("strategy", "sampler", "pruner"):
+        chosen = Strategy(sampler or None, pruner or None, strategy or None)
         table = read_table(folder)
         print_notes(table.notes)
-        replays = _replays(table, strategy, seeds, trainings, concurrent)
-    summary = summarize(strategy, replays, trainings=trainings)
+        replays = _replays(table, chosen, seeds, trainings, concurrent)
+    summary = summarize(chosen, replays, trainings=trainings)
     if fmt == "json":
         print_line(json.dumps(summary.to_dict(), indent=2))
     else:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from msarch.errors import UserError, unknown
 from search.ledger.ledger import Ledger
@@ -12,28 +13,47 @@ from search.ledger.studies import open_search_study
 from search.propose.mirror import Mirror
 from search.propose.pruners import make_pruner
 from search.replay.executor import TableExecutor
+from search.replay.pool import TablePool
 from search.replay.proposer import TableProposer, no_profile
 from search.replay.table import Table
+from search.run.checkpoints import Checkpoints
 from search.run.coordinator import Coordinator
 from search.run.watcher import Silent
-from search.space.schema.search import PRUNERS, SAMPLERS, SearchSettings
+from search.space.schema.search import PARTS_OF_PRUNE, PRUNERS, SAMPLERS, STRATEGIES, SearchSettings
 from search.space.space import Space
+
+if TYPE_CHECKING:
+    from search.run.allocator import Allocator
 
 
 @dataclass(frozen=True, slots=True)
 class Strategy:
-    """Who proposes and who stops; msarch's default without arguments."""
+    """How trials are chosen, by the names that a space's ``search:`` has; msarch's default without arguments."""
 
-    sampler: str = SearchSettings.model_fields["sampler"].default
-    pruner: str = SearchSettings.model_fields["pruner"].default
+    sampler: str | None = None
+    pruner: str | None = None
+    strategy: str | None = None
 
     def __post_init__(self) -> None:
-        for key, name, legal in (("sampler", self.sampler, SAMPLERS), ("pruner", self.pruner, PRUNERS)):
-            if name not in legal:
-                raise UserError(unknown(key, name, legal), key=key)
+        legal = {"sampler": SAMPLERS, "pruner": PRUNERS, "strategy": STRATEGIES}
+        for key, name in self._given().items():
+            if name not in legal[key]:
+                raise UserError(unknown(key, name, legal[key]), key=key)
+        for key in PARTS_OF_PRUNE:
+            if self.strategy == "front" and self._given().get(key):
+                raise UserError("has no effect in the strategy front; leave it out", key=key)
 
     def __str__(self) -> str:
-        return f"{self.sampler} + {self.pruner}"
+        settings = self.settings(0)
+        return settings.strategy if settings.strategy == "front" else f"{settings.sampler} + {settings.pruner}"
+
+    def settings(self, seed: int) -> SearchSettings:
+        """Those of a space that is searched so."""
+        return SearchSettings.model_validate({**self._given(), "seed": seed})
+
+    def _given(self) -> dict[str, str]:
+        named = {"sampler": self.sampler, "pruner": self.pruner, "strategy": self.strategy}
+        return {key: name for key, name in named.items() if name is not None}
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,29 +123,26 @@ def replay_once(
 
 
 def _is_pruned(record: TrialRecord) -> bool:
+    """Whether it began and was stopped; where every model is trained in the end, what is paused was not."""
     return record.state == "pruned"
 
 
 def space_under(table: Table, strategy: Strategy, seed: int) -> Space:
-    """The table's space under a strategy: its own settings, and designs to be tried first, do not count.
-
-    Nor do its limits and constraints, which every model of the table has met.
-    """
-    if strategy.sampler == "grid" and table.space.combinations() is None:
+    """The table's space under a strategy: its own settings, and designs to be tried first, do not count."""
+    settings = strategy.settings(seed)
+    if settings.strategy == "prune" and settings.sampler == "grid" and table.space.combinations() is None:
         raise UserError("a grid needs a finite space, and this one has a continuous parameter", key="sampler")
-    settings = SearchSettings.model_validate(
-        {"sampler": strategy.sampler, "pruner": strategy.pruner, "seed": seed, "trials": len(table.models)}
-    )
-    return replace(table.space, search=settings, points=(), limits={}, constraints=())
+    return replace(table.space, search=settings, points=())
 
 
 def open_replay(table: Table, space: Space, concurrent: int) -> tuple[Coordinator, TableProposer]:
     """A search's coordinator and proposer, with everything in memory."""
     from optuna.storages import InMemoryStorage
 
-    storage = InMemoryStorage()
+    settings = space.search
+    storage, front = InMemoryStorage(), settings.strategy == "front"
     ledger = Ledger(open_search_study(storage, table.objectives), storage)
-    pruner = make_pruner(space.search.pruner, seed=space.search.seed, rungs=space.rungs)
+    pruner = make_pruner("none" if front else settings.pruner, seed=settings.seed, rungs=space.rungs)
     proposer = TableProposer(table, space, ledger, concurrent)
     coordinator = Coordinator(
         None,
@@ -133,7 +150,25 @@ def open_replay(table: Table, space: Space, concurrent: int) -> tuple[Coordinato
         Mirror(storage, pruner, table.objectives),
         proposer,
         profile=no_profile,
-        trials=space.search.trials,
+        trials=len(table.models),
         watcher=Silent(),
+        source=_allocator(table, space, ledger, proposer) if front else None,
     )
     return coordinator, proposer
+
+
+def _allocator(table: Table, space: Space, ledger: Ledger, proposer: TableProposer) -> Allocator:
+    # Here, since they bring scikit-learn with them.
+    from search.propose.front.strategy import FrontStrategy
+    from search.run.allocator import Allocator
+
+    whole = sum(model.record.candidate.training.tokens for model in table.models)
+    strategy = FrontStrategy(table.objectives, space.search.seed)
+    return Allocator(
+        strategy,
+        ledger,
+        proposer,
+        TablePool(table),
+        tokens=whole,
+        checkpoints=Checkpoints(None, space.search.checkpoints),
+    )

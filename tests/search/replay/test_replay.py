@@ -95,6 +95,19 @@ def test_an_unknown_strategy_is_refused(given: dict[str, str], message: str) -> 
         Strategy(**given)
 
 
+def test_the_front_strategy_pauses_models_and_finds_the_front_sooner_than_chance(table: Table) -> None:
+    found = replay(table, Strategy(strategy="front"), range(3), trainings=24)
+    chance = replay(table, Strategy("random", "none"), range(3), trainings=48)
+    assert all(one.pruned for one in found)  # what is paused at the end counts as pruned
+    soonest, latest = (sorted(one.trainings_to(0.95) for one in each) for each in (found, chance))
+    assert soonest[1] < latest[1] / 2
+
+
+def test_a_strategy_that_contradicts_itself_is_refused() -> None:
+    with pytest.raises(UserError, match="no effect"):
+        Strategy("tpe", strategy="front")
+
+
 @dataclass
 class _Script:
     """Hands out trials in this order, and lets each train for one rung at a time."""

@@ -49,9 +49,21 @@ def loss(of: Design, share: float) -> float:
     return float(4.0 - 0.15 * size + 0.04 * rate**2 + (0.05 + 0.02 * size) * (share**-0.4 - 1))
 
 
+def tokens_at(share: float) -> int:
+    """A rung is at a whole step, so its tokens are not quite the share that it is named by."""
+    return -(-int(share * TOKENS) // 3000) * 3000
+
+
 def record(number: int, of: Design, rungs: int, state: TrialState = "pruned") -> TrialRecord:
     curve = tuple(
-        Validation(rung=rung, step=rung, tokens=int(share * TOKENS), loss=loss(of, share), bits_per_byte=1, seconds=1)
+        Validation(
+            rung=rung,
+            step=rung,
+            tokens=-(-int(share * TOKENS) // 3000) * 3000,
+            loss=loss(of, share),
+            bits_per_byte=1,
+            seconds=1,
+        )
         for rung, share in enumerate(SHARES[:rungs])
     )
     return TrialRecord(
