@@ -69,15 +69,24 @@ class Coordinator:
         """All records so far, by number."""
         return self._ledger.records()
 
+    def profile(self, number: int) -> dict[str, Any]:
+        """The figures of a trial known before training."""
+        return self._ledger.record(number).profile
+
     def next_job(self, patience: float = 0.5) -> Job | None:
         """The next trial to train; None where there is none, for now (see `ended`) or after `patience` seconds."""
         while self._resumed:
+            if self._trials.must_wait(self._resumed[0]):
+                return None
             job = self._trials.admit(self._resumed.popleft())
             if job is not None:
                 return job
         until = time.monotonic() + patience
         while not self.ended and not self._trials.waiting and time.monotonic() < until:
             number = self._source.next_number()
+            if number is not None and self._trials.must_wait(number):
+                self._resumed.appendleft(number)  # it is the next to start, when another one has ended
+                return None
             job = None if number is None else self._trials.admit(number)
             if job is not None or number is None:
                 return job
@@ -96,6 +105,10 @@ class Coordinator:
     def set_concurrent(self, concurrent: int) -> None:
         """Set how many trials run at a time, once that is known."""
         self._proposer.concurrent = concurrent
+
+    def set_room(self, size: int) -> None:
+        """Set how many bytes the models of all running trials may take together, where they share this machine's."""
+        self._trials.room.size = size
 
     def report(self, number: int, report: dict[str, Any]) -> bool:
         """Take in what a trial's process reports; returns whether the trial continues.

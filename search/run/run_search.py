@@ -154,6 +154,8 @@ def _train(request: SearchRequest, coordinator: Coordinator, watcher: Watcher, b
                 base=base,
                 scratch=scratch,
                 concurrent=request.concurrent,
+                shares_memory=request.ray_address is None,
+                trial_timeout=request.space.search.trial_timeout,
             )
     if stop.interrupted:
         return "interrupted"
