@@ -26,6 +26,7 @@ from search.cli.options import (
     SpaceArgument,
     TrialOption,
     above_zero,
+    complete_cost,
     complete_model,
     complete_pruner,
     complete_results,
@@ -211,6 +212,46 @@ def reproduce(
     limit = parse_option("--max-memory", parse_bytes, max_memory)
     status = reproduce_trial(results, trial, limit, overrides or [], dry_run=dry_run, skip_damaged=skip_damaged)
     raise typer.Exit(status)
+
+
+@app.command()
+def compare(
+    results: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="RESULTS...",
+            help="Two or more results folders.",
+            autocompletion=complete_results,
+            show_default=False,
+        ),
+    ],
+    by: Annotated[
+        str,
+        typer.Option(
+            metavar="perplexity|bits_per_byte",
+            help="The quality; what the first search minimised without it.",
+            autocompletion=words("perplexity", "bits_per_byte"),
+        ),
+    ] = "",
+    cost: Annotated[
+        str, typer.Option(metavar="COST", help="What a model costs.", autocompletion=complete_cost)
+    ] = "memory",
+    fmt: Annotated[
+        str,
+        typer.Option(
+            "--format",
+            metavar="table|csv|json",
+            help="How to print who leads where.",
+            autocompletion=words("table", "csv", "json"),
+        ),
+    ] = "table",
+    html: Annotated[Path | None, typer.Option(metavar="FILE", help="Also write a page with the fronts.")] = None,
+    skip_damaged: SkipOption = False,
+) -> None:
+    """Set searches side by side: their fronts, their hypervolumes, and which is better at which memory."""
+    from search.cli.compare import show_comparison
+
+    show_comparison(results, by=by, cost=cost, fmt=fmt, html=html, skip_damaged=skip_damaged)
 
 
 @app.command()

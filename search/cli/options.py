@@ -73,6 +73,13 @@ def complete_pruner(incomplete: str) -> list[str]:
     return words(*PRUNERS)(incomplete)
 
 
+def complete_cost(incomplete: str) -> list[str]:
+    """The objectives that say what a model costs."""
+    from search.space.objectives import OBJECTIVES
+
+    return words(*(name for name, objective in OBJECTIVES.items() if not objective.quality))(incomplete)
+
+
 SpaceArgument = Annotated[
     str,
     typer.Argument(

@@ -53,7 +53,7 @@ class Budget:
         others = [record for variant, record in self.best.items() if variant != BASELINE]
         if BASELINE not in self.best or not others:
             return None
-        return _level(self.best[BASELINE], quality) - min(_level(record, quality) for record in others)
+        return level(self.best[BASELINE], quality) - min(level(record, quality) for record in others)
 
 
 def variant_fronts(
@@ -76,7 +76,7 @@ def budgets(records: Sequence[TrialRecord], plane: tuple[str, str]) -> list[Budg
     found = []
     for limit in doublings(list(costs.values()), OBJECTIVES[cost].unit == "bytes"):
         fitting = by_variant(record for record in members if costs[record.number] <= limit)
-        best = {variant: min(each, key=lambda r: (_level(r, quality), r.number)) for variant, each in fitting.items()}
+        best = {variant: min(each, key=lambda r: (level(r, quality), r.number)) for variant, each in fitting.items()}
         found.append(Budget(cost=limit, best=best))
     return found
 
@@ -109,7 +109,7 @@ def by_variant(records: Iterable[TrialRecord]) -> dict[str, list[TrialRecord]]:
     return {variant: members for variant, members in found.items() if members}
 
 
-def _level(record: TrialRecord, quality: str) -> float:
+def level(record: TrialRecord, quality: str) -> float:
     """The loss in nats for perplexity, so that differences do not depend on where they are."""
     value = metric(record, OBJECTIVES[quality].key)
     assert value is not None

@@ -59,6 +59,11 @@ def look(variant: str) -> Look:
     return _LOOKS[names.index(variant) % len(_LOOKS)] if variant in names else _LOOKS[-1]
 
 
+def colour_at(index: int) -> str:
+    """The colour of the search at this place of a comparison; after seven they repeat."""
+    return _LOOKS[index % len(_LOOKS)].colour
+
+
 def formatter(objective: str) -> Callable[[float], str]:
     """How figures of this objective are written on an axis."""
     unit = OBJECTIVES[objective].unit
