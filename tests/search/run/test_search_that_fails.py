@@ -1,0 +1,39 @@
+"""A real search in real processes, all of whose trials fail: it stops early, in one line."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from support.changed_trainer import python_path_with
+from support.command_line import fill
+
+from search.ledger.reading import read_records
+
+FAILING = """
+def change(trainer):
+    def training_step(*arguments):
+        raise RuntimeError("the disk of the corpus is gone")
+    trainer.training_step = training_step
+"""
+
+
+def test_a_search_whose_trials_all_fail_stops_after_five(tmp_path: Path) -> None:
+    path = python_path_with(tmp_path / "startup", FAILING)
+    done = subprocess.run(
+        [sys.executable, "-m", "search.cli.app", "search", "space.yaml", "--out", "out", "--trials", "9"],
+        cwd=fill(tmp_path),
+        env={**os.environ, "PYTHONPATH": path, "MSARCH_CACHE": str(tmp_path / ".cache")},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 2 and len(done.stderr.strip().splitlines()) == 1, done.stderr
+    assert "the last 5 trials that ended all failed in the same way" in done.stderr
+    assert "RuntimeError: the disk of the corpus is gone" in done.stderr
+    assert "continue with: msarch search space.yaml --out out --trials 9" in done.stderr
+    trained = [record for record in read_records(tmp_path / "out") if record.state not in ("infeasible", "duplicate")]
+    assert [record.state for record in trained].count("failed") == 5
+    assert (tmp_path / "out" / "report.html").exists()
