@@ -75,10 +75,10 @@ def test_an_interrupted_training_continues_to_the_bit(place: Path, monkeypatch: 
     assert read_runs(folder) == []
     chosen = planned(folder, 1)[:1]
     [run] = train_runs(
-        folder, chosen, "cpu", lambda candidate: candidate, lambda _, trainer: steps.append(trainer.step)
+        folder, planned(folder, 1)[:1], "cpu", lambda candidate: candidate, lambda _, each: steps.append(each.step)
     )
     assert steps == sorted(set(steps)), "no rung was trained twice"
-    assert first in read_runs(place / "results" / "space")
+    assert run in read_runs(place / "results" / "space")
     shutil.rmtree(confirm_folder(folder))
 
 

@@ -7,6 +7,7 @@ import math
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from scipy.stats import ttest_rel
@@ -28,7 +29,7 @@ def make(make_record: Maker) -> Maker:
     def made(number: int, variant: str, perplexity: float, memory_mib: float) -> TrialRecord:
         record = make_record(number, perplexity, memory_mib)
         layers = "2@4 1@1" if variant == "top_down" else "2@1"
-        plain = {"variant": variant, "layers": layers, "retina_factors": (), "retina_windows": ()}
+        plain: dict[str, Any] = {"variant": variant, "layers": layers, "retina_factors": (), "retina_windows": ()}
         model = replace(record.candidate.model, **plain)
         return replace(record, candidate=replace(record.candidate, model=model))
 
