@@ -40,6 +40,10 @@ def check_types(config: Any) -> None:
             raise UserError(f"must be {_in_words(annotation)}, got {quoted(value)}", key=name)
 
 
+LARGEST_VOCABULARY = 2**31
+"""Tokens; more than that no index of a token can name."""
+
+
 def check_whole(config: object, name: str, *, low: int, high: int | None = None) -> None:
     """A whole number of at least `low`, and at most `high` where it is given. Raises UserError."""
     value = getattr(config, name)

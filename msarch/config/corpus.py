@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import PurePath
 from typing import Literal, cast
 
-from msarch.config.checks import check_types
+from msarch.config.checks import LARGEST_VOCABULARY, check_types
 from msarch.errors import UserError
 
 PYTHON_DOCS = "python-docs"
@@ -33,6 +33,8 @@ class TokenizerConfig:
         check_types(self)
         if self.kind == "bpe" and self.vocab_size < 257:
             raise UserError(f"a byte-level vocabulary has at least 257 tokens, got {self.vocab_size}", key="vocab_size")
+        if self.vocab_size > LARGEST_VOCABULARY:
+            raise UserError(f"must be at most {LARGEST_VOCABULARY:,}, got {self.vocab_size}", key="vocab_size")
         if (self.kind == "file") != bool(self.file):
             raise UserError("a tokenizer file needs its path, and only it has one", key="file")
 

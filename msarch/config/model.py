@@ -14,12 +14,18 @@ from msarch.config.allocation import (
     parse_layers,
     widths_given,
 )
-from msarch.config.checks import check_number, check_types, check_whole, choices_of
+from msarch.config.checks import LARGEST_VOCABULARY, check_number, check_types, check_whole, choices_of
 from msarch.config.orders import check_layers
 from msarch.config.variants import Variant, options_without_effect, variant_named
 from msarch.errors import UserError, quoted, shortened
 
-LARGEST_SIZES = {"d_model": 2**20, "n_heads": 2**20, "vocab_size": 2**31, "context": 2**31, "base_width": 2**31}
+LARGEST_SIZES = {
+    "d_model": 2**20,
+    "n_heads": 2**20,
+    "vocab_size": LARGEST_VOCABULARY,
+    "context": 2**31,
+    "base_width": 2**31,
+}
 """Above these no machine could train a model, and the sizes of its tensors would not fit 64 bits."""
 
 

@@ -16,9 +16,10 @@ from msarch.config.candidate import Candidate
 from msarch.training.validation import Validation
 from search.ledger.attributes import CONTINUE, PAUSE, PRUNE
 from search.ledger.ledger import Ledger
-from search.ledger.records import TrialRecord
+from search.ledger.records import TRAINED, TrialRecord
 from search.propose.mirror import Mirror
 from search.run.budget import Budget
+from search.run.failures import Failures
 from search.run.judge import Judge
 from search.run.proposer import Proposer
 from search.run.sampling import Sampling
@@ -60,6 +61,7 @@ class Coordinator:
         budget = Budget(trials=trials, tokens=tokens)
         self._source = source or Sampling(proposer, mirror, self._trials, budget, self.records, watcher)
         self._judge = Judge(ledger, mirror, self._source, watcher)
+        self._failures = Failures()
         self._resumed = deque(ledger.close_unfinished())
         self._trials.recover(ledger.records())
 
@@ -67,15 +69,24 @@ class Coordinator:
         """All records so far, by number."""
         return self._ledger.records()
 
+    def profile(self, number: int) -> dict[str, Any]:
+        """The figures of a trial known before training."""
+        return self._ledger.record(number).profile
+
     def next_job(self, patience: float = 0.5) -> Job | None:
         """The next trial to train; None where there is none, for now (see `ended`) or after `patience` seconds."""
         while self._resumed:
+            if self._trials.must_wait(self._resumed[0]):
+                return None
             job = self._trials.admit(self._resumed.popleft())
             if job is not None:
                 return job
         until = time.monotonic() + patience
         while not self.ended and not self._trials.waiting and time.monotonic() < until:
             number = self._source.next_number()
+            if number is not None and self._trials.must_wait(number):
+                self._resumed.appendleft(number)  # it is the next to start, when another one has ended
+                return None
             job = None if number is None else self._trials.admit(number)
             if job is not None or number is None:
                 return job
@@ -95,12 +106,19 @@ class Coordinator:
         """Set how many trials run at a time, once that is known."""
         self._proposer.concurrent = concurrent
 
+    def set_room(self, size: int) -> None:
+        """Set how many bytes the models of all running trials may take together, where they share this machine's."""
+        self._trials.room.size = size
+
     def report(self, number: int, report: dict[str, Any]) -> bool:
         """Take in what a trial's process reports; returns whether the trial continues.
 
         The report holds `state` (running, complete, failed or infeasible: out of memory), `curve` (all points so far)
         and perhaps `error`, `memory_measured_bytes` and `memory_cap_bytes`. A resumed process repeats its last point,
         and gets the same answer again.
+
+        Raises:
+            FailingSearchError: trials fail one after another in the same way; this one's failure is recorded.
         """
         verdict = CONTINUE
         for point in report["curve"]:
@@ -108,19 +126,27 @@ class Coordinator:
         if report["state"] == "infeasible":
             self._trials.ran_out(number, report["memory_measured_bytes"], report["memory_cap_bytes"])
         if report["state"] != "running":
-            self._trials.end(number, {key: report[key] for key in _OUTCOME if key in report})
+            self._end(number, {key: report[key] for key in _OUTCOME if key in report})
         elif verdict == PRUNE:
-            self._trials.end(number, {"state": "pruned"})
+            self._end(number, {"state": "pruned"})
         elif verdict == PAUSE:
             self._pause(number)
         return report["state"] == "running" and verdict not in (PRUNE, PAUSE)
 
     def lost(self, number: int, error: str) -> None:
-        """A trial's process died again and again."""
+        """A trial's process died again and again. Raises as `report` does."""
         if self._trials.is_running(number):
-            self._trials.end(number, {"state": "failed", "error": error})
+            self._end(number, {"state": "failed", "error": error})
+
+    def _end(self, number: int, outcome: dict[str, Any]) -> None:
+        self._trials.end(number, outcome)
+        if outcome["state"] == "failed":
+            self._failures.failed(number, outcome.get("error", ""))
+        elif outcome["state"] in TRAINED:
+            self._failures.trained()
 
     def _pause(self, number: int) -> None:
         self._trials.pause(number)
+        self._failures.trained()
         for surplus in self._source.surplus():
             self._trials.end(surplus, {"state": "pruned"})

@@ -17,6 +17,7 @@ from msarch.machine import usable_cores
 from search.ledger.folder import JOURNAL, locked
 from search.propose.pruners import pruner_warning
 from search.run.coordinator import Coordinator
+from search.run.failures import FailingSearchError
 from search.run.open_search import open_search
 from search.run.outputs import Outputs
 from search.run.request import SearchRequest
@@ -62,7 +63,8 @@ def run_search(
         overrides: such as ``training.tokens=1M``, where `space` is a name or a path.
 
     Raises:
-        UserError: the space, folder, corpus, address or a number is invalid, or a file could not be written.
+        UserError: the space, folder, corpus, address or a number is invalid, or a file could not be written, or trials
+            fail one after another in the same way.
         KeyboardInterrupt: Ctrl-C; everything is written, and the same call continues.
     """
     request = SearchRequest.of(
@@ -80,7 +82,7 @@ def run_search(
     warning = pruner_warning(settings.pruner, request.space.objectives) if settings.strategy == "prune" else ""
     if warning:
         watcher.message(warning)
-    with _clear_disk_errors(request):
+    with _clear_disk_errors(request), _failures_with_a_remedy(request):
         end = _search(request, watcher)
     if end == "out of time":
         watcher.message(f"the time budget is spent; continue with: {request.command()}")
@@ -152,6 +154,8 @@ def _train(request: SearchRequest, coordinator: Coordinator, watcher: Watcher, b
                 base=base,
                 scratch=scratch,
                 concurrent=request.concurrent,
+                shares_memory=request.ray_address is None,
+                trial_timeout=request.space.search.trial_timeout,
             )
     if stop.interrupted:
         return "interrupted"
@@ -178,3 +182,12 @@ def _clear_disk_errors(request: SearchRequest) -> Iterator[None]:
             f"cannot write to {path if inside else request.folder}: {reason}; nothing finished is lost, "
             f"continue later with: {request.command()}"
         ) from error
+
+
+@contextmanager
+def _failures_with_a_remedy(request: SearchRequest) -> Iterator[None]:
+    """Say how to continue after trials that failed one after another:."""
+    try:
+        yield
+    except FailingSearchError as error:
+        raise UserError(f"{error.message}; mend the cause and continue with: {request.command()}") from error

@@ -18,11 +18,14 @@ from search.ledger.records import TRAINED, TrialRecord, TrialState
 from search.propose.mirror import Mirror
 from search.run.duplicates import Duplicates
 from search.run.proposer import Proposer
+from search.run.room import Room
 from search.run.watcher import Watcher
 from search.space.objectives import LIMITS
 
 RAN_OUT, MIN_EXCESS = "memory_measured", 0.01
 """Constraint of a trial that ran out of memory, and its smallest value: fragments alone may fill a sufficient cap."""
+FREE_MEMORY = "free_memory"
+"""Constraint of a trial that needs more memory than this machine has free."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +44,7 @@ class Trials:
 
     Attributes:
         rejected: proposals in a row that led to no training.
+        room: memory that they share.
     """
 
     def __init__(
@@ -57,6 +61,7 @@ class Trials:
         self._duplicates = Duplicates()
         self._states: dict[int, TrialState] = {}
         self.rejected = 0
+        self.room = Room()
 
     def recover(self, records: list[TrialRecord]) -> None:
         """Take in what an earlier run of this search left."""
@@ -89,6 +94,19 @@ class Trials:
         """Whether that trial has not ended and is not paused."""
         return self._states[number] == "running"
 
+    def must_wait(self, number: int) -> bool:
+        """Whether a proposal can be trained, but has no room beside the trials that run."""
+        record = self._ledger.record(number)
+        candidate = self._proposer.runnable(record.candidate)
+        profile = record.profile or self._profile(candidate)
+        if not self.room.is_short_of(profile["memory_bytes"]) or self._is_refused(record, profile):
+            return False
+        return not self._proposer.describe(self._proposer.violations(candidate, profile), profile)
+
+    def _is_refused(self, record: TrialRecord, profile: dict[str, Any]) -> bool:
+        """Whether a trial needs more than is free; one that has begun, on a larger machine say, may try."""
+        return not record.curve and self.room.too_small_for(profile["memory_bytes"])
+
     def admit(self, number: int) -> Job | None:
         """Decide what becomes of a proposal: a job, or ended at once as infeasible or a duplicate."""
         self._states[number] = "running"
@@ -103,6 +121,9 @@ class Trials:
             self._ledger.record_violation(number, violation)
             self.end(number, {"state": "infeasible"})
             return None
+        if self._is_refused(record, profile):
+            self._refuse(number, profile["memory_bytes"])
+            return None
         twin = self._duplicates.first(candidate.digest(), number)
         if twin != number:
             self._ledger.record_twin(number, twin)
@@ -110,8 +131,17 @@ class Trials:
             return None
         return self._start(number, candidate, profile)
 
+    def _refuse(self, number: int, needed: int) -> None:
+        """End a trial that needs more memory than this machine has free."""
+        assert self.room.size is not None
+        self._ledger.record_constraints(number, {FREE_MEMORY: needed / max(self.room.size, 1) - 1})
+        needs, free = LIMITS["memory"].format_both(needed, self.room.size)
+        self._ledger.record_violation(number, f"free memory: {needs} > {free} free on this machine")
+        self.end(number, {"state": "infeasible"})
+
     def _start(self, number: int, candidate: Candidate, profile: dict[str, Any]) -> Job:
         self.rejected = 0
+        self.room.take(number, profile["memory_bytes"])
         if self._folder is not None:
             with atomic_write(trial_folder(self._folder, number) / "config.yaml") as path:
                 path.write_text(yaml.safe_dump(candidate.portable().to_dict(), sort_keys=False), encoding="utf-8")
@@ -123,6 +153,7 @@ class Trials:
         record = self._ledger.record(number)
         assert record.paused, record
         self._states[number] = record.state
+        self.room.leave(number)
         self._watcher.paused(record)
         self._release_duplicates(number)
 
@@ -136,6 +167,7 @@ class Trials:
     def end(self, number: int, outcome: dict[str, Any]) -> None:
         """A trial ends, with what `Ledger.end` takes."""
         record = self._ledger.end(number, outcome)
+        self.room.leave(number)
         self._proposer.note_end()
         self._mirror.finish(record)
         self._note_end(record)

@@ -13,7 +13,7 @@ from search.space.schema.search import PARTS_OF_FRONT, PARTS_OF_PRUNE, SearchSet
 from search.space.space import Space
 from search.space.values.allocations import AllocationRange
 
-_NOT_IDENTITY = ("trials", "tokens", "concurrent", "time_budget", "checkpoints")
+_NOT_IDENTITY = ("trials", "tokens", "concurrent", "time_budget", "trial_timeout", "checkpoints")
 
 
 def plain_space(space: Space) -> dict[str, Any]:

@@ -45,19 +45,6 @@ class FrontLevels:
         """
         return np.array([self._gain(*one) for one in zip(costs, mean, spread, strict=True)])
 
-    def chance(self, costs: Floats, mean: Floats, spread: Floats) -> Floats:
-        """The probability that each of some models is better than all that cost no more; arguments as above."""
-        from scipy.stats import norm
-
-        levels = np.array([self._level(cost) for cost in costs])
-        found: Floats = norm.cdf((levels - mean) / np.maximum(spread, 1e-9))
-        return found
-
-    def _level(self, cost: Floats) -> float:
-        """The lowest loss of the models that cost no more."""
-        cell = [int(np.searchsorted(low, value, side="right")) - 1 for low, value in zip(self._low, cost, strict=True)]
-        return float(self._levels[tuple(cell)])
-
     def _gain(self, cost: Floats, mean: float, spread: float) -> float:
         widths = [
             np.clip(high - np.maximum(low, value), 0.0, None)

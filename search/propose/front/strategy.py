@@ -28,7 +28,6 @@ from search.space.objectives import OBJECTIVES
 
 Floats = NDArray[np.float64]
 
-OPTION = True
 STARTUP = 4
 """Designs that are started before the loss model is asked: one drawn from each part of the range of costs."""
 
@@ -133,29 +132,15 @@ class FrontStrategy:
         model = LossModel(encoder.matrix(described), [Curve(row, *self._curve(one)) for row, one in enumerate(known)])
         ends, spreads = model.ends_of_started(range(len(known)))
         levels, paused = self._levels(known, ends, fresh), [known[row] for row in rows]
-        found = [Resume(record.number) for record in paused]
-        worth = self._rates(levels, paused, ends[rows], spreads[rows], found)
+        gains = levels.expected_gain(self._cost_matrix(paused), ends[rows], spreads[rows])
+        worth: list[tuple[float, Piece]] = [
+            (gain / _remaining(record), Resume(record.number)) for gain, record in zip(gains, paused, strict=True)
+        ]
         if fresh:
             foreseen = model.ends(encoder.matrix([design.features for design in fresh]))
-            worth += self._rates(levels, fresh, *foreseen, [Start(design) for design in fresh])
+            gains = levels.expected_gain(self._cost_matrix(fresh), *foreseen)
+            worth += [(gain / design.tokens, Start(design)) for gain, design in zip(gains, fresh, strict=True)]
         return worth
-
-    def _rates(
-        self,
-        levels: FrontLevels,
-        items: Sequence[TrialRecord | Design],
-        ends: Floats,
-        spreads: Floats,
-        pieces: Sequence[Piece],
-    ) -> list[tuple[float, Piece]]:
-        """Expected hypervolume for a token that is expected to be spent: a piece is followed by others only if it pays."""
-        costs = self._cost_matrix(items)
-        gains, chances = levels.expected_gain(costs, ends, spreads), levels.chance(costs, ends, spreads)
-        rates = []
-        for item, gain, chance in zip(items, gains, chances, strict=True):
-            piece, rest = _tokens(item)
-            rates.append(float(gain) / (piece + (rest * chance if OPTION else rest)))
-        return list(zip(rates, pieces, strict=True))
 
     def _known(self, records: Sequence[TrialRecord]) -> list[TrialRecord]:
         """Those that have reached a rung that tells something of the end."""
@@ -203,18 +188,6 @@ def _beyond(figures: Floats) -> Floats:
     lowest, highest = figures.min(axis=0), figures.max(axis=0)
     found: Floats = highest + BEYOND * (highest - lowest)
     return found
-
-
-def _tokens(item: TrialRecord | Design) -> tuple[float, float]:
-    """Of the next piece, and of what is left after it."""
-    training = item.candidate.training
-    shares = sorted(training.rungs)
-    if isinstance(item, Design):
-        done, reached = 0.0, next(share for share in shares if share >= FIRST_STOP - 1e-9)
-    else:
-        done = training.rungs[item.curve[-1].rung]
-        reached = next(share for share in shares if share > done)
-    return training.tokens * (reached - done), training.tokens * (1 - reached)
 
 
 def _remaining(record: TrialRecord) -> float:

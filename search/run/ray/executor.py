@@ -10,15 +10,18 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING
 
+from msarch.machine import free_memory
 from search.run.coordinator import Coordinator
+from search.run.deadlines import Deadlines
 from search.run.ray.adapters import CoordinatedSearcher, RungScheduler, SignalStopper, StopSignal, Workplace
+from search.run.room import room_of
 from search.run.watcher import Watcher
 
 if TYPE_CHECKING:
     from ray.tune.experiment import Trial
 
 LOST_PROCESSES = 3
-"""How often a trial is started again after its process, or its machine, died."""
+"""How often a trial is started again after its process, or its machine, died, or was killed since it hung."""
 
 
 def execute(
@@ -30,10 +33,18 @@ def execute(
     base: Path,
     scratch: Path,
     concurrent: int | None,
+    shares_memory: bool,
+    trial_timeout: int | None = None,
 ) -> None:
     """Run trials in an open Ray session, `concurrent` at a time; by default one a GPU, or one a core without.
 
-    An exception of the coordinator is raised unchanged.
+    Args:
+        shares_memory: whether all trials run on this machine, and so share the memory that is free now.
+        trial_timeout: seconds from one report of a trial to the next after which its process is killed; by default
+            this is learnt from the trials so far.
+
+    Raises:
+        Exception: what the coordinator raised, unchanged.
     """
     from ray import tune
 
@@ -41,13 +52,18 @@ def execute(
 
     at_a_time, resources, device = slots(concurrent)
     coordinator.set_concurrent(at_a_time)
+    free = free_memory() if shares_memory and device == "cpu" else None
+    if free is not None:
+        coordinator.set_room(room_of(free, at_a_time))
     watcher.phase(f"starting {at_a_time} workers" if at_a_time > 1 else "starting a worker")
-    workplace = Workplace(folder=folder.resolve(), base=base, device=device)
+    deadlines = Deadlines(trial_timeout)
+    scheduler = RungScheduler(coordinator, stop, watcher, deadlines)
+    workplace = Workplace(folder=folder.resolve(), base=base, device=device, trial_timeout=trial_timeout)
     tuner = tune.Tuner(
         tune.with_resources(TrialTrainable, resources),
         tune_config=tune.TuneConfig(
-            search_alg=CoordinatedSearcher(coordinator, stop, workplace),
-            scheduler=RungScheduler(coordinator, stop, watcher),
+            search_alg=CoordinatedSearcher(coordinator, stop, workplace, deadlines),
+            scheduler=scheduler,
             num_samples=-1,
             max_concurrent_trials=at_a_time,
             reuse_actors=True,
@@ -58,7 +74,7 @@ def execute(
             name="tune",
             storage_path=str(scratch),
             verbose=0,
-            stop=SignalStopper(stop),
+            stop=SignalStopper(stop, scheduler.kill_overdue),
             # Ours are in the results folder; Ray would add one at the end of each trial, and pickle it.
             checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),
             failure_config=tune.FailureConfig(max_failures=LOST_PROCESSES),

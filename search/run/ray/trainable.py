@@ -49,4 +49,5 @@ class TrialTrainable(tune.Trainable):
             folder=Path(job["folder"]),
             base=Path(job["base"]),
             device=job["device"],
+            timeout=job["timeout"],
         )

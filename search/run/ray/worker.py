@@ -7,7 +7,9 @@ Ray. Files are in ``results/NAME/trials/NNNN``, which every machine of a cluster
 from __future__ import annotations
 
 import csv
+import ctypes
 import faulthandler
+import gc
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -41,6 +43,14 @@ def _tokens(corpus: CorpusConfig, base: Path) -> TokenSet:
     return prepare_tokens(corpus, base=base)
 
 
+def give_back_memory() -> None:
+    """Give freed memory back to the system, where the C library can: by its settings here it keeps some gigabytes."""
+    gc.collect()
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+    if trim is not None:
+        trim(0)
+
+
 class TrialWorker:
     """Trains one trial.
 
@@ -51,6 +61,7 @@ class TrialWorker:
         device: "cpu" or "cuda".
         cap: of the GPU's memory; by default on "cuda" only.
         lock_patience: seconds to wait for another process that trains this trial.
+        timeout: seconds that a step may take at least, before this process ends itself.
     """
 
     def __init__(
@@ -63,9 +74,11 @@ class TrialWorker:
         device: str,
         cap: MemoryCap | None = None,
         lock_patience: float = LOCK_PATIENCE,
+        timeout: float = 0.0,
     ) -> None:
         self._number, self._candidate, self._folder, self._base, self._device = number, candidate, folder, base, device
         self._trainer: Trainer | None = None
+        self._timeout = timeout
         self._cap = MemoryCap(torch.cuda) if device == "cuda" and cap is None else cap
         # A driver that was killed may leave a process behind for a moment: two must never train the same trial. Held
         # during a step only, since a trial that is paused may be resumed in another process, and nobody tells this one.
@@ -111,9 +124,11 @@ class TrialWorker:
 
     def release(self) -> None:
         """Let go of the trial; its checkpoint stays."""
+        self._trainer = None  # its tensors with it: the process lives on
         if self._cap is not None:
-            self._trainer = None  # its tensors with it: the process lives on
             self._cap.lift()
+        elif self._device == "cpu":
+            give_back_memory()
 
     def _ran_out(self, error: BaseException) -> dict[str, Any]:
         """For a trial that ran out of memory: the least it needs, its peak and the allocation that did not fit."""
@@ -176,7 +191,7 @@ class TrialWorker:
     def _hang_guard(self) -> Iterator[None]:
         self._folder.mkdir(parents=True, exist_ok=True)
         with (self._folder / "log.txt").open("a", encoding="utf-8") as file:
-            faulthandler.dump_traceback_later(self._step_limit(), exit=True, file=file)
+            faulthandler.dump_traceback_later(max(self._step_limit(), self._timeout), exit=True, file=file)
             try:
                 yield
             finally:

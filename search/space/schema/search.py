@@ -137,6 +137,14 @@ class SearchSettings(Spec):
         default=None,
         default_text="none",
     )
+    trial_timeout: Seconds | None = key(
+        "How long a trial may take from one rung to the next. When it is over, its process is killed, and started "
+        "again from the checkpoint; after the third restart the trial is failed.",
+        value="duration",
+        example="trial_timeout: 30m",
+        default=None,
+        default_text="ten times what the slowest trial so far would take, at least a minute",
+    )
     checkpoints: Annotated[int, PlainValidator(parse_size)] = key(
         "Room on the disk for the checkpoints of paused trials; beyond it the least promising of them is pruned.",
         value="size",

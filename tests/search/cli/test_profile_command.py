@@ -138,7 +138,7 @@ def test_the_page_holds_everything_and_fetches_nothing(run: Run, tmp_path: Path)
         (("a.yaml", "--fit", "much"), "--fit: 'much' is not a size"),
         (("a.yaml", "--format", "csv"), "Legal: json, table"),
         (("a.yaml", "--html", "a.pdf"), "--html: 'a.pdf' must end in .html"),
-        (("a.yaml", "--html", "b.yaml/a.html"), "--html: cannot write"),
+        (("a.yaml", "--html", "b.yaml/a.html"), "cannot write b.yaml/a.html: there is no folder"),
         (("a.yaml", "--against", "gone"), "--against: there is no gone"),
         (("a.yaml", "--batch-size", "0"), "--batch-size"),
         (("a.yaml", "--context", "3"), "--context: no block of 4 tokens"),

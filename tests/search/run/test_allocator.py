@@ -175,7 +175,7 @@ def test_a_search_whose_every_trial_fails_ends(tmp_path: Path) -> None:
     coordinator = open_in(front_space(tmp_path, "search.trials=2"), tmp_path / "out")
     failed = 0
     while (job := coordinator.next_job()) is not None:
-        coordinator.report(job.number, {"state": "failed", "curve": [], "error": "no"})
+        coordinator.report(job.number, {"state": "failed", "curve": [], "error": f"{'AB'[failed % 2]}: no"})
         failed += 1
     assert coordinator.ended and 2 <= failed <= 16
 
