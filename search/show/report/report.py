@@ -66,7 +66,7 @@ def write_report(
         **plotly_tags(path, bundle),
         title=title,
         style=Markup(style()),
-        headline=headline(ordered, objectives),
+        headline=headline(ordered, objectives) | ({"trust": _CONFIRMED} if confirmed else {}),
         counts=_counts(ordered, limits, conditions),
         cards=cards(ordered, objectives, reference_point(ordered, objectives, limits), results),
         counted=len(ordered),
@@ -123,6 +123,9 @@ def _counts(records: Sequence[TrialRecord], limits: Mapping[str, int], condition
 _CONDITIONS = (
     "What if: memory, cache and operations are those of a training step with {}. Perplexity, times and curves are as "
     "trained, under each trial's own conditions. Only complete trials are shown."
+)
+_CONFIRMED = Markup(
+    "The front was trained again with further seeds: below, how sure it is, and which differences are within the noise."
 )
 _NOTES = [
     "Perplexity is exp of the mean loss on text that was not trained on: the model is as unsure of the next token as "

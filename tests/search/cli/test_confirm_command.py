@@ -57,6 +57,7 @@ def test_pareto_and_report_show_it_where_it_is(place: Path) -> None:
     msarch("report", "fresh", cwd=place)
     pages = [(place / folder / "report.html").read_text() for folder in ("results/space", "fresh")]
     assert ["How sure the front is" in page for page in pages] == [True, False]
+    assert ["Each model was trained once" in page for page in pages] == [False, True]
 
 
 def test_an_interrupted_training_continues_to_the_bit(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -73,7 +74,6 @@ def test_an_interrupted_training_continues_to_the_bit(place: Path, monkeypatch: 
     with pytest.raises(KeyboardInterrupt):
         list(train_runs(folder, planned(folder, 1), "cpu", lambda candidate: candidate, stop))
     assert read_runs(folder) == []
-    chosen = planned(folder, 1)[:1]
     [run] = train_runs(
         folder, planned(folder, 1)[:1], "cpu", lambda candidate: candidate, lambda _, each: steps.append(each.step)
     )
