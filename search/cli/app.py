@@ -215,6 +215,25 @@ def reproduce(
 
 
 @app.command()
+def confirm(
+    results: ResultsArgument,
+    seeds: Annotated[int, typer.Option(parser=above_zero, metavar="N", help="Further seeds of each model.")] = 5,
+    overrides: SetOption = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show how much would be trained, and stop.")] = False,
+    fmt: Annotated[
+        str,
+        typer.Option(
+            "--format", metavar="table|json", help="How to print the figures.", autocompletion=words("table", "json")
+        ),
+    ] = "table",
+) -> None:
+    """Train the front, and the vanilla models beside it, with further seeds: is it sure? Run it again to resume."""
+    from search.cli.confirm import confirm_front
+
+    confirm_front(results, seeds, overrides or [], fmt=fmt, dry_run=dry_run)
+
+
+@app.command()
 def compare(
     results: Annotated[
         list[Path],

@@ -15,12 +15,13 @@ from rich.text import Text
 from msarch.errors import UserError, quoted, unknown
 from search.cli.notes import print_notes
 from search.cli.output_files import check_folder, writing
+from search.cli.text_tables import print_text_table
 from search.results.comparison import Comparison, compare_searches, comparison_rows
 from search.results.results import load_results
 from search.results.tables import trial_row
-from search.show.compare.tables import TextTable, outcome, ranges_table, reference_text, searches_table
+from search.show.compare.tables import outcome, ranges_table, reference_text, searches_table
 from search.show.terminal.console import make_console, print_line, print_with_colours
-from search.show.terminal.fitted_table import ESSENTIAL, FittedColumn, FittedTable, output_width
+from search.show.terminal.fitted_table import output_width
 from search.show.terminal.front_plot import BLANK
 from search.show.terminal.front_table import FORMATS, wants_colour
 from search.show.terminal.fronts_plot import fronts_plot
@@ -58,11 +59,7 @@ def _print_tables(comparison: Comparison) -> None:
     if drawn:
         print_with_colours(drawn)
     for table in (searches_table(comparison), ranges_table(comparison)):
-        if wants_colour():
-            console.print(_fitted(table))
-        else:
-            print_line(_fitted(table).plain(output_width()).rstrip("\n"))
-        print_line("")
+        print_text_table(table)
     console.print(Text(f"{outcome(comparison)} Reference point: {reference_text(comparison)}."))
 
 
@@ -72,20 +69,6 @@ def _can_draw() -> bool:
     except UnicodeEncodeError:
         return False
     return True
-
-
-_LESS = {"complete": 30, "tokens": 20, "its best model": 60, "at": 40, "unbeaten": 50}
-"""How much the columns matter that may be left out."""
-
-
-def _fitted(table: TextTable) -> FittedTable:
-    columns = zip(*table.rows, strict=True)
-    return FittedTable(
-        [
-            FittedColumn(heading, cells, _LESS.get(heading, ESSENTIAL), text=index < table.texts)
-            for index, (heading, cells) in enumerate(zip(table.headings, columns, strict=True))
-        ]
-    )
 
 
 def _as_csv(comparison: Comparison) -> str:

@@ -13,12 +13,13 @@ from rich.console import Console
 from rich.text import Text
 
 from msarch.errors import UserError, quoted, unknown
+from search.cli.device import training_environment
 from search.cli.notes import print_notes
 from search.cli.output_files import check_folder, writing
 from search.ledger.records import TrialRecord
 from search.results.conditions import Conditions
 from search.results.front import check_any_within, within
-from search.results.reproduce import Reproduction, compare, differences, open_corpus, train_again, with_corpus
+from search.results.reproduce import Reproduction, compare, open_corpus, train_again, with_corpus
 from search.results.results import BUNDLES, Bundle, Results, load_results
 from search.show.terminal.console import make_console, print_with_colours
 from search.show.terminal.fitted_table import FittedColumn, FittedTable, output_width
@@ -50,6 +51,7 @@ def show_front(
     except UserError as error:
         raise error.under("--max-memory") from None
     kept = within(results.records, max_memory)
+    confirmed = results.confirmation if fmt == "table" else None
     for path in (html, *pictures):
         if path is not None:
             _write(results, path)
@@ -59,6 +61,10 @@ def show_front(
     if fmt == "table":
         _draw(kept, results.objectives)
     print_front(kept, results.objectives, fmt)
+    if confirmed is not None:
+        from search.cli.confirm import print_confirmation
+
+        print_confirmation(confirmed)
     if open_report:
         page = (html or folder / "report.html").resolve()
         if not page.is_file():
@@ -140,7 +146,7 @@ def reproduce_trial(
     if dry_run:
         console.print(Text(yaml.safe_dump(candidate.to_dict(), sort_keys=False).rstrip()))
         return 0
-    device, changed = _environment(results)
+    device, changed = training_environment(results)
     tokens = open_corpus(candidate.corpus)
     trainer = None
     with console.status("training") as status:
@@ -156,17 +162,6 @@ def reproduce_trial(
 def _headline(record: TrialRecord) -> str:
     model = record.candidate.model
     return f"{model.variant} {model.layers}, d_model {model.d_model}, {record.candidate.training.tokens:,} tokens"
-
-
-def _environment(results: Results) -> tuple[str, list[str]]:
-    """The device to train on, as the search did where it can, and what else differs."""
-    import torch
-
-    from search.run.environment import describe_environment
-
-    had_gpu = bool(results.environment.get("gpus"))
-    device = "cuda" if had_gpu and torch.cuda.is_available() else "cpu"
-    return device, differences(results.environment, describe_environment())
 
 
 def _show(console: Console, found: Reproduction, changed: list[str]) -> None:

@@ -20,9 +20,15 @@ def trial_folder(folder: Path, number: int) -> Path:
     return folder / "trials" / f"{number:04d}"
 
 
+BUSY = "another search is running in {}; wait for it to end, or choose another folder with --out"
+
+
 @contextmanager
-def locked(folder: Path) -> Iterator[None]:
+def locked(folder: Path, busy: str = BUSY) -> Iterator[None]:
     """Hold a results folder for one search; files that killed writers left half written are removed.
+
+    Args:
+        busy: what the error says, with a place for the folder.
 
     Raises:
         UserError: another search holds it, or something in it is a link to a place outside.
@@ -35,9 +41,7 @@ def locked(folder: Path) -> Iterator[None]:
     try:
         lock.acquire(timeout=0)
     except Timeout:
-        raise UserError(
-            f"another search is running in {folder}; wait for it to end, or choose another folder with --out"
-        ) from None
+        raise UserError(busy.format(folder)) from None
     try:
         for inside in (folder, *folder.glob("trials/*"), *folder.glob("trials/*/checkpoint")):
             remove_left_over(inside)

@@ -112,13 +112,22 @@ def open_corpus(corpus: CorpusConfig) -> TokenSet:
     return prepare_tokens(corpus)
 
 
-def train_again(candidate: Candidate, tokens: TokenSet, device: str) -> Iterator[Trainer]:
-    """Train from the beginning; the trainer is handed out after every rung."""
+def train_again(
+    candidate: Candidate, tokens: TokenSet, device: str, *, checkpoint: Path | None = None
+) -> Iterator[Trainer]:
+    """Train from the beginning; the trainer is handed out after every rung.
+
+    With a folder for its `checkpoint` it saves there at every rung, and continues from what is there of this candidate.
+    """
     from msarch.training.trainer import Trainer
 
     trainer = Trainer(candidate, tokens, device=device)
+    if checkpoint is not None and trainer.restore(checkpoint) and trainer.finished:
+        yield trainer
     while not trainer.finished:
         trainer.advance()
+        if checkpoint is not None:
+            trainer.save(checkpoint)
         yield trainer
 
 
@@ -136,7 +145,7 @@ def compare(record: TrialRecord, trainer: Trainer, weights: Path) -> Reproductio
     perplexities = perplexity(record.loss), perplexity(again.loss)
     figures.append(Figure("perplexity", *perplexities, lambda value: f"{value:.4f}"))
     figures.append(Figure("bits per byte", record.bits_per_byte, again.bits_per_byte, lambda value: f"{value:.6f}"))
-    return Reproduction(figures, _same_weights(trainer, weights), _test(trainer))
+    return Reproduction(figures, _same_weights(trainer, weights), test_figures(trainer))
 
 
 def _same_weights(trainer: Trainer, weights: Path) -> bool | None:
@@ -151,7 +160,8 @@ def _same_weights(trainer: Trainer, weights: Path) -> bool | None:
     return recorded.keys() == state.keys() and all(torch.equal(recorded[name], state[name].cpu()) for name in state)
 
 
-def _test(trainer: Trainer) -> tuple[float, float] | None:
+def test_figures(trainer: Trainer) -> tuple[float, float] | None:
+    """Loss in nats and bits per byte on the whole test split; None where the corpus has none."""
     if trainer.tokens.test is None:
         return None
     found = trainer.evaluate("test", len(trainer.tokens.test))

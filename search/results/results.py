@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     import pandas as pd
     import plotly.graph_objects as go
 
+    from search.results.confirm.confirmation import Confirmation
+
 Bundle = Literal["inside", "beside"]
 """Where the code of Plotly stands: in a report (4.8 MB), or in a file beside it, which several reports can share."""
 BUNDLES: tuple[Bundle, ...] = ("inside", "beside")
@@ -114,6 +116,20 @@ class Results:
         path = self.folder / "space.yaml"
         return load_space(path).limits if is_file(path) else {}
 
+    @cached_property
+    def confirmation(self) -> Confirmation | None:
+        """How sure the front is; None where `msarch confirm` has not trained it again.
+
+        Raises UserError where a run is damaged.
+        """
+        from search.results.confirm.runs import read_runs
+
+        if self.conditions or not (runs := read_runs(self.folder)):
+            return None
+        from search.results.confirm.confirmation import confirmation
+
+        return confirmation(self.records, self.objectives, runs)
+
     def plot_pareto(self, cost: str = "") -> go.Figure:
         """Every trial's quality against a cost, as a Plotly figure.
 
@@ -174,6 +190,7 @@ class Results:
             results=str(self.folder),
             conditions=self.conditions,
             bundle=bundle,
+            confirmed=self.confirmation,
         )
 
     def write_plot(self, path: str | Path) -> None:

@@ -13,6 +13,7 @@ from msarch.config.candidate import Candidate
 from msarch.training.validation import Validation
 from search.ledger.records import TrialRecord
 from search.results.environment import read_environment
+from search.results.results import Results
 from search.run.environment import describe_environment, write_environment
 from search.run.watcher import Watcher
 from search.space.space import Space
@@ -66,6 +67,7 @@ class Outputs:
             limits=self._space.limits,
             environment=read_environment(self._folder),
             results=str(self._folder),
+            confirmed=Results(self._folder, self.records(), self._space.objectives).confirmation,
         )
 
     def phase(self, text: str) -> None:

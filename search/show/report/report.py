@@ -15,8 +15,10 @@ from markupsafe import Markup
 
 from msarch.atomic_files import atomic_write
 from search.ledger.records import TrialRecord
+from search.results.confirm.confirmation import Confirmation
 from search.results.front import best, pareto_front, reference_point, split
 from search.results.results import Bundle
+from search.show.confirmed import confirmed_sections
 from search.show.palette import formatter
 from search.show.report.cards import cards, reproduce_command
 from search.show.report.costs import Cost, costs_of
@@ -47,12 +49,13 @@ def write_report(
     results: str,
     conditions: str = "",
     bundle: Bundle = "inside",
+    confirmed: Confirmation | None = None,
 ) -> None:
     """Writes the page to `path`, whole or not at all.
 
     `title` names the space; `limits` are in the limits' own units; `environment` holds plain values;
     `results` is the folder as it is typed after `msarch reproduce`; `conditions` are those of the costs where
-    they are not as trained; `bundle` is where Plotly's code stands.
+    they are not as trained; `bundle` is where Plotly's code stands; `confirmed` is what further seeds say of the front.
     """
     path = Path(path)
     ordered = sorted(records, key=lambda record: record.number)
@@ -63,7 +66,7 @@ def write_report(
         **plotly_tags(path, bundle),
         title=title,
         style=Markup(style()),
-        headline=headline(ordered, objectives),
+        headline=headline(ordered, objectives) | ({"trust": _CONFIRMED} if confirmed else {}),
         counts=_counts(ordered, limits, conditions),
         cards=cards(ordered, objectives, reference_point(ordered, objectives, limits), results),
         counted=len(ordered),
@@ -71,6 +74,7 @@ def write_report(
         costs=sections.costs,
         captions=CAPTIONS | sections.captions,
         tables=sections.tables,
+        confirmed=confirmed_sections(confirmed) if confirmed else [],
         notes=[*([_CONDITIONS.format(conditions)] if conditions else []), *_NOTES],
         environment=_flat(environment),
         dark=dark_colours(),
@@ -119,6 +123,9 @@ def _counts(records: Sequence[TrialRecord], limits: Mapping[str, int], condition
 _CONDITIONS = (
     "What if: memory, cache and operations are those of a training step with {}. Perplexity, times and curves are as "
     "trained, under each trial's own conditions. Only complete trials are shown."
+)
+_CONFIRMED = Markup(
+    "The front was trained again with further seeds: below, how sure it is, and which differences are within the noise."
 )
 _NOTES = [
     "Perplexity is exp of the mean loss on text that was not trained on: the model is as unsure of the next token as "

@@ -1,0 +1,200 @@
+"""How sure a front is, from trainings with further seeds.
+
+Only further seeds count: the search chose its models by what they reached with its own, so those figures are too good.
+
+- The interval of a claim is Student's t over the differences seed by seed: two models with the same seed read the same
+  data in the same order.
+- The probability that a model stands on the front is over the means of all models that were trained again: normal, with
+  one variance for all models, estimated from their spreads together.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from statistics import mean, stdev
+from typing import Literal
+
+import numpy as np
+
+from search.ledger.metrics import objective_values
+from search.ledger.records import TrialRecord
+from search.results.confirm.plan import pairs, reseeded, trials_to_confirm
+from search.results.confirm.runs import Run
+from search.results.front import split
+from search.space.objectives import OBJECTIVES
+
+CONFIDENCE = 0.95
+DRAWS = 20_000
+Levels = Mapping[int, float]
+"""By seed."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Confirmed:
+    """A model with further seeds.
+
+    Attributes:
+        record: its trial.
+        levels: by seed: loss in nats, or bits per byte.
+        failed: how many trainings failed.
+        on_front: the probability that it is on the front of those that were trained again; None where no model has
+            two seeds.
+    """
+
+    record: TrialRecord
+    levels: Levels
+    failed: int
+    on_front: float | None
+
+    @property
+    def mean(self) -> float:
+        """Over seeds."""
+        return mean(self.levels.values())
+
+    @property
+    def spread(self) -> float | None:
+        """Standard deviation over seeds; None with one."""
+        return stdev(self.levels.values()) if len(self.levels) > 1 else None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Claim:
+    """ "A beats B": a model of the front and the vanilla one that costs no more.
+
+    Attributes:
+        point, rival: numbers of the trials; no rival where no complete vanilla trial costs so little.
+        seeds: with which both were trained.
+        gain: by how much the point is better, in nats or bits, on average.
+        low, high: the 95 % interval of the gain; None with fewer than two seeds.
+    """
+
+    point: int
+    rival: int | None
+    seeds: int = 0
+    gain: float | None = None
+    low: float | None = None
+    high: float | None = None
+
+    @property
+    def verdict(self) -> Literal["better", "worse", "within the noise", "unknown"]:
+        """Better or worse only where the interval leaves no doubt."""
+        if self.low is None or self.high is None:
+            return "unknown"
+        return "better" if self.low > 0 else "worse" if self.high < 0 else "within the noise"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Confirmation:
+    """What further seeds say of a front.
+
+    Attributes:
+        quality: perplexity or bits_per_byte.
+        split: on which all were judged: test, or validation where the corpus has no test split.
+        models: the cheapest first.
+        claims: one for each multi-scale model of the front.
+        missing: trials of the front, or rivals, that were not trained again.
+    """
+
+    quality: str
+    split: str
+    models: list[Confirmed]
+    claims: list[Claim]
+    missing: list[int]
+
+
+def confirmation(records: Sequence[TrialRecord], objectives: Sequence[str], runs: Sequence[Run]) -> Confirmation | None:
+    """What these runs say of the front; None where there is no run of its models, or of their rivals."""
+    quality = split(objectives)[0]
+    chosen = trials_to_confirm(records, objectives)
+    own = {record.number: _own_runs(record, runs) for record in chosen}
+    levels = {
+        number: {run.seed: value for run in each if (value := run.level(quality)) is not None}
+        for number, each in own.items()
+    }
+    trained = [record for record in chosen if levels[record.number]]
+    if not trained:
+        return None
+    chances = _chances(trained, objectives, levels)
+    models = [
+        Confirmed(
+            record=record,
+            levels=levels[record.number],
+            failed=sum(run.loss is None for run in own[record.number]),
+            on_front=chances.get(record.number),
+        )
+        for record in trained
+    ]
+    claims = [
+        _claim(pair.point.number, pair.rival.number if pair.rival else None, levels)
+        for pair in pairs(records, objectives)
+        if levels[pair.point.number]
+    ]
+    missing = [number for number, found in levels.items() if not found]
+    first = next(run for record in trained for run in own[record.number])
+    return Confirmation(quality=quality, split=first.split, models=models, claims=claims, missing=missing)
+
+
+def _own_runs(record: TrialRecord, runs: Sequence[Run]) -> list[Run]:
+    """Those of this very candidate: a folder may have been searched anew since."""
+    own = record.candidate
+    mine = [run for run in runs if run.trial == record.number and run.seed > own.seed]
+    return [run for run in mine if reseeded(own, run.seed - own.seed).digest() == run.candidate]
+
+
+def _claim(point: int, rival: int | None, levels: Mapping[int, Levels]) -> Claim:
+    if rival is None:
+        return Claim(point=point, rival=None)
+    common = sorted(levels[point].keys() & levels[rival].keys())
+    if not common:
+        return Claim(point=point, rival=rival)
+    gains = [levels[rival][seed] - levels[point][seed] for seed in common]
+    gain = mean(gains)
+    if len(gains) < 2:
+        return Claim(point=point, rival=rival, seeds=1, gain=gain)
+    half = _quantile(len(gains) - 1) * stdev(gains) / math.sqrt(len(gains))
+    return Claim(point=point, rival=rival, seeds=len(gains), gain=gain, low=gain - half, high=gain + half)
+
+
+def _quantile(freedom: int) -> float:
+    from scipy.stats import t
+
+    return float(t.ppf((1 + CONFIDENCE) / 2, freedom))
+
+
+def _chances(
+    trained: Sequence[TrialRecord], objectives: Sequence[str], levels: Mapping[int, Levels]
+) -> dict[int, float]:
+    """The probability of each model to stand on the front; empty where nothing says how far seeds spread."""
+    samples = [np.array(list(levels[record.number].values())) for record in trained]
+    freedom = sum(len(each) - 1 for each in samples)
+    if not freedom:
+        return {}
+    variance = sum(float(((each - each.mean()) ** 2).sum()) for each in samples) / freedom
+    generator = np.random.default_rng(0)
+    scale = np.sqrt(variance * freedom / generator.chisquare(freedom, size=(DRAWS, 1)))
+    errors = scale * generator.standard_normal((DRAWS, len(samples))) / np.sqrt([len(each) for each in samples])
+    drawn = np.array([each.mean() for each in samples]) + errors
+    costs = [_costs(record, objectives) for record in trained]
+    return {record.number: float(_stands(index, costs, drawn).mean()) for index, record in enumerate(trained)}
+
+
+def _stands(index: int, costs: Sequence[tuple[float, ...]], drawn: np.ndarray) -> np.ndarray:
+    """In which draws no other model that costs no more is better."""
+    rivals = [
+        other
+        for other, theirs in enumerate(costs)
+        if other != index and all(a <= b for a, b in zip(theirs, costs[index], strict=True))
+    ]
+    if not rivals:
+        return np.ones(len(drawn), dtype=bool)
+    best: np.ndarray = drawn[:, rivals].min(axis=1)
+    stands: np.ndarray = drawn[:, index] < best
+    return stands
+
+
+def _costs(record: TrialRecord, objectives: Sequence[str]) -> tuple[float, ...]:
+    values = objective_values(record, tuple(name for name in objectives if not OBJECTIVES[name].quality))
+    assert values is not None
+    return values

@@ -1,0 +1,80 @@
+"""What further seeds say of a front, as tables for the terminal and for the report."""
+
+from __future__ import annotations
+
+from msarch.perplexity import perplexity
+from search.results.confirm.confirmation import Claim, Confirmation, Confirmed
+from search.show.compare.tables import TextTable, percent
+from search.show.terminal.front_table import MISSING, format_figure
+
+MODELS, CLAIMS = "How sure the front is", "Against vanilla"
+_MODELS = (
+    "Each model of the front, and each vanilla model it is held against, trained again with further seeds: "
+    "{} on the {} split, mean and standard deviation{}. On the front: the probability that none of the others here "
+    "that costs no more is truly better."
+)
+_CLAIMS = (
+    "Each multi-scale model of the front against the best vanilla model that costs no more, by how much it is better, "
+    "with the 95 % interval. Within the noise: the interval holds 0."
+)
+
+
+def confirmed_sections(confirmed: Confirmation) -> list[tuple[str, str, TextTable]]:
+    """Title, caption and table of each part."""
+    quality = confirmed.quality.replace("_", " ")
+    note = " (of the loss, in nats)" if confirmed.quality == "perplexity" else ""
+    sections = [(MODELS, _MODELS.format(quality, confirmed.split, note), models_table(confirmed))]
+    return [*sections, (CLAIMS, _CLAIMS, claims_table(confirmed))] if confirmed.claims else sections
+
+
+def models_table(confirmed: Confirmation) -> TextTable:
+    """One row a model, the cheapest first."""
+    quality = confirmed.quality.replace("_", " ")
+    headings = [
+        "trial",
+        "variant",
+        "layers",
+        "memory",
+        f"{confirmed.split} {quality}",
+        "spread",
+        "seeds",
+        "on the front",
+    ]
+    return TextTable(headings, [_model_row(each, confirmed.quality) for each in confirmed.models], texts=3)
+
+
+def _model_row(each: Confirmed, quality: str) -> list[str]:
+    model = each.record.candidate.model
+    value = perplexity(each.mean) if quality == "perplexity" else each.mean
+    return [
+        str(each.record.number),
+        model.variant,
+        model.layers,
+        format_figure(each.record, "memory_bytes"),
+        f"{value:.2f}" if quality == "perplexity" else f"{value:.4f}",
+        MISSING if each.spread is None else f"{each.spread:.4f}",
+        f"{len(each.levels)}{f', {each.failed} failed' if each.failed else ''}",
+        MISSING if each.on_front is None else _chance(each.on_front),
+    ]
+
+
+def _chance(share: float) -> str:
+    """Nothing that was drawn at random is certain."""
+    return "over 99 %" if share > 0.99 else "under 1 %" if share < 0.01 else percent(share)
+
+
+def claims_table(confirmed: Confirmation) -> TextTable:
+    """One row a multi-scale model of the front."""
+    unit = "nats" if confirmed.quality == "perplexity" else "bits"
+    headings = ["trial", "vanilla trial", f"better by, {unit}", "95 % interval", "seeds", "verdict"]
+    return TextTable(headings, [_claim_row(claim) for claim in confirmed.claims])
+
+
+def _claim_row(claim: Claim) -> list[str]:
+    if claim.rival is None:
+        return [str(claim.point), MISSING, MISSING, MISSING, MISSING, "no complete vanilla model costs so little"]
+    gain = MISSING if claim.gain is None else f"{claim.gain:+.4f}"
+    known = claim.low is not None and claim.high is not None
+    interval = f"{claim.low:+.4f} to {claim.high:+.4f}" if known else MISSING
+    verdict = "unknown: fewer than two seeds" if claim.verdict == "unknown" else claim.verdict
+    return [str(claim.point), str(claim.rival), gain, interval, str(claim.seeds), verdict]

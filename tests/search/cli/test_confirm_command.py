@@ -1,0 +1,97 @@
+"""`msarch confirm` on a small search: it trains what is missing and resumes to the bit; `pareto` and report show it."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+from support.command_line import fill, msarch
+
+from msarch.training.trainer import Trainer
+from search.results.confirm.plan import trials_to_confirm
+from search.results.confirm.runs import confirm_folder, read_runs
+from search.results.confirm.train import Task, tasks, train_runs
+from search.results.results import load_results
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a search of four trials whose front was confirmed with two seeds."""
+    folder = fill(tmp_path_factory.mktemp("confirm"))
+    done = msarch("search", "space.yaml", "--trials", 4, cwd=folder)
+    assert done.returncode == 0, done.stderr
+    shutil.copytree(folder / "results" / "space", folder / "fresh")
+    done = msarch("confirm", "results/space", "--seeds", 2, cwd=folder)
+    assert done.returncode == 0, done.stderr
+    (folder / "confirm.out").write_text(done.stdout)
+    return folder
+
+
+def planned(folder: Path, seeds: int) -> list[Task]:
+    results = load_results(folder)
+    return tasks(folder, trials_to_confirm(results.records, results.objectives), seeds)
+
+
+def test_it_trains_every_model_with_every_seed(place: Path) -> None:
+    folder = place / "results" / "space"
+    assert len(read_runs(folder)) == len(planned(place / "fresh", 2)) and planned(folder, 2) == []
+    assert not (confirm_folder(folder) / "checkpoint").exists()
+    assert "How sure the front is" in (place / "confirm.out").read_text()
+
+
+def test_the_same_command_again_trains_nothing_and_json_holds_the_same(place: Path) -> None:
+    done = msarch("confirm", "results/space", "--seeds", 2, "--format", "json", cwd=place)
+    assert (done.returncode, done.stderr) == (0, "")
+    found = json.loads(done.stdout)
+    assert found["split"] == "test" and all(len(model["levels"]) == 2 for model in found["models"])
+    more = msarch("confirm", "results/space", "--seeds", 3, "--dry-run", cwd=place)
+    assert more.stdout.startswith(f"{len(found['models'])} trainings of {len(found['models'])} models")
+
+
+def test_pareto_and_report_show_it_where_it_is(place: Path) -> None:
+    shown, fresh = (msarch("pareto", folder, cwd=place).stdout for folder in ("results/space", "fresh"))
+    assert "How sure the front is" in shown and "How sure" not in fresh
+    msarch("report", "results/space", cwd=place)
+    msarch("report", "fresh", cwd=place)
+    pages = [(place / folder / "report.html").read_text() for folder in ("results/space", "fresh")]
+    assert ["How sure the front is" in page for page in pages] == [True, False]
+    assert ["Each model was trained once" in page for page in pages] == [False, True]
+
+
+def test_an_interrupted_training_continues_to_the_bit(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(place)
+    monkeypatch.setenv("MSARCH_CACHE", str(place / ".cache"))
+    folder = place / "fresh"
+    steps: list[int] = []
+
+    def stop(_: int, trainer: Trainer) -> None:
+        steps.append(trainer.step)
+        if len(steps) == 2:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        list(train_runs(folder, planned(folder, 1), "cpu", lambda candidate: candidate, stop))
+    assert read_runs(folder) == []
+    [run] = train_runs(
+        folder, planned(folder, 1)[:1], "cpu", lambda candidate: candidate, lambda _, each: steps.append(each.step)
+    )
+    assert steps == sorted(set(steps)), "no rung was trained twice"
+    assert run in read_runs(place / "results" / "space")
+    shutil.rmtree(confirm_folder(folder))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "line"),
+    [
+        (["nowhere"], "error: there is no results folder nowhere"),
+        (["results/space", "--seeds", "0"], "error: Invalid value for '--seeds': must be a whole number above 0"),
+        (["results/space", "--format", "csv"], "error: --format: unknown format 'csv'. Legal: json, table"),
+        (["results/space", "--seeds", "9", "--set", "model.layers=1@1"], "error: --set: unknown key 'model.layers'"),
+    ],
+)
+def test_a_mistake_is_one_line(place: Path, arguments: list[str], line: str) -> None:
+    done = msarch("confirm", *arguments, cwd=place)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith(line) and done.stderr.count("\n") == 1, done.stderr

@@ -1,0 +1,137 @@
+"""What further seeds say of a front: intervals, probabilities, and what they leave open."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from scipy.stats import ttest_rel
+
+from msarch.errors import UserError
+from search.ledger.records import TrialRecord
+from search.results.confirm.confirmation import Confirmation, confirmation
+from search.results.confirm.plan import pairs, reseeded, trials_to_confirm
+from search.results.confirm.runs import Run, read_runs, run_file, write_run
+
+PLANE = ("perplexity", "memory")
+Maker = Callable[..., TrialRecord]
+
+
+@pytest.fixture
+def make(make_record: Maker) -> Maker:
+    """`make(number, variant, perplexity, memory_mib)`."""
+
+    def made(number: int, variant: str, perplexity: float, memory_mib: float) -> TrialRecord:
+        record = make_record(number, perplexity, memory_mib)
+        layers = "2@4 1@1" if variant == "top_down" else "2@1"
+        plain: dict[str, Any] = {"variant": variant, "layers": layers, "retina_factors": (), "retina_windows": ()}
+        model = replace(record.candidate.model, **plain)
+        return replace(record, candidate=replace(record.candidate, model=model))
+
+    return made
+
+
+def runs_of(record: TrialRecord, *losses: float) -> list[Run]:
+    candidates = [reseeded(record.candidate, further) for further in range(1, len(losses) + 1)]
+    return [
+        Run(
+            trial=record.number,
+            seed=candidate.seed,
+            candidate=candidate.digest(),
+            split="test",
+            loss=loss,
+            bits_per_byte=loss / 2,
+        )
+        for candidate, loss in zip(candidates, losses, strict=True)
+    ]
+
+
+def confirmed(*trained: tuple[TrialRecord, tuple[float, ...]]) -> Confirmation:
+    runs = [run for record, losses in trained for run in runs_of(record, *losses)]
+    found = confirmation([record for record, _ in trained], PLANE, runs)
+    assert found is not None
+    return found
+
+
+def test_each_multi_scale_model_has_the_best_vanilla_one_that_costs_no_more(make: Maker) -> None:
+    records = [
+        make(0, "top_down", 60, 10),
+        make(1, "vanilla", 58, 20),
+        make(2, "vanilla", 59, 30),
+        make(3, "top_down", 50, 40),
+    ]
+    found = pairs(records, PLANE)
+    assert [(pair.point.number, pair.rival and pair.rival.number) for pair in found] == [(0, None), (3, 1)]
+    assert [record.number for record in trials_to_confirm(records, PLANE)] == [0, 1, 3]
+
+
+def test_the_interval_is_that_of_a_paired_t_test(make: Maker) -> None:
+    vanilla, multi = (4.00, 4.05, 4.01, 4.10), (3.95, 4.02, 3.94, 4.06)
+    [claim] = confirmed((make(0, "vanilla", 60, 10), vanilla), (make(1, "top_down", 50, 10), multi)).claims
+    low, high = ttest_rel(vanilla, multi).confidence_interval(0.95)
+    assert (claim.low, claim.high) == pytest.approx((low, high))
+    assert claim.gain == pytest.approx(0.0475) and claim.verdict == "better"
+
+
+def test_a_difference_within_the_noise_is_called_that(make: Maker) -> None:
+    [claim] = confirmed(
+        (make(0, "vanilla", 60, 10), (4.0, 4.2, 4.1)), (make(1, "top_down", 50, 10), (4.1, 4.0, 4.15))
+    ).claims
+    assert claim.low is not None and claim.low < 0 and claim.verdict == "within the noise"
+
+
+def test_one_seed_shows_no_interval_and_no_probability(make: Maker) -> None:
+    found = confirmed((make(0, "vanilla", 60, 10), (4.0,)), (make(1, "top_down", 50, 20), (3.9,)))
+    assert found.claims[0].verdict == "unknown" and found.claims[0].gain == pytest.approx(0.1)
+    assert [model.on_front for model in found.models] == [None, None]
+    assert [model.spread for model in found.models] == [None, None]
+
+
+def test_the_probability_to_be_on_the_front(make: Maker) -> None:
+    """The cheapest is always on it; of two equal ones the dearer has an even chance; one far behind has none."""
+    cheap, equal, behind = make(0, "vanilla", 60, 10), make(1, "top_down", 55, 20), make(2, "top_down", 50, 30)
+    seeds = (4.0, 4.1, 4.2)
+    found = confirmed((cheap, seeds), (equal, seeds), (behind, tuple(loss + 2 for loss in seeds)))
+    first, second, third = (model.on_front for model in found.models)
+    assert first == 1.0 and third == 0.0 and second == pytest.approx(0.5, abs=0.02)
+    again = confirmed((cheap, seeds), (equal, seeds), (behind, tuple(loss + 2 for loss in seeds)))
+    assert [model.on_front for model in again.models] == [first, second, third]
+
+
+def test_the_search_s_own_seed_and_other_candidates_do_not_count(make: Maker) -> None:
+    record = make(0, "top_down", 60, 10)
+    own = replace(runs_of(record, 4.0)[0], seed=record.candidate.seed, candidate=record.candidate.digest())
+    other = replace(runs_of(record, 4.0)[0], candidate="0" * 16)
+    assert confirmation([record], PLANE, [own, other]) is None
+
+
+def test_failed_and_missing_trainings_are_counted(make: Maker) -> None:
+    one, two = make(0, "vanilla", 60, 10), make(1, "top_down", 50, 20)
+    runs = [*runs_of(one, 4.0, 4.1), replace(runs_of(one, 4.0, 4.1, 4.2)[2], loss=None, bits_per_byte=None, error="x")]
+    found = confirmation([one, two], PLANE, runs)
+    assert found is not None and found.missing == [1] and found.models[0].failed == 1
+    assert found.models[0].mean == pytest.approx(4.05) and found.claims == []
+
+
+def test_runs_are_read_as_they_were_written(make: Maker, tmp_path: Path) -> None:
+    runs = runs_of(make(3, "vanilla", 60, 10), 4.0, math.pi)
+    for run in reversed(runs):
+        write_run(tmp_path, run)
+    assert read_runs(tmp_path) == runs and read_runs(tmp_path / "elsewhere") == []
+
+
+@pytest.mark.parametrize("damage", ["altered", "cut", "list"])
+def test_a_damaged_run_is_named(make: Maker, tmp_path: Path, damage: str) -> None:
+    [run] = runs_of(make(3, "vanilla", 60, 10), 4.0)
+    write_run(tmp_path, run)
+    path = run_file(tmp_path, 3, run.seed)
+    text = path.read_text()
+    damaged = {"altered": json.dumps(json.loads(text) | {"loss": 1.0}), "cut": text[:40], "list": "[1]"}
+    path.write_text(damaged[damage])
+    with pytest.raises(UserError, match=rf"^{path}: is damaged; delete it"):
+        read_runs(tmp_path)
