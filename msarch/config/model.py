@@ -23,7 +23,7 @@ LARGEST_SIZES = {
     "d_model": 2**20,
     "n_heads": 2**20,
     "vocab_size": LARGEST_VOCABULARY,
-    "context": 2**31,
+    "context": 2**24,
     "base_width": 2**31,
 }
 """Above these no machine could train a model, and the sizes of its tensors would not fit 64 bits."""
