@@ -18,9 +18,9 @@ from collections.abc import Callable, Sequence
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from optuna.distributions import BaseDistribution
 from optuna.samplers import BaseSampler
 
+from search.propose.chosen import Chosen
 from search.replay.drafts import drafts
 from search.replay.places import BRANCH, Places
 from search.space.values.ranges import Suggests
@@ -35,7 +35,7 @@ DRAWS = 100
 """Proposals drawn at most for a trial."""
 
 
-class TableSampler(BaseSampler):
+class TableSampler(Chosen):
     """Proposes models of a table.
 
     Args:
@@ -54,6 +54,7 @@ class TableSampler(BaseSampler):
         left: set[int],
         suggest: Callable[[Suggests], object],
     ) -> None:
+        super().__init__({})  # until a trial is asked for
         self._sampler, self._models, self._places, self._left, self._suggest = sampler, models, places, left, suggest
         self.chosen: TableModel
 
@@ -63,22 +64,7 @@ class TableSampler(BaseSampler):
         index = self._choose(study, trial)
         self._left.remove(index)
         self.chosen = self._models[index]
-
-    def infer_relative_search_space(self, study: Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
-        """Nothing: the model that was chosen has every parameter."""
-        return {}
-
-    def sample_relative(
-        self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
-    ) -> dict[str, Any]:
-        """Nothing: the model that was chosen has every parameter."""
-        return {}
-
-    def sample_independent(
-        self, study: Study, trial: FrozenTrial, param_name: str, param_distribution: BaseDistribution
-    ) -> Any:
-        """The model's own parameter."""
-        return self.chosen.params[param_name]
+        self._params = self.chosen.params
 
     def after_trial(self, study: Study, trial: FrozenTrial, state: TrialState, values: Sequence[float] | None) -> None:
         """Hand on to the sampler."""
