@@ -36,29 +36,20 @@ from rich.table import Table as RichTable
 from benchmarks.search_efficiency.contenders import CONTENDERS, Contender
 from benchmarks.search_efficiency.intervals import Interval, median_of
 from benchmarks.search_efficiency.runs import Run, Runs, seconds_of
-from benchmarks.search_efficiency.stopped import leaders, seed_noise, stopped_table
+from benchmarks.search_efficiency.stopped import leaders, noise_of, stopped_table
 from benchmarks.search_efficiency.verdicts import JUDGED, verdicts
 from msarch.errors import UserError, unknown
 from search.replay.summary import SHARES, TRAININGS
 from search.replay.table import Table, read_table
 
+RUNS = Path("results/search-efficiency.csv")
 LONGEST, MOST_FOUND = max(TRAININGS), max(SHARES)
 """Trainings and share of the hypervolume after which a replay ends, when both are reached."""
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Replay what is missing, and print a table and the verdicts for each results folder."""
-    parser = argparse.ArgumentParser(description="Trainings that search strategies need to find a front.")
-    parser.add_argument("tables", type=Path, nargs="+", metavar="TABLE", help="results folders")
-    parser.add_argument(
-        "--seeds", type=int, default=20, help="of each strategy (default 20; ten times that for random)"
-    )
-    parser.add_argument("--strategies", nargs="+", metavar="NAME", help=f"only these: {', '.join(CONTENDERS)}")
-    parser.add_argument(
-        "--runs", type=Path, default=Path("results/search-efficiency.csv"), help="CSV of finished replays"
-    )
-    parser.add_argument("--noise", type=float, help="standard deviation between seeds in nats (default: as confirmed)")
-    parser.add_argument("--show", action="store_true", help="print what the CSV holds, and replay nothing")
+    parser = _parser()
     given = parser.parse_args(arguments)
     console = Console(width=150)
     try:
@@ -68,10 +59,23 @@ def main(arguments: Sequence[str] | None = None) -> None:
             runs = Runs(given.runs, str(folder), table)
             if not given.show:
                 run_missing(table, runs, chosen, given.seeds)
-            noise = seed_noise(folder) if given.noise is None else given.noise
+            noise = noise_of(folder, table) if given.noise is None else given.noise
             report(console, folder, table, {one: runs.of(one.name, one.seeds_of(given.seeds)) for one in chosen}, noise)
     except UserError as error:
         parser.error(str(error))
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(description="Trainings that search strategies need to find a front.")
+    parser.add_argument("tables", type=Path, nargs="+", metavar="TABLE", help="results folders")
+    parser.add_argument(
+        "--seeds", type=int, default=20, help="of each strategy (default 20); ten times that for random"
+    )
+    parser.add_argument("--strategies", nargs="+", metavar="NAME", help=f"only these: {', '.join(CONTENDERS)}")
+    parser.add_argument("--runs", type=Path, default=RUNS, help=f"CSV of finished replays (default {RUNS})")
+    parser.add_argument("--noise", type=float, help="nats between seeds (default: as benchmarks.seed_noise found)")
+    parser.add_argument("--show", action="store_true", help="print what the CSV holds, and replay nothing")
+    return parser
 
 
 def chosen_contenders(names: Sequence[str] | None) -> list[Contender]:

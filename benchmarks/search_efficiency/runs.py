@@ -95,9 +95,7 @@ class Runs:
         with self._path.open(newline="", encoding="utf-8") as file:
             rows = csv.DictReader(file)
             if tuple(rows.fieldnames or ()) != COLUMNS:
-                raise UserError(
-                    "is no CSV of this benchmark, or of another version; name another file", file=str(self._path)
-                )
+                raise UserError("holds something else than runs of this benchmark; name another", file=str(self._path))
             for row in rows:
                 if row["contents"] == self._contents:
                     yield _run(row)

@@ -10,17 +10,18 @@ import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from statistics import fmean
 
+import pandas as pd
 from rich.table import Table as RichTable
 
+from benchmarks.options import seed_noise
 from benchmarks.search_efficiency.orders import true_front
 from benchmarks.search_efficiency.runs import Run
+from benchmarks.seed_noise import FILE as SEEDS
 from msarch.units import format_bytes
 from search.ledger.records import TrialRecord
 from search.propose.false_prunes import costs_no_more, costs_of
 from search.replay.table import Table
-from search.results.results import load_results
 
 SOME_NOISE = 0.02
 """Nats, where nobody has measured it."""
@@ -50,13 +51,19 @@ def _lead(record: TrialRecord, table: Table) -> float:
     return min(rivals) - record.curve[-1].loss if rivals else math.inf
 
 
-def seed_noise(folder: Path) -> float:
-    """The standard deviation between seeds in nats, pooled over what `msarch confirm` trained; `SOME_NOISE` without."""
-    confirmed = load_results(folder, skip_damaged=True).confirmation
-    if confirmed is None or confirmed.quality != "perplexity":
+def noise_of(folder: Path, table: Table) -> float:
+    """The standard deviation between seeds in nats, from what `benchmarks.seed_noise` trained; else `SOME_NOISE`."""
+    file = folder / SEEDS
+    if not file.exists():
         return SOME_NOISE
-    spreads = [model.spread for model in confirmed.models if model.spread is not None]
-    return math.sqrt(fmean(spread**2 for spread in spreads)) if spreads else SOME_NOISE
+    runs = pd.read_csv(file)
+    ends = {model.record.number: model.record.curve[-1] for model in table.models}
+    groups = [
+        [end.loss, *runs[(runs.trial == number) & (runs.rung == end.rung)].loss.tolist()]
+        for number, end in ends.items()
+    ]
+    noise, freedom = seed_noise(groups)
+    return noise if freedom else SOME_NOISE
 
 
 def stopped_table(front: Sequence[Leader], found: Mapping[str, Sequence[Run]], noise: float) -> RichTable:

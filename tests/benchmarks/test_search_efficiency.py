@@ -20,6 +20,7 @@ from benchmarks.search_efficiency.optuna_search_asha import OptunaSearchAsha
 from benchmarks.search_efficiency.orders import by_parameters, greedily, true_front
 from benchmarks.search_efficiency.runs import Run, Runs, contents_of
 from benchmarks.search_efficiency.verdicts import verdicts
+from benchmarks.seed_noise import FILE as SEEDS
 from search.replay.table import Table, read_table
 
 
@@ -86,7 +87,7 @@ def test_asha_is_asked_at_its_rungs_and_the_searcher_is_told_the_last_loss(table
             point = next(points)
         peer.ended(model, point)
         told.append(point)
-    study = peer._searcher._ot_study
+    study: Any = peer._searcher._ot_study
     assert [trial.value for trial in study.trials] == [point.loss for point in told]
     assert any(point.rung < 5 for point in told) and told[0].rung == 5
 
@@ -167,7 +168,15 @@ def test_verdicts_say_whether_the_goal_is_met_and_who_is_ahead() -> None:
 def test_models_that_lead_by_less_than_the_noise_do_not_count(table: Table) -> None:
     every, clear = stopped.leaders(table, 0.0), stopped.leaders(table, 0.05)
     assert {one.record.number for one in every} == {record.number for record in true_front(table)}
-    assert len(clear) < len(every) and clear[0].lead == math.inf  # nothing costs less than the cheapest
+    assert 0 < len(clear) < len(every) and all(one.lead > 0.05 for one in clear)
     numbers = [one.record.number for one in every]
     run = SimpleNamespace(begun=frozenset(numbers[:3]), stopped=frozenset(numbers[:1]))
     assert stopped._stopped(every, [run, run]) == "2 / 6"  # type: ignore[list-item]
+
+
+def test_the_noise_is_that_of_the_seeds_that_were_trained(table: Table, tmp_path: Path) -> None:
+    assert stopped.noise_of(tmp_path, table) == stopped.SOME_NOISE
+    end = table.models[0].record.curve[-1]
+    rows = [f"0,{seed},{end.rung},{end.tokens},{end.loss + 0.06 * seed},1.0" for seed in (1, 2)]
+    (tmp_path / SEEDS).write_text("\n".join(["trial,seed,rung,tokens,loss,bits_per_byte", *rows]))
+    assert stopped.noise_of(tmp_path, table) == pytest.approx(0.06)
