@@ -44,7 +44,7 @@ def main() -> None:
     console = Console(width=110)
     try:
         found = load_results(arguments.results)
-        chosen = spread([record for record in found.records if record.status == "complete"], arguments.models)
+        chosen = spread([record for record in found.records if record.state == "complete"], arguments.models)
         runs = train_missing(arguments.results / FILE, chosen, arguments.seeds, arguments.set, console)
     except UserError as error:
         parser.error(str(error))
