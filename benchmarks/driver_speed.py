@@ -116,16 +116,19 @@ class Clock:
     """Processor seconds of some functions."""
 
     seconds: float = 0.0
+    running: bool = False
 
     def around(self, function: Callable[..., Any]) -> Callable[..., Any]:
-        """The same function, timed."""
+        """The same function, timed; what it calls itself counts once."""
 
         def timed(*arguments: Any, **named: Any) -> Any:
-            began = time.process_time()
+            if self.running:
+                return function(*arguments, **named)
+            self.running, began = True, time.process_time()
             try:
                 return function(*arguments, **named)
             finally:
-                self.seconds += time.process_time() - began
+                self.running, self.seconds = False, self.seconds + time.process_time() - began
 
         return timed
 
@@ -173,9 +176,13 @@ def timed_models(clock: Clock) -> Iterator[None]:
 
     from search.propose.front.strategy import FrontStrategy
 
-    methods = [(kind, name) for kind in (TPESampler, NSGAIISampler) for name in ("sample_relative",)]
-    methods += [(kind, "sample_independent") for kind in (TPESampler, NSGAIISampler, RandomSampler)]
-    methods += [(TPESampler, "infer_relative_search_space"), (FrontStrategy, "worth")]
+    draws = [(kind, name) for kind in (TPESampler, NSGAIISampler) for name in ("sample_relative", "sample_independent")]
+    methods: list[tuple[type, str]] = [
+        *draws,
+        (RandomSampler, "sample_independent"),
+        (TPESampler, "infer_relative_search_space"),
+        (FrontStrategy, "worth"),
+    ]
     patches = [patch.object(kind, name, clock.around(getattr(kind, name))) for kind, name in methods]
     for each in patches:
         each.start()
