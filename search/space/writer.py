@@ -13,7 +13,7 @@ from search.space.schema.search import PARTS_OF_FRONT, PARTS_OF_PRUNE, SearchSet
 from search.space.space import Space
 from search.space.values.allocations import AllocationRange
 
-_NOT_IDENTITY = ("trials", "tokens", "concurrent", "time_budget", "trial_timeout", "checkpoints")
+_NOT_IDENTITY = ("trials", "tokens", "concurrent", "time_budget", "trial_timeout", "checkpoints", "resources")
 
 
 def plain_space(space: Space) -> dict[str, Any]:
@@ -54,6 +54,7 @@ def _search(settings: SearchSettings) -> dict[str, Any]:
     """The settings without those that have no effect."""
     unread = {"trials"} if settings.tokens is not None else set()
     unread |= set(PARTS_OF_PRUNE if settings.strategy == "front" else PARTS_OF_FRONT)
+    unread |= set() if settings.resources.model_dump(exclude_none=True) else {"resources"}
     return settings.model_dump(exclude_none=True, exclude=unread)
 
 
