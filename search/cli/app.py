@@ -77,18 +77,26 @@ def search(
     time_budget: Annotated[str | None, typer.Option(metavar="10m", help="Of training; resumable.")] = None,
     overrides: SetOption = None,
     ray_address: Annotated[str | None, typer.Option(metavar="A", help="A Ray cluster: auto, or HOST:PORT.")] = None,
+    keep: Annotated[
+        str | None,
+        typer.Option(
+            metavar="front|all|none",
+            help="Which finished trials keep the checkpoint to train on from; only in schedule wsd.",
+            autocompletion=words("front", "all", "none"),
+        ),
+    ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Estimate what the search would cost, and stop.")] = False,
 ) -> None:
     """Search a space; run the same command again to resume."""
     from search.cli.search import dry_run_search, launch_search
-    from search.run.request import check_number, check_one_budget
+    from search.run.request import check_keep, check_number, check_one_budget
 
     settings = overrides or []
     seconds = parse_option("--time-budget", parse_seconds, time_budget)
     check_number("time_budget", seconds, key="--time-budget")
     budget = parse_option("--tokens", parse_count, tokens)
     check_number("tokens", budget, key="--tokens")
-    with keys_as_options("ray_address", "tokens"):
+    with keys_as_options("ray_address", "tokens", "keep"):
         check_one_budget(trials, budget)
         if dry_run:
             dry_run_search(space, settings, trials=trials, tokens=budget, concurrent=concurrent)
@@ -102,6 +110,7 @@ def search(
                 concurrent=concurrent,
                 time_budget=seconds,
                 ray_address=ray_address,
+                keep=check_keep(keep),
             )
 
 

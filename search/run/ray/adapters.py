@@ -77,12 +77,14 @@ class Workplace:
         base: where relative paths of the corpus start.
         device: "cpu" or "cuda".
         trial_timeout: seconds from rung to rung that the space allows; None where the driver learns them.
+        keeps: whether trials write the checkpoint from before their decay.
     """
 
     folder: Path
     base: Path
     device: str
     trial_timeout: int | None = None
+    keeps: bool = False
 
     def config(self, job: Job) -> dict[str, str]:
         """The configuration of a Ray trial: one JSON text, which Ray neither flattens nor samples from."""
@@ -93,6 +95,7 @@ class Workplace:
             "base": str(self.base),
             "device": self.device,
             "timeout": self.trial_timeout or 0,
+            "keeps": self.keeps,
         }
         return {"job": json.dumps(values)}
 

@@ -35,6 +35,7 @@ def execute(
     concurrent: int | None,
     shares_memory: bool,
     trial_timeout: int | None = None,
+    keeps: bool = False,
 ) -> None:
     """Run trials in an open Ray session, `concurrent` at a time; by default one a GPU, or one a core without.
 
@@ -42,6 +43,7 @@ def execute(
         shares_memory: whether all trials run on this machine, and so share the memory that is free now.
         trial_timeout: seconds from one report of a trial to the next after which its process is killed; by default
             this is learnt from the trials so far.
+        keeps: whether trials write the checkpoint from before their decay.
 
     Raises:
         Exception: what the coordinator raised, unchanged.
@@ -58,7 +60,7 @@ def execute(
     watcher.phase(f"starting {at_a_time} workers" if at_a_time > 1 else "starting a worker")
     deadlines = Deadlines(trial_timeout)
     scheduler = RungScheduler(coordinator, stop, watcher, deadlines)
-    workplace = Workplace(folder=folder.resolve(), base=base, device=device, trial_timeout=trial_timeout)
+    workplace = Workplace(folder=folder.resolve(), base=base, device=device, trial_timeout=trial_timeout, keeps=keeps)
     tuner = tune.Tuner(
         tune.with_resources(TrialTrainable, resources),
         tune_config=tune.TuneConfig(

@@ -50,4 +50,5 @@ class TrialTrainable(tune.Trainable):
             base=Path(job["base"]),
             device=job["device"],
             timeout=job["timeout"],
+            keeps=job["keeps"],
         )

@@ -26,7 +26,7 @@ from msarch.atomic_files import atomic_write
 from msarch.config.candidate import Candidate
 from msarch.config.corpus import CorpusConfig
 from msarch.data.token_set import TokenSet, prepare_tokens
-from msarch.training.trainer import NonFiniteLossError, Trainer
+from msarch.training.trainer import BEFORE_DECAY, NonFiniteLossError, Trainer
 from msarch.training.validation import Validation
 from search.run.ray.memory_cap import MemoryCap, cap_of, tried_bytes
 
@@ -62,6 +62,7 @@ class TrialWorker:
         cap: of the GPU's memory; by default on "cuda" only.
         lock_patience: seconds to wait for another process that trains this trial.
         timeout: seconds that a step may take at least, before this process ends itself.
+        keeps: whether the checkpoint from before a wsd schedule's decay is written.
     """
 
     def __init__(
@@ -75,10 +76,11 @@ class TrialWorker:
         cap: MemoryCap | None = None,
         lock_patience: float = LOCK_PATIENCE,
         timeout: float = 0.0,
+        keeps: bool = False,
     ) -> None:
         self._number, self._candidate, self._folder, self._base, self._device = number, candidate, folder, base, device
         self._trainer: Trainer | None = None
-        self._timeout = timeout
+        self._timeout, self._keeps = timeout, keeps
         self._cap = MemoryCap(torch.cuda) if device == "cuda" and cap is None else cap
         # A driver that was killed may leave a process behind for a moment: two must never train the same trial. Held
         # during a step only, since a trial that is paused may be resumed in another process, and nobody tells this one.
@@ -147,10 +149,14 @@ class TrialWorker:
         return {**self._report(trainer), "ready": True}
 
     def _advance(self, trainer: Trainer) -> dict[str, Any]:
-        trainer.advance()
+        trainer.advance(lambda: self._keep(trainer))
         self._write_metrics(trainer.curve)
         trainer.save(self._folder / "checkpoint")
         return self._report(trainer)
+
+    def _keep(self, trainer: Trainer) -> None:
+        if self._keeps and trainer.decays_next:
+            trainer.save(self._folder, BEFORE_DECAY)
 
     def _build(self) -> Trainer:
         self._log(f"{self._candidate.model.variant} {self._candidate.model.layers} on {self._device}")
