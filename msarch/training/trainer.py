@@ -23,6 +23,7 @@ from msarch.data.token_set import TokenSet
 from msarch.models.build import build_model
 from msarch.models.causality import check_causality
 from msarch.training.checkpoint import FILE, load_training_state, read_tensors, training_state, write_tensors
+from msarch.training.compiling import compile_layers, eager
 from msarch.training.device import DeviceMemory, make_deterministic
 from msarch.training.evaluation import Evaluation, evaluate
 from msarch.training.schedule import decay_begin, learning_rate, warmup_steps
@@ -58,14 +59,22 @@ class Trainer:
         training_loss: mean of the last few steps in nats per token; None before they were read.
     """
 
-    def __init__(self, candidate: Candidate, tokens: TokenSet, *, device: str = "cpu", threads: int = 1) -> None:
-        """Build the model from the candidate's seed and check that it is causal. Raises CausalityError."""
+    def __init__(
+        self, candidate: Candidate, tokens: TokenSet, *, device: str = "cpu", threads: int = 1, compiled: bool = False
+    ) -> None:
+        """Build the model from the candidate's seed and check that it is causal. Raises CausalityError.
+
+        With `compiled` the layers go through torch.compile; the bits are then other ones.
+        """
         make_deterministic(device, threads)
         self._memory = DeviceMemory(device)  # before the model, whose bytes it has to see
         torch.manual_seed(candidate.seed)
         self.candidate, self.tokens, self.device = candidate, tokens, device
         self.model = build_model(candidate.model).to(device)
         check_causality(self.model, candidate.seed)
+        self._compiled = compiled
+        if compiled:
+            compile_layers(self.model)
         self.optimizer = make_optimizer(self.model, candidate.training)
         self.steps = candidate.training.steps(candidate.model.context)
         self.step = 0
@@ -119,7 +128,8 @@ class Trainer:
     def evaluate(self, split: str, targets: int | None = None) -> Evaluation:
         """The loss on a split's first `targets` tokens; by default as many as each validation takes."""
         training = self.candidate.training
-        return evaluate(self.model, self.tokens, training, split=split, targets=targets or training.targets())
+        with eager(self._compiled):
+            return evaluate(self.model, self.tokens, training, split=split, targets=targets or training.targets())
 
     @property
     def memory_measured_bytes(self) -> int | None:

@@ -243,6 +243,51 @@ def confirm(
 
 
 @app.command()
+def train(
+    model: Annotated[
+        str,
+        typer.Argument(
+            metavar="MODEL",
+            help="CONFIG.yaml of one model, RESULTS or RESULTS:TRIAL, or the folder of an earlier training.",
+            autocompletion=complete_model,
+        ),
+    ],
+    trial: Annotated[
+        str | None,
+        typer.Option(metavar="best|knee|N", help="Which trial of RESULTS.", autocompletion=words("best", "knee")),
+    ] = None,
+    overrides: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="Override a setting, such as training.tokens=1B; repeatable."),
+    ] = None,
+    to: Annotated[Path | None, typer.Option(metavar="DIR", help="The model's folder; models/NAME by default.")] = None,
+    threads: Annotated[
+        int | None, typer.Option(parser=above_zero, metavar="N", help="CPU threads; one a core by default.")
+    ] = None,
+    compiled: Annotated[
+        bool, typer.Option("--compile", help="Compile the layers with torch.compile: for a GPU.")
+    ] = False,
+    tensorboard: Annotated[
+        bool, typer.Option("--tensorboard", help="Also write event files for TensorBoard, into DIR/tensorboard.")
+    ] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be trained, and stop.")] = False,
+) -> None:
+    """Train one model, such as a trial on more tokens; run the same command again to resume."""
+    from search.cli.train import train as train_one
+
+    train_one(
+        model,
+        trial,
+        overrides or [],
+        to=to,
+        threads=threads,
+        compiled=compiled,
+        tensorboard=tensorboard,
+        dry_run=dry_run,
+    )
+
+
+@app.command()
 def compare(
     results: Annotated[
         list[Path],

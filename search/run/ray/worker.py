@@ -6,7 +6,6 @@ Ray. Files are in ``results/NAME/trials/NNNN``, which every machine of a cluster
 
 from __future__ import annotations
 
-import csv
 import ctypes
 import faulthandler
 import gc
@@ -22,12 +21,11 @@ from typing import Any
 import torch
 from filelock import FileLock, Timeout
 
-from msarch.atomic_files import atomic_write
 from msarch.config.candidate import Candidate
 from msarch.config.corpus import CorpusConfig
 from msarch.data.token_set import TokenSet, prepare_tokens
 from msarch.training.trainer import BEFORE_DECAY, NonFiniteLossError, Trainer
-from msarch.training.validation import Validation
+from msarch.training.validation import write_curve
 from search.run.ray.memory_cap import MemoryCap, cap_of, tried_bytes
 
 FIRST_STEP_LIMIT, SHORTEST_LIMIT, PATIENCE = 6 * 3600, 900, 20
@@ -150,7 +148,7 @@ class TrialWorker:
 
     def _advance(self, trainer: Trainer) -> dict[str, Any]:
         trainer.advance(lambda: self._keep(trainer))
-        self._write_metrics(trainer.curve)
+        write_curve(self._folder / "metrics.csv", trainer.curve)
         trainer.save(self._folder / "checkpoint")
         return self._report(trainer)
 
@@ -182,12 +180,6 @@ class TrialWorker:
 
     def _curve(self) -> list[dict[str, Any]]:
         return [asdict(point) for point in self._trainer.curve] if self._trainer else []
-
-    def _write_metrics(self, curve: list[Validation]) -> None:
-        with atomic_write(self._folder / "metrics.csv") as path, path.open("w", newline="") as file:
-            writer = csv.DictWriter(file, fieldnames=list(asdict(curve[0])))
-            writer.writeheader()
-            writer.writerows(map(asdict, curve))
 
     def _log(self, text: str) -> None:
         with (self._folder / "log.txt").open("a", encoding="utf-8") as file:
