@@ -288,6 +288,31 @@ def train(
 
 
 @app.command()
+def export(
+    model: Annotated[
+        str,
+        typer.Argument(
+            metavar="MODEL",
+            help="RESULTS or RESULTS:TRIAL, or the folder of msarch train.",
+            autocompletion=complete_results,
+        ),
+    ],
+    to: Annotated[Path, typer.Option(metavar="DIR", help="The new folder.")],
+    trial: Annotated[
+        str | None,
+        typer.Option(metavar="best|knee|N", help="Which trial of RESULTS.", autocompletion=words("best", "knee")),
+    ] = None,
+    code: Annotated[
+        bool, typer.Option("--code/--no-code", help="With the model's code, for machines without msarch.")
+    ] = True,
+) -> None:
+    """Write a model for other programs: safetensors, tokenizer, a card, and what transformers needs to load it."""
+    from search.cli.export import export as export_one
+
+    export_one(model, trial, to, code=code)
+
+
+@app.command()
 def compare(
     results: Annotated[
         list[Path],
