@@ -14,15 +14,15 @@ import argparse
 import math
 from dataclasses import dataclass, replace
 from pathlib import Path
-from statistics import NormalDist
 from typing import Any
 
 import pandas as pd
 from rich.console import Console
 from rich.table import Table
+from scipy.stats import t as student
 
 from benchmarks.novels import Ledger, Run, Tokenizer, novels_argument, train_missing, vocabulary
-from benchmarks.rivals import equal_memory, fewer_heads, fine_alone, memory
+from benchmarks.rivals import equal_memory, fewer_heads, fine_alone, memory, vanilla
 from msarch import ModelConfig, TrainingConfig
 from msarch.units import format_bytes
 
@@ -105,18 +105,33 @@ def choices(tokenizer: Tokenizer, training: TrainingConfig) -> list[Choice]:
     top_down = ModelConfig(variant="top_down", layers="4@16 4@4 2@1", **common)
     bottom_up = ModelConfig(variant="bottom_up", layers="2@1 4@4 2@1", **common)
     changed: list[tuple[ModelConfig, dict[str, tuple[str, ...]]]] = [
-        (hourglass, {"shortening": ("linear", "attention"), "upsampling": ("linear", "attention")}),
+        (
+            hourglass,
+            {
+                "shortening": ("linear", "attention"),
+                "upsampling": ("linear", "attention"),
+                "layers": ("2@1 4@4:96 2@1", "2@1 4@4:128 2@1", "2@1 2+2ff@4 2@1"),
+            },
+        ),
         (
             top_down,
             {
                 "pool": ("conv", "attention", "query_only"),
                 "combine": ("add",),
                 "upsampling": ("linear", "attention"),
+                "layers": ("4@16 4@4:128 2@1", "4@16:128 4@4:128 2@1", "2+2ff@16 2+2ff@4 2@1"),
             },
         ),
-        (bottom_up, {"pool": ("conv", "attention", "query_only"), "aggregation": ("aligned",)}),
+        (
+            bottom_up,
+            {
+                "pool": ("conv", "attention", "query_only"),
+                "aggregation": ("aligned",),
+                "layers": ("2@1 4@4:128 2@1", "2@1 2+2ff@4 2@1"),
+            },
+        ),
     ]
-    vanilla: dict[ModelConfig, list[str]] = {}  # one model may be the rival of several
+    rivals: dict[ModelConfig, list[str]] = {}  # one model may be the rival of several
     for name, rival in (
         ("the fine layers of hourglass, bottom_up and retina", fine_alone(hourglass)),
         ("the fine layers of top_down", fine_alone(top_down)),
@@ -124,9 +139,10 @@ def choices(tokenizer: Tokenizer, training: TrainingConfig) -> list[Choice]:
         ("in the memory of hourglass", equal_memory(hourglass, training)),
         ("in the memory of top_down", equal_memory(top_down, training)),
         ("in the memory of bottom_up", equal_memory(bottom_up, training)),
+        ("two layers without attention more than the fine ones of top_down", vanilla(top_down, 4, ff_layers=2)),
     ):
-        vanilla.setdefault(rival, []).append(name)
-    out = [Choice("vanilla", "; ".join(names), rival) for rival, names in vanilla.items()]
+        rivals.setdefault(rival, []).append(name)
+    out = [Choice("vanilla", "; ".join(names), rival) for rival, names in rivals.items()]
     for default, options in changed:
         out.append(Choice(default.variant, "default", default))
         for option, values in options.items():
@@ -165,7 +181,7 @@ def table(losses: dict[Choice, list[float]], training: TrainingConfig) -> Table:
         first = next(one for one in losses if one.group == choice.group)
         against = losses[first]
         difference = mean(found) - mean(against)
-        half = student(freedom) * noise * math.sqrt(1 / len(found) + 1 / len(against)) if freedom else None
+        half = quantile(freedom) * noise * math.sqrt(1 / len(found) + 1 / len(against)) if freedom else None
         out.add_row(
             f"{choice.model.variant} {choice.model.layers}",
             choice.name,
@@ -187,15 +203,9 @@ def seed_noise(groups: list[list[float]]) -> tuple[float, int]:
     return (math.sqrt(squares / freedom), freedom) if freedom else (math.nan, 0)
 
 
-def student(freedom: int) -> float:
-    """The 97.5 % quantile of Student's t: Cornish and Fisher's expansion, right to 1 % from 3 degrees of freedom on."""
-    z = NormalDist().inv_cdf(0.975)
-    terms = (
-        (z**3 + z) / 4,
-        (5 * z**5 + 16 * z**3 + 3 * z) / 96,
-        (3 * z**7 + 19 * z**5 + 17 * z**3 - 15 * z) / 384,
-    )
-    return float(z + sum(term / freedom**power for power, term in enumerate(terms, start=1)))
+def quantile(freedom: int) -> float:
+    """The 97.5 % quantile of Student's t."""
+    return float(student.ppf(0.975, freedom))
 
 
 def mean(values: list[float]) -> float:

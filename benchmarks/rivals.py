@@ -12,19 +12,21 @@ from dataclasses import fields, replace
 from typing import Any
 
 from msarch import ModelConfig, TrainingConfig, profile_training_step
+from msarch.config.allocation import Stage
 from msarch.config.variants import VARIANTS
 
 
-def vanilla(config: ModelConfig, layers: int) -> ModelConfig:
-    """A vanilla model that is like `config` in all that both know."""
+def vanilla(config: ModelConfig, layers: int, ff_layers: int = 0) -> ModelConfig:
+    """A vanilla model that is like `config` in all that both know; its last `ff_layers` layers have no attention."""
     options = {name for known in VARIANTS.values() for name in known.options}
     defaults: dict[str, Any] = {each.name: each.default for each in fields(ModelConfig) if each.name in options}
-    return replace(config, variant="vanilla", layers=f"{layers}@1", **defaults)
+    return replace(config, variant="vanilla", layers=str(Stage(layers, factor=1, ff_layers=ff_layers)), **defaults)
 
 
 def fine_alone(config: ModelConfig) -> ModelConfig:
     """The layers of `config` at scale 1, without the others."""
-    return vanilla(config, sum(stage.layers for stage in config.stages if stage.factor == 1))
+    fine = [stage for stage in config.stages if stage.factor == 1]
+    return vanilla(config, sum(stage.layers for stage in fine), sum(stage.ff_layers for stage in fine))
 
 
 def equal_memory(config: ModelConfig, training: TrainingConfig) -> ModelConfig:

@@ -85,8 +85,7 @@ class Tokenizer:
 
     def word(self, token: int) -> str:
         """How the vocabulary writes a token."""
-        written: str = self._raw.id_to_token(token)
-        return written
+        return str(self._raw.id_to_token(token))
 
     def save(self, path: Path) -> None:
         """Writes a ``tokenizer.json`` that `load_tokenizer` opens again."""

@@ -25,7 +25,9 @@ class MsarchConfig(PretrainedConfig):
 
     def model_config(self) -> ModelConfig:
         """The configuration as msarch knows it. Raises UserError."""
-        values = {name: tuple(each) if isinstance(each, list) else each for name, each in self.architecture.items()}
+        values: dict[str, Any] = {
+            name: tuple(each) if isinstance(each, list) else each for name, each in self.architecture.items()
+        }
         return ModelConfig(**values)
 
 

@@ -15,11 +15,13 @@ from msarch.errors import UserError, quoted
 from search.run.budget import Budget
 from search.run.estimate import Estimate, estimate_search
 from search.run.request import check_number
+from search.run.slots import choose_slots, local_machine
 from search.run.text import prepare_text, token_preparer
 from search.run.timing import Timing, time_on_slots
 from search.run.watcher import Silent, Watcher
 from search.space.limits import check_limits, violations
 from search.space.objectives import LIMITS
+from search.space.schema.resources import ResourcesSpec
 from search.space.space import Space
 
 SAMPLE = 60
@@ -108,7 +110,7 @@ def plan_search(
     watcher.phase("timing training steps")
     budget = Budget.of(space, trials=trials, tokens=tokens)
     trials = budget.trials or max(1, (budget.tokens or 0) // space.tokens_per_trial)
-    device, measured_on, slots = _machine(concurrent or space.search.concurrent)
+    device, measured_on, slots = _machine(space.search.resources, concurrent or space.search.concurrent)
     slots = min(slots, trials)
     timings, slot_start = time_candidates(admitted, slots, device, at_least=timed)
     settings, front = space.search, space.search.strategy == "front"
@@ -207,15 +209,15 @@ def _speeds(timed: Sequence[tuple[Candidate, Timing]]) -> tuple[float, float]:
     return min(speeds), max(speeds)
 
 
-def _machine(concurrent: int | None) -> tuple[str, str, int]:
+def _machine(resources: ResourcesSpec, concurrent: int | None) -> tuple[str, str, int]:
     import torch
 
     from msarch.machine import usable_cores
 
-    gpus = torch.cuda.device_count()
-    if gpus:
-        return "cuda", torch.cuda.get_device_name(0), concurrent or gpus
-    return "cpu", "one thread each", concurrent or usable_cores()
+    here = local_machine(concurrent, resources, usable_cores(), torch.cuda.device_count())
+    slots = choose_slots([here], resources, concurrent)
+    measured_on = torch.cuda.get_device_name(0) if slots.device == "cuda" else "one thread each"
+    return slots.device, measured_on, slots.count
 
 
 def _excluded_by(space: Space, candidate: Candidate, profile: dict[str, Any]) -> list[str]:

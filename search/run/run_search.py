@@ -21,6 +21,7 @@ from search.run.failures import FailingSearchError
 from search.run.open_search import open_search
 from search.run.outputs import Outputs
 from search.run.request import SearchRequest
+from search.run.slots import local_machine
 from search.run.text import prepare_text, token_preparer
 from search.run.watcher import Silent, Watcher
 from search.space.limits import check_limits
@@ -150,13 +151,16 @@ def _train(request: SearchRequest, coordinator: Coordinator, watcher: Watcher, b
 
     prepare_environment(request.ray_address)
     from search.run.ray.adapters import StopSignal
-    from search.run.ray.executor import execute, interrupts
+    from search.run.ray.executor import execute, interrupts, slots_of_cluster
 
-    stop = StopSignal(time_budget=request.time_budget)
-    cpus = max(request.concurrent or 0, usable_cores())
-    session = ray_session(request.folder, address=request.ray_address, cpus=cpus, command=request.command())
+    stop, settings = StopSignal(time_budget=request.time_budget), request.space.search
+    here = local_machine(request.concurrent, settings.resources, usable_cores())
+    session = ray_session(request.folder, address=request.ray_address, cpus=int(here.cpus), command=request.command())
     with interrupts(stop), session as scratch:
         if not stop.interrupted:
+            slots = slots_of_cluster(settings.resources, request.concurrent)
+            if slots.fitting is not None:
+                watcher.message(f"{slots.fitting} trials run at a time, not {request.concurrent}: no more have room")
             execute(
                 coordinator,
                 stop,
@@ -164,9 +168,9 @@ def _train(request: SearchRequest, coordinator: Coordinator, watcher: Watcher, b
                 folder=request.folder,
                 base=base,
                 scratch=scratch,
-                concurrent=request.concurrent,
+                slots=slots,
                 shares_memory=request.ray_address is None,
-                trial_timeout=request.space.search.trial_timeout,
+                trial_timeout=settings.trial_timeout,
                 keeps=request.keep != "none",
             )
     if stop.interrupted:

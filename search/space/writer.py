@@ -14,7 +14,16 @@ from search.space.space import Space
 from search.space.values.allocations import AllocationRange
 from search.space.values.ranges import Values
 
-_NOT_IDENTITY = ("trials", "tokens", "concurrent", "time_budget", "trial_timeout", "checkpoints", "keep")
+_NOT_IDENTITY = (
+    "trials",
+    "tokens",
+    "concurrent",
+    "time_budget",
+    "trial_timeout",
+    "checkpoints",
+    "resources",
+    "keep",
+)
 
 
 def plain_space(space: Space) -> dict[str, Any]:
@@ -63,6 +72,7 @@ def _search(space: Space) -> dict[str, Any]:
     unread = {"trials"} if settings.tokens is not None else set()
     unread |= set(PARTS_OF_PRUNE if settings.strategy == "front" else PARTS_OF_FRONT)
     unread |= set() if can_be_continued(space) else {"keep"}
+    unread |= set() if settings.resources.model_dump(exclude_none=True) else {"resources"}
     return settings.model_dump(exclude_none=True, exclude=unread)
 
 

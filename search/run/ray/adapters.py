@@ -23,6 +23,7 @@ from msarch.units import format_seconds
 from search.ledger.folder import trial_folder
 from search.run.coordinator import Coordinator
 from search.run.deadlines import Deadlines
+from search.run.slots import Slots
 from search.run.trials import Job
 from search.run.watcher import Watcher
 
@@ -75,14 +76,14 @@ class Workplace:
     Attributes:
         folder: of the results.
         base: where relative paths of the corpus start.
-        device: "cpu" or "cuda".
+        slots: what each takes, and so its device.
         trial_timeout: seconds from rung to rung that the space allows; None where the driver learns them.
         keeps: whether trials write the checkpoint from before their decay.
     """
 
     folder: Path
     base: Path
-    device: str
+    slots: Slots
     trial_timeout: int | None = None
     keeps: bool = False
 
@@ -93,7 +94,8 @@ class Workplace:
             "candidate": job.candidate.to_dict(),
             "folder": str(trial_folder(self.folder, job.number)),
             "base": str(self.base),
-            "device": self.device,
+            "device": self.slots.device,
+            "gpu_share": self.slots.gpu_share,
             "timeout": self.trial_timeout or 0,
             "keeps": self.keeps,
         }

@@ -15,7 +15,9 @@ from search.run.coordinator import Coordinator
 from search.run.deadlines import Deadlines
 from search.run.ray.adapters import CoordinatedSearcher, RungScheduler, SignalStopper, StopSignal, Workplace
 from search.run.room import room_of
+from search.run.slots import Machine, Slots, choose_slots
 from search.run.watcher import Watcher
+from search.space.schema.resources import ResourcesSpec
 
 if TYPE_CHECKING:
     from ray.tune.experiment import Trial
@@ -32,14 +34,15 @@ def execute(
     folder: Path,
     base: Path,
     scratch: Path,
-    concurrent: int | None,
+    slots: Slots,
     shares_memory: bool,
     trial_timeout: int | None = None,
     keeps: bool = False,
 ) -> None:
-    """Run trials in an open Ray session, `concurrent` at a time; by default one a GPU, or one a core without.
+    """Run trials in an open Ray session.
 
     Args:
+        slots: how many trials run at a time, and what each takes.
         shares_memory: whether all trials run on this machine, and so share the memory that is free now.
         trial_timeout: seconds from one report of a trial to the next after which its process is killed; by default
             this is learnt from the trials so far.
@@ -52,22 +55,21 @@ def execute(
 
     from search.run.ray.trainable import TrialTrainable
 
-    at_a_time, resources, device = slots(concurrent)
-    coordinator.set_concurrent(at_a_time)
-    free = free_memory() if shares_memory and device == "cpu" else None
+    coordinator.set_concurrent(slots.count)
+    free = free_memory() if shares_memory and slots.device == "cpu" else None
     if free is not None:
-        coordinator.set_room(room_of(free, at_a_time))
-    watcher.phase(f"starting {at_a_time} workers" if at_a_time > 1 else "starting a worker")
+        coordinator.set_room(room_of(free, slots.count))
+    watcher.phase(f"starting {slots.count} workers" if slots.count > 1 else "starting a worker")
     deadlines = Deadlines(trial_timeout)
     scheduler = RungScheduler(coordinator, stop, watcher, deadlines)
-    workplace = Workplace(folder=folder.resolve(), base=base, device=device, trial_timeout=trial_timeout, keeps=keeps)
+    workplace = Workplace(folder=folder.resolve(), base=base, slots=slots, trial_timeout=trial_timeout, keeps=keeps)
     tuner = tune.Tuner(
-        tune.with_resources(TrialTrainable, resources),
+        tune.with_resources(TrialTrainable, {"cpu": slots.cpu, "gpu": slots.gpu}),
         tune_config=tune.TuneConfig(
             search_alg=CoordinatedSearcher(coordinator, stop, workplace, deadlines),
             scheduler=scheduler,
             num_samples=-1,
-            max_concurrent_trials=at_a_time,
+            max_concurrent_trials=slots.count,
             reuse_actors=True,
             trial_name_creator=_name,
             trial_dirname_creator=_name,
@@ -88,16 +90,13 @@ def execute(
         raise stop.failure
 
 
-def slots(concurrent: int | None) -> tuple[int, dict[str, float], str]:
-    """How many trials run at a time, the resources of each, and the device."""
+def slots_of_cluster(resources: ResourcesSpec, concurrent: int | None) -> Slots:
+    """Places for trials on the machines of the open Ray session. Raises UserError where a trial fits nowhere."""
     import ray
 
-    total = ray.cluster_resources()
-    cpus, gpus = max(1, int(total.get("CPU", 1))), int(total.get("GPU", 0))
-    at_a_time = min(concurrent or gpus or cpus, cpus)
-    if not gpus:
-        return at_a_time, {"cpu": 1}, "cpu"
-    return at_a_time, {"cpu": 1, "gpu": min(1.0, gpus / at_a_time)}, "cuda"
+    nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
+    machines = [Machine(node.get("CPU", 0), int(node.get("GPU", 0))) for node in nodes]
+    return choose_slots(machines, resources, concurrent)
 
 
 def _name(trial: Trial) -> str:

@@ -2,7 +2,8 @@
 
 The cap acts on what the process has from the driver: blocks in use, free fragments between them, cuBLAS's workspaces.
 It is the prediction for CUDA, of a training step or of a validation, whichever is larger, plus `MARGIN` and `EXTRA`.
-Both are estimates.
+Both are estimates. Where trials share a GPU, none may take more than its share of the memory, so that it never takes
+what another one was promised.
 """
 
 from __future__ import annotations
@@ -19,6 +20,9 @@ MARGIN = 0.15
 EXTRA = 256 * 2**20
 """Bytes for cuBLAS's workspaces (up to 64 MiB) and segments that are partly used."""
 
+CONTEXT = 512 * 2**20
+"""Bytes that CUDA itself takes for a process, which count towards a share of a GPU; an estimate."""
+
 _TRIED = re.compile(r"[Tt]ried to allocate ([0-9.]+) ([KMGT]?i?B|bytes)")
 
 
@@ -27,21 +31,33 @@ class MemoryCap:
 
     Args:
         cuda: the module `torch.cuda`, or a replacement in tests.
+        share: of the GPU's memory that this process may take at most.
     """
 
-    def __init__(self, cuda: Any) -> None:
-        self._cuda = cuda
+    def __init__(self, cuda: Any, share: float = 1.0) -> None:
+        self._cuda, self._share = cuda, share
 
     def put(self, size: int) -> None:
-        """Allow `size` bytes, or all where the GPU has fewer."""
-        total = self._cuda.get_device_properties(0).total_memory
-        self._cuda.set_per_process_memory_fraction(min(1.0, size / total))
+        """Allow `size` bytes, or the whole share where that is less."""
+        self._cuda.set_per_process_memory_fraction(min(1.0, self.allowed(size) / self._total))
 
     def lift(self) -> None:
-        """Allow everything, and give back what the last trial left."""
+        """Allow the whole share, and give back what the last trial left."""
         gc.collect()
         self._cuda.empty_cache()
-        self._cuda.set_per_process_memory_fraction(1.0)
+        self._cuda.set_per_process_memory_fraction(self._share_bytes() / self._total)
+
+    def allowed(self, size: int) -> int:
+        """Bytes that a trial may take which asks for `size`; a GPU that is not shared ends where its memory ends."""
+        return size if self._share == 1 else min(size, self._share_bytes())
+
+    def _share_bytes(self) -> int:
+        share = round(self._share * self._total)
+        return share if self._share == 1 else max(share - CONTEXT, share // 2)
+
+    @property
+    def _total(self) -> int:
+        return int(self._cuda.get_device_properties(0).total_memory)
 
 
 def cap_of(candidate: Candidate) -> int:

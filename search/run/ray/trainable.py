@@ -49,6 +49,7 @@ class TrialTrainable(tune.Trainable):
             folder=Path(job["folder"]),
             base=Path(job["base"]),
             device=job["device"],
+            gpu_share=job["gpu_share"],
             timeout=job["timeout"],
             keeps=job["keeps"],
         )

@@ -57,6 +57,7 @@ class TrialWorker:
         candidate: with the corpus's paths as they are on this machine, relative ones from `base`.
         folder: of the trial.
         device: "cpu" or "cuda".
+        gpu_share: of the GPU's memory that this trial may take; below 1 where trials share a GPU.
         cap: of the GPU's memory; by default on "cuda" only.
         lock_patience: seconds to wait for another process that trains this trial.
         timeout: seconds that a step may take at least, before this process ends itself.
@@ -71,6 +72,7 @@ class TrialWorker:
         folder: Path,
         base: Path,
         device: str,
+        gpu_share: float = 1.0,
         cap: MemoryCap | None = None,
         lock_patience: float = LOCK_PATIENCE,
         timeout: float = 0.0,
@@ -79,7 +81,7 @@ class TrialWorker:
         self._number, self._candidate, self._folder, self._base, self._device = number, candidate, folder, base, device
         self._trainer: Trainer | None = None
         self._timeout, self._keeps = timeout, keeps
-        self._cap = MemoryCap(torch.cuda) if device == "cuda" and cap is None else cap
+        self._cap = MemoryCap(torch.cuda, gpu_share) if device == "cuda" and cap is None else cap
         # A driver that was killed may leave a process behind for a moment: two must never train the same trial. Held
         # during a step only, since a trial that is paused may be resumed in another process, and nobody tells this one.
         self._lock = FileLock(folder / "checkpoint" / ".lock", timeout=lock_patience)
@@ -136,6 +138,7 @@ class TrialWorker:
         if self._device == "cuda":
             peak = self._trainer.measured_bytes() if self._trainer else torch.cuda.max_memory_allocated()
         cap = cap_of(self._candidate)
+        cap = cap if self._cap is None else self._cap.allowed(cap)
         needed = peak + tried_bytes(error)
         return {"state": "infeasible", "memory_measured_bytes": needed or cap, "memory_cap_bytes": cap}
 

@@ -11,6 +11,7 @@ from search.space.schema.corpus import CorpusSpec
 from search.space.schema.fields import Spec
 from search.space.schema.limits import LIMITS_SCHEMA
 from search.space.schema.model import BRANCHES, MODEL_SCHEMA, TRAINING_SCHEMA, VARIANT_OPTIONS, VARIANTS_SCHEMA
+from search.space.schema.resources import ResourcesSpec
 from search.space.schema.search import SearchSettings
 from search.space.schema.space import SpaceSpec
 from search.space.values.constraints import NAMES
@@ -76,6 +77,7 @@ _SECTIONS: tuple[tuple[str, type[Spec]], ...] = (
     ("training", TRAINING_SCHEMA),
     ("limits", LIMITS_SCHEMA),
     ("search", SearchSettings),
+    ("search.resources", ResourcesSpec),
 )
 
 

@@ -10,6 +10,7 @@ from pydantic import PlainValidator, model_validator
 from msarch.errors import UserError, quoted
 from msarch.units import parse_bytes, parse_count, parse_seconds
 from search.space.schema.fields import Spec, constant, key
+from search.space.schema.resources import ResourcesSpec
 from search.space.values.value_types import WHOLE, one_of
 
 Strategy = Literal["front", "prune"]
@@ -132,6 +133,13 @@ class SearchSettings(Spec):
         example="concurrent: 2",
         default=None,
         default_text="one a core, or one a GPU",
+    )
+    resources: ResourcesSpec = key(
+        "Cores and GPUs of each trial, see below.",
+        value="mapping",
+        example="resources: {cpu: 2, gpu: 0.25}",
+        default=ResourcesSpec(),
+        default_text="a core, and a GPU where there are any",
     )
     time_budget: Seconds | None = key(
         "When to stop, counted from the first training step, whatever is left of `trials`.",

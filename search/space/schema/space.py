@@ -20,6 +20,7 @@ from search.space.schema.model import (
     ModelSpec,
     TrainingSpec,
 )
+from search.space.schema.resources import ResourcesSpec
 from search.space.schema.search import SearchSettings
 from search.space.schema.yaml_reader import format_path
 from search.space.values.constraints import Constraint, parse_constraint
@@ -155,5 +156,6 @@ def _spec_at(location: tuple[str | int, ...]) -> type[Spec]:
         ("training",): TRAINING_SCHEMA,
         ("limits",): LIMITS_SCHEMA,
         ("search",): SearchSettings,
+        ("search", "resources"): ResourcesSpec,
     }
     return known[location] if location in known else BRANCHES[str(location[-1])]

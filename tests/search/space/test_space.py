@@ -177,8 +177,16 @@ def test_what_is_recorded_loads_as_the_same_space(tmp_path: Path, space: Space) 
 def test_the_identity_leaves_out_how_long_and_how_wide(tmp_path: Path, space: Space) -> None:
     same = written(tmp_path, DESIGN, "search.trials=8", "search.concurrent=2", "search.time_budget=10m")
     assert space_identity(same) == space_identity(space)
+    assert space_identity(written(tmp_path, DESIGN, "search.resources.gpu=0.25")) == space_identity(space)
     for change in ("search.seed=4", "training.tokens=1M", "limits.memory=1GiB", "model.variant.vanilla.layers=1..9@1"):
         assert space_identity(written(tmp_path, DESIGN, change)) != space_identity(space)
+
+
+def test_resources_are_recorded_as_they_were_written(tmp_path: Path, space: Space) -> None:
+    assert "resources" not in space_yaml(space)
+    chosen = written(tmp_path, DESIGN, "search.resources.gpu=0.25", "search.resources.cpu=2.0")
+    assert "resources:\n    cpu: 2\n    gpu: 0.25\n" in space_yaml(chosen)
+    assert written(tmp_path, space_yaml(chosen)).search.resources == chosen.search.resources
 
 
 def test_a_recorded_space_has_no_absolute_paths_and_keeps_its_content(tmp_path: Path) -> None:

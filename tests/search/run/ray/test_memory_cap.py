@@ -15,7 +15,7 @@ from msarch.config.candidate import Candidate
 from msarch.config.corpus import CorpusConfig, TokenizerConfig
 from msarch.memory.profile import profile_training_step
 from msarch.memory.validation_memory import profile_validation
-from search.run.ray.memory_cap import EXTRA, MARGIN, MemoryCap, cap_of, tried_bytes
+from search.run.ray.memory_cap import CONTEXT, EXTRA, MARGIN, MemoryCap, cap_of, tried_bytes
 from search.run.ray.worker import TrialWorker
 
 
@@ -90,6 +90,33 @@ def test_a_gpu_smaller_than_the_cap_is_not_capped(candidate: Candidate) -> None:
     cuda = Cuda(total=1000)
     MemoryCap(cuda).put(cap_of(candidate))
     assert cuda.fraction == 1.0
+
+
+def test_trials_that_share_a_gpu_keep_to_their_shares(candidate: Candidate, tmp_path: Path) -> None:
+    """A model that is predicted to need more may take its share alone; what another trial was promised stays free."""
+    needed = cap_of(candidate)
+    small, large = Cuda(total=2 * needed), Cuda(total=100 * (needed + CONTEXT))
+    for cuda, share in ((small, 0.25), (large, 0.25)):
+        MemoryCap(cuda, share).put(needed)
+    assert small.fraction * small.total == pytest.approx(0.5 * needed - min(CONTEXT, 0.25 * needed), rel=0.01)
+    assert large.fraction * large.total == pytest.approx(needed)
+    MemoryCap(large, 0.25).lift()
+    assert large.fraction * large.total == pytest.approx(0.25 * large.total - CONTEXT)
+
+
+def test_a_trial_that_runs_out_of_its_share_says_how_much_that_was(
+    candidate: Candidate, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def training_step(*arguments: Any) -> None:
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 MiB. GPU 0 has a total capacity of 1")
+
+    monkeypatch.setattr("msarch.training.trainer.training_step", training_step)
+    cap = MemoryCap(Cuda(total=2 * CONTEXT), 0.25)
+    worker = TrialWorker(
+        number=0, candidate=candidate, folder=tmp_path / "0", base=tmp_path, device="cpu", gpu_share=0.25, cap=cap
+    )
+    worker.step()
+    assert worker.step()["memory_cap_bytes"] == CONTEXT // 4
 
 
 def test_memory_that_runs_out_is_reported_as_infeasible(
