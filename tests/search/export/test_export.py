@@ -104,12 +104,31 @@ def test_logits_are_ours_to_the_bit_and_it_generates(variant: str, tmp_path: Pat
         wanted = ours(tokens)
         assert torch.equal(model(tokens).logits, wanted)
         assert torch.equal(model(tokens, logits_to_keep=2).logits, wanted[:, -2:])
-    found = model.generate(tokens[:, :7], max_new_tokens=5, do_sample=False)
     expected = tokens[:, :7]
     for _ in range(5):
         with torch.no_grad():
             expected = torch.cat([expected, ours(expected)[:, -1:].argmax(-1)], 1)
-    assert torch.equal(found, expected)
+    for cached in (True, False):
+        found = model.generate(tokens[:, :7], max_new_tokens=5, do_sample=False, eos_token_id=None, use_cache=cached)
+        assert torch.equal(found, expected)
+
+
+def test_generation_uses_our_cache_with_beams_too(tmp_path: Path) -> None:
+    trained, ours = trained_in(tmp_path / "m", "top_down", byte_tokenizer(), positions="rotary")
+    export_model(trained, tmp_path / "out")
+    model, tokens = opened(tmp_path / "out"), torch.randint(256, (2, 9))
+    read: list[int] = []
+    hook = model.model.embedding.register_forward_hook(lambda module, given, output: read.append(given[0].shape[1]))
+    options = {"max_new_tokens": 8, "do_sample": False, "num_beams": 3, "eos_token_id": None}
+    cached = model.generate(tokens, **options)
+    assert read == [9, *[1] * 7], "a token is read once"
+    hook.remove()
+    assert torch.equal(cached, model.generate(tokens, **options, use_cache=False))
+    with torch.no_grad():
+        whole = ours(tokens)
+        first = model(tokens[:, :5], use_cache=True)
+        rest = model(tokens[:, 5:], past_key_values=first.past_key_values)
+    assert torch.allclose(torch.cat([first.logits, rest.logits], 1), whole, atol=1e-5)
 
 
 def test_it_runs_where_msarch_cannot_be_imported(bpe: Tokenizer, tmp_path: Path) -> None:
