@@ -76,12 +76,14 @@ class Workplace:
     Attributes:
         folder: of the results.
         base: where relative paths of the corpus start.
+        scratch: folder of the search, by whose name a worker knows the results folder.
         slots: what each takes, and so its device.
         trial_timeout: seconds from rung to rung that the space allows; None where the driver learns them.
     """
 
     folder: Path
     base: Path
+    scratch: Path
     slots: Slots
     trial_timeout: int | None = None
 
@@ -95,6 +97,7 @@ class Workplace:
             "device": self.slots.device,
             "gpu_share": self.slots.gpu_share,
             "timeout": self.trial_timeout or 0,
+            "scratch": str(self.scratch),
         }
         return {"job": json.dumps(values)}
 
