@@ -11,12 +11,11 @@ from pathlib import Path
 import pytest
 from support.command_line import fill
 from support.local_cluster import LocalCluster, page_commands
+from support.running_search import is_as_if_undisturbed
 
 from search.ledger.reading import read_records
 from search.ledger.records import TrialRecord
-from search.results.reproduce import compare, open_corpus, train_again
 
-pytestmark = pytest.mark.faults
 FEW = ("--trials", "3", "--set", "search.sampler=random", "--set", "search.pruner=none")
 
 
@@ -45,6 +44,7 @@ def search(cluster: LocalCluster, out: str, *options: str) -> subprocess.Popen[b
     return cluster.follow(command, "second", "--out", out, *options)
 
 
+@pytest.mark.faults("docs/cluster.md is followed", end="a search on two nodes, with a token")
 def test_the_page_leads_to_a_search_on_both_nodes(cluster: LocalCluster) -> None:
     out, err = (running := search(cluster, "page", *FEW)).communicate()
     assert (running.returncode, err) == (0, b""), err
@@ -52,6 +52,7 @@ def test_the_page_leads_to_a_search_on_both_nodes(cluster: LocalCluster) -> None
     assert [record.state for record in trained(cluster.place / "page")] == ["complete"] * 3
 
 
+@pytest.mark.faults("a node is lost", end="no trial lost, the one that moved is the same bit for bit")
 def test_a_node_that_dies_costs_no_trial_and_not_a_bit(cluster: LocalCluster, monkeypatch: pytest.MonkeyPatch) -> None:
     second = cluster.nodes[1]
     running = search(cluster, "loss", *FEW, "--set", "training.tokens=200k")
@@ -70,6 +71,7 @@ def test_a_node_that_dies_costs_no_trial_and_not_a_bit(cluster: LocalCluster, mo
     assert is_as_if_undisturbed(moved[0], cluster.place / "loss")
 
 
+@pytest.mark.faults("a node does not see the results", end="one line, exit status 2, nothing written there")
 def test_a_node_that_does_not_see_the_results_stops_the_search_in_one_line(cluster: LocalCluster) -> None:
     """Its own disk lies over the shared one, so it sees another folder under the same path."""
     hidden = cluster.place / "unseen"
@@ -94,10 +96,3 @@ def trained(folder: Path) -> list[TrialRecord]:
 
 def log_of(folder: Path, record: TrialRecord) -> str:
     return (folder / "trials" / f"{record.number:04d}" / "log.txt").read_text()
-
-
-def is_as_if_undisturbed(record: TrialRecord, folder: Path) -> bool:
-    """Whether the same training, in one piece in this process, has the same losses and weights."""
-    *_, trainer = train_again(record.candidate, open_corpus(record.candidate.corpus), "cpu")
-    weights = folder / "trials" / f"{record.number:04d}" / "model.safetensors"
-    return compare(record, trainer, weights).identical
