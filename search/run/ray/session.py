@@ -28,12 +28,14 @@ QUIET = {
     "RAY_AIR_NEW_OUTPUT": "0",
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
     "RAY_DISABLE_IMPORT_WARNING": "1",
+    "RAY_raylet_start_wait_time_s": "300",
     "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
     "TUNE_DISABLE_SIGINT_HANDLER": "1",
     "TUNE_GLOBAL_CHECKPOINT_S": "3600",
     "TUNE_WARN_THRESHOLD_S": "60",
 }
-"""Read by Ray when it is imported: no telemetry, no tables, no copies of results, and Ctrl-C is ours."""
+"""Read by Ray when it is imported: no telemetry, no tables, no copies of results, and Ctrl-C is ours. On a machine with
+much other work Ray's own 30 seconds are not always enough to start."""
 
 
 @contextmanager
