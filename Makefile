@@ -6,7 +6,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: quickstart test test-faults test-slow check docs clean
+.PHONY: quickstart test test-faults test-slow check reference reference-shakespeare docs clean
 
 quickstart: $(VENV)/.installed
 	$(BIN)/msarch search quickstart
@@ -38,6 +38,16 @@ check: $(VENV)/.installed-dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+# The open tables of trained models: hours on one core; the same command resumes. NOVELS is a folder with train/*.txt and
+# validation/*.txt, SHAKESPEARE char-rnn's input.txt: see docs/reference-table.md.
+reference: $(VENV)/.installed-dev
+	$(BIN)/msarch search reference --set corpus.train="$(NOVELS)/train/*.txt" --set corpus.validation="$(NOVELS)/validation/*.txt"
+	$(BIN)/python -m benchmarks.seed_noise results/reference
+
+reference-shakespeare: $(VENV)/.installed-dev
+	$(BIN)/msarch search reference-shakespeare --set corpus.train="$(SHAKESPEARE)"
+	$(BIN)/python -m benchmarks.seed_noise results/reference-shakespeare
 
 docs: $(VENV)/.installed-dev
 	$(BIN)/python -m search.space.schema.docs > docs/space.md

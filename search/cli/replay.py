@@ -12,9 +12,10 @@ from rich.text import Text
 from msarch.errors import UserError, unknown
 from search.cli.notes import print_notes
 from search.cli.options import keys_as_options
-from search.replay.replay import Replay, Strategy, replay_once
+from search.replay.replay import Strategy, replay_once
 from search.replay.summary import Figure, Summary, summarize
 from search.replay.table import Table, read_table
+from search.replay.tally import Replay
 from search.show.terminal.console import make_console, print_line
 from search.show.terminal.fitted_table import FittedColumn, FittedTable
 

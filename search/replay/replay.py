@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 from msarch.errors import UserError, unknown
 from search.ledger.ledger import Ledger
-from search.ledger.records import TrialRecord
 from search.ledger.studies import open_search_study
 from search.propose.mirror import Mirror
 from search.propose.pruners import make_pruner
@@ -16,6 +15,7 @@ from search.replay.executor import TableExecutor
 from search.replay.pool import TablePool
 from search.replay.proposer import TableProposer, no_profile
 from search.replay.table import Table
+from search.replay.tally import Replay, Tally
 from search.run.checkpoints import Checkpoints
 from search.run.coordinator import Coordinator
 from search.run.watcher import Silent
@@ -56,32 +56,6 @@ class Strategy:
         return {key: name for key, name in named.items() if name is not None}
 
 
-@dataclass(frozen=True, slots=True)
-class Replay:
-    """What one replay found.
-
-    Attributes:
-        found: whenever a model was trained to its end: trainings spent by then on all models, and the share of the
-            table's hypervolume that was found. A training is one model's whole budget, so half of it counts 0.5.
-        spent: trainings in all.
-        pruned: models that began and were stopped.
-        false_prunes: those of them that stand on the table's true front.
-    """
-
-    found: tuple[tuple[float, float], ...]
-    spent: float
-    pruned: int
-    false_prunes: int
-
-    def trainings_to(self, share: float) -> float:
-        """Trainings until this share of the table's hypervolume was found; infinite where it never was."""
-        return next((trainings for trainings, found in self.found if found >= share - 1e-12), float("inf"))
-
-    def hypervolume_at(self, trainings: float) -> float:
-        """Share of the table's hypervolume found after so many trainings."""
-        return max((found for at, found in self.found if at <= trainings + 1e-9), default=0.0)
-
-
 def replay(
     table: Table,
     strategy: Strategy,
@@ -103,28 +77,25 @@ def replay(
 
 
 def replay_once(
-    table: Table, strategy: Strategy, seed: int, *, trainings: float | None = None, concurrent: int = 1
+    table: Table,
+    strategy: Strategy,
+    seed: int,
+    *,
+    trainings: float | None = None,
+    share: float = 0.0,
+    concurrent: int = 1,
 ) -> Replay:
-    """One replay; see `replay`."""
-    space = space_under(table, strategy, seed)
-    coordinator, proposer = open_replay(table, space, concurrent)
-    complete: list[TrialRecord] = []
-    found: list[tuple[float, float]] = []
+    """One replay; see `replay`.
 
-    def ended(record: TrialRecord, spent: int) -> None:
-        complete.append(record)
-        found.append((spent / table.tokens, table.volume(complete) / table.whole_volume))
-
-    limit = None if trainings is None else round(trainings * table.tokens)
-    executor = TableExecutor(coordinator, proposer.models, concurrent=concurrent, tokens=limit, ended=ended)
-    executor.run()
-    pruned = [proposer.models[record.number].record.number for record in coordinator.records() if _is_pruned(record)]
-    return Replay(tuple(found), executor.spent / table.tokens, len(pruned), table.front_among(pruned))
-
-
-def _is_pruned(record: TrialRecord) -> bool:
-    """Whether it began and was stopped; where every model is trained in the end, what is paused was not."""
-    return record.state == "pruned"
+    Args:
+        share: of the table's hypervolume, before which `trainings` do not stop it.
+    """
+    tally = Tally(table, trainings=trainings, share=share)
+    coordinator, proposer = open_replay(table, space_under(table, strategy, seed), concurrent)
+    TableExecutor(coordinator, proposer.models, concurrent=concurrent, tally=tally).run()
+    # where every model is trained in the end, what was paused was not stopped
+    pruned = [record.number for record in coordinator.records() if record.state == "pruned"]
+    return tally.replay(tuple(proposer.models[number].record.number for number in pruned))
 
 
 def space_under(table: Table, strategy: Strategy, seed: int) -> Space:

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Any
 
-from search.replay.replay import Replay, Strategy
+from search.replay.replay import Strategy
+from search.replay.tally import Replay
 
 SHARES = (0.90, 0.95, 0.98)
 """Of the table's hypervolume, to which trainings are counted."""

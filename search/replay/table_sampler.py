@@ -58,6 +58,11 @@ class TableSampler(Chosen):
         self._sampler, self._models, self._places, self._left, self._suggest = sampler, models, places, left, suggest
         self.chosen: TableModel
 
+    @property
+    def left(self) -> int:
+        """How many models were not proposed yet."""
+        return len(self._left)
+
     def before_trial(self, study: Study, trial: FrozenTrial) -> None:
         """Choose the model that this trial is."""
         self._sampler.before_trial(study, trial)

@@ -95,7 +95,7 @@ def test_a_loss_that_is_not_finite_names_its_step(tmp_path: Path) -> None:
 
 
 def test_a_model_that_sees_ahead_is_not_trained(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def leak(self: CausalUpsample, padded: torch.Tensor, length: int) -> torch.Tensor:
+    def leak(self: CausalUpsample, padded: torch.Tensor, length: int, passed: int = 0) -> torch.Tensor:
         return torch.cat([padded, padded[:, -1:]], 1)[:, 1:].repeat_interleave(self.factor, 1)[:, :length]
 
     monkeypatch.setattr(CausalUpsample, "forward", leak)

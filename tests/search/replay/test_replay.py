@@ -11,12 +11,14 @@ from support.made_up_search import open_in
 from support.made_up_table import COMBINATIONS, reports_of
 
 from msarch.errors import UserError
+from msarch.training.validation import Validation
 from search.ledger.reading import read_ledger
 from search.ledger.records import TrialRecord
 from search.propose.false_prunes import false_prunes
 from search.replay.executor import TableExecutor
 from search.replay.replay import Strategy, open_replay, replay, replay_once, space_under
 from search.replay.table import Table, TableModel
+from search.replay.tally import Tally
 from search.results.front import pareto_front
 from search.run.trials import Job
 from search.space.load import load_space
@@ -45,7 +47,7 @@ def test_a_replay_decides_as_a_search_of_the_same_models(
     known_random = alone if sampler != "tpe" else min(alone, 10)  # TPE draws in batches in a replay
 
     coordinator, proposer = open_replay(table, space_under(table, Strategy(sampler, pruner), 1), 1)
-    TableExecutor(coordinator, proposer.models, concurrent=1, tokens=None, ended=lambda record, spent: None).run()
+    TableExecutor(coordinator, proposer.models, concurrent=1, tally=Tally(table)).run()
     assert known_random >= 5
     assert [_end(record) for record in coordinator.records()][:known_random] == searched[:known_random]
 
@@ -64,7 +66,7 @@ def test_without_pruning_every_model_is_trained_and_the_hypervolume_grows(table:
 def test_pruning_spends_less_and_its_false_prunes_are_those_of_the_front(table: Table) -> None:
     found = replay_once(table, Strategy("random", "median"), 0)
     coordinator, proposer = open_replay(table, space_under(table, Strategy("random", "median"), 0), 1)
-    TableExecutor(coordinator, proposer.models, concurrent=1, tokens=None, ended=lambda record, spent: None).run()
+    TableExecutor(coordinator, proposer.models, concurrent=1, tally=Tally(table)).run()
     pruned = [proposer.models[r.number].record for r in coordinator.records() if r.state == "pruned"]
     front = pareto_front(model.record for model in table.models)
     assert found.pruned == len(pruned) > 8
@@ -133,30 +135,47 @@ class _Script:
 def test_a_trial_that_is_handed_out_again_goes_on_after_its_last_rung(table: Table) -> None:
     models = dict(enumerate(table.models))
     script = _Script([0, 1, 0, 0, 1, 0, 0, 0], models)
-    ended: list[tuple[int, int]] = []
-    executor = TableExecutor(
+    tally = Tally(table)
+    TableExecutor(
         script,  # type: ignore[arg-type]  # as much of a coordinator as an executor sees
         models,
         concurrent=1,
-        tokens=None,
-        ended=lambda record, spent: ended.append((record.number, spent)),
-    )
-    executor.run()
+        tally=tally,
+    ).run()
     assert [(number, rungs) for number, rungs, _ in script.reports] == [
         (0, 1), (1, 1), (0, 2), (0, 3), (1, 2), (0, 4), (0, 5), (0, 6),
     ]  # fmt: skip  # a table reads better
     assert [state for _, _, state in script.reports] == ["running"] * 7 + ["complete"]
-    assert ended == [(0, executor.spent)] and executor.spent == 20_000 + 20_000 // 16
+    found = tally.replay((1,))
+    assert [at for at, _ in found.found] == [found.spent] and found.spent == 1 + 1 / 16
+    assert (found.begun, found.stopped) == ((0, 1), (1,))
+
+
+class _Ends(Tally):
+    """Keeps the models that were trained to their end, in that order."""
+
+    def __init__(self, table: Table) -> None:
+        super().__init__(table)
+        self.ended: list[TrialRecord] = []
+
+    def train(self, record: TrialRecord) -> Validation:
+        point = super().train(record)
+        self.ended += [record] if self.is_whole(record) else []
+        return point
 
 
 def test_several_trials_at_a_time_take_the_seconds_that_were_recorded(table: Table) -> None:
     """The quickest of the first models reaches its first rung first."""
     coordinator, proposer = open_replay(table, space_under(table, Strategy("random", "none"), 0), 4)
-    ended: list[TrialRecord] = []
-    TableExecutor(
-        coordinator, proposer.models, concurrent=4, tokens=None, ended=lambda record, spent: ended.append(record)
-    ).run()
-    first = [proposer.models[number].record for number in range(4)]
+    tally = _Ends(table)
+    TableExecutor(coordinator, proposer.models, concurrent=4, tally=tally).run()
+    first, ended = [proposer.models[number].record for number in range(4)], tally.ended
     assert ended[0].seconds == min(record.seconds for record in first)
     assert len(ended) == len(COMBINATIONS) and [record.number for record in ended] != sorted(r.number for r in ended)
     assert replay_once(table, Strategy("tpe", "pareto"), 0, trainings=12, concurrent=4).spent >= 12
+
+
+def test_a_replay_goes_on_until_it_has_found_its_share(table: Table) -> None:
+    short, long = (replay_once(table, Strategy("random", "none"), 0, trainings=5, share=share) for share in (0.0, 0.98))
+    assert short.spent == 5 and long.spent == long.trainings_to(0.98) > 5
+    assert long.begun[:5] == short.begun and not long.stopped

@@ -8,8 +8,9 @@ import math
 import numpy as np
 import pytest
 
-from search.replay.replay import Replay, Strategy
+from search.replay.replay import Strategy
 from search.replay.summary import _outside, summarize
+from search.replay.tally import Replay
 
 
 def _replay(at: float, pruned: int = 0) -> Replay:
