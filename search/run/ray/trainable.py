@@ -52,4 +52,5 @@ class TrialTrainable(tune.Trainable):
             gpu_share=job["gpu_share"],
             timeout=job["timeout"],
             keeps=job["keeps"],
+            scratch=job["scratch"],
         )
