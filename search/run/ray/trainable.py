@@ -52,4 +52,5 @@ class TrialTrainable(tune.Trainable):
             gpu_share=job["gpu_share"],
             timeout=job["timeout"],
             scratch=job["scratch"],
+            keeps=job["keeps"],
         )
