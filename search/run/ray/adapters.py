@@ -99,8 +99,8 @@ class Workplace:
             "device": self.slots.device,
             "gpu_share": self.slots.gpu_share,
             "timeout": self.trial_timeout or 0,
-            "keeps": self.keeps,
             "scratch": str(self.scratch),
+            "keeps": self.keeps,
         }
         return {"job": json.dumps(values)}
 

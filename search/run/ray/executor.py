@@ -63,7 +63,12 @@ def execute(
     deadlines = Deadlines(trial_timeout)
     scheduler = RungScheduler(coordinator, stop, watcher, deadlines)
     workplace = Workplace(
-        folder=folder.resolve(), base=base, scratch=scratch, slots=slots, trial_timeout=trial_timeout, keeps=keeps
+        folder=folder.resolve(),
+        base=base,
+        scratch=scratch,
+        slots=slots,
+        trial_timeout=trial_timeout,
+        keeps=keeps,
     )
     tuner = tune.Tuner(
         tune.with_resources(TrialTrainable, {"cpu": slots.cpu, "gpu": slots.gpu}),

@@ -66,8 +66,8 @@ class TrialWorker:
         cap: of the GPU's memory; by default on "cuda" only.
         lock_patience: seconds to wait for another process that trains this trial.
         timeout: seconds that a step may take at least, before this process ends itself.
-        keeps: whether the checkpoint from before a wsd schedule's decay is written.
         scratch: of the search; where the note in its results folder does not name it, this process sees another disk.
+        keeps: whether the checkpoint from before a wsd schedule's decay is written.
     """
 
     def __init__(
@@ -82,12 +82,12 @@ class TrialWorker:
         cap: MemoryCap | None = None,
         lock_patience: float = LOCK_PATIENCE,
         timeout: float = 0.0,
-        keeps: bool = False,
         scratch: str = "",
+        keeps: bool = False,
     ) -> None:
         self._number, self._candidate, self._folder, self._base, self._device = number, candidate, folder, base, device
         self._trainer: Trainer | None = None
-        self._timeout, self._keeps, self._scratch = timeout, keeps, scratch
+        self._timeout, self._scratch, self._keeps = timeout, scratch, keeps
         self._cap = MemoryCap(torch.cuda, gpu_share) if device == "cuda" and cap is None else cap
         # A driver that was killed may leave a process behind for a moment: two must never train the same trial. Held
         # during a step only, since a trial that is paused may be resumed in another process, and nobody tells this one.
