@@ -21,15 +21,19 @@ from search.run.failures import FailingSearchError
 from search.run.open_search import open_search
 from search.run.outputs import Outputs
 from search.run.request import SearchRequest
-from search.run.slots import local_machine
+from search.run.slots import Slots, local_slots
 from search.run.text import prepare_text, token_preparer
 from search.run.watcher import Silent, Watcher
 from search.space.limits import check_limits
+from search.space.schema.search import Keep
 from search.space.space import Space
+from search.space.writer import can_be_continued
 
 DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO)
 PATH_ERRORS = (errno.ELOOP, errno.ENAMETOOLONG, errno.ENOTDIR, errno.EISDIR, errno.ENOENT)
 """Of a file in the results folder: a link, a folder or nothing where a file is expected. Elsewhere they are defects."""
+
+KEEP_HAS_NO_EFFECT = "search.keep has no effect: without training.schedule wsd no trial can be continued"
 
 End = Literal["complete", "interrupted", "out of time"]
 
@@ -43,6 +47,7 @@ def run_search(
     concurrent: int | None = None,
     time_budget: int | None = None,
     ray_address: str | None = None,
+    keep: Keep | None = None,
     display: Watcher | None = None,
     overrides: Sequence[str] = (),
 ) -> Path:
@@ -60,6 +65,8 @@ def run_search(
         time_budget: seconds from the first training step after which the search stops. Trials that run then continue
             at the next call.
         ray_address: of a Ray cluster ("auto", host:port); this machine alone by default.
+        keep: which finished trials keep the checkpoint from before their decay, so that `msarch train` can train them
+            on: "front", "all" or "none"; the space's by default.
         display: gets every event of the search.
         overrides: such as ``training.tokens=1M``, where `space` is a name or a path.
 
@@ -77,12 +84,15 @@ def run_search(
         concurrent=concurrent,
         time_budget=time_budget,
         ray_address=ray_address,
+        keep=keep,
     )
     watcher = display or Silent()
     settings = request.space.search
     warning = pruner_warning(settings.pruner, request.space.objectives) if settings.strategy == "prune" else ""
     if warning:
         watcher.message(warning)
+    if (keep or "keep" in settings.model_fields_set) and not can_be_continued(request.space):
+        watcher.message(KEEP_HAS_NO_EFFECT)
     with _clear_disk_errors(request), _failures_with_a_remedy(request):
         end = _search(request, watcher)
     if end == "out of time":
@@ -120,6 +130,7 @@ def _search(request: SearchRequest, watcher: Watcher) -> End:
             watcher=outputs,
             trials=request.trials,
             tokens=request.tokens,
+            keep=request.keep,
         )
         outputs.records = coordinator.records
         outputs.write_origin(tokens)
@@ -143,11 +154,11 @@ def _train(request: SearchRequest, coordinator: Coordinator, watcher: Watcher, b
     from search.run.ray.executor import execute, interrupts, slots_of_cluster
 
     stop, settings = StopSignal(time_budget=request.time_budget), request.space.search
-    here = local_machine(request.concurrent, settings.resources, usable_cores())
-    session = ray_session(request.folder, address=request.ray_address, cpus=int(here.cpus), command=request.command())
+    here = _slots_here(request)
+    session = ray_session(request.folder, address=request.ray_address, here=here, command=request.command())
     with interrupts(stop), session as scratch:
         if not stop.interrupted:
-            slots = slots_of_cluster(settings.resources, request.concurrent)
+            slots = here or slots_of_cluster(settings.resources, request.concurrent)
             if slots.fitting is not None:
                 watcher.message(f"{slots.fitting} trials run at a time, not {request.concurrent}: no more have room")
             execute(
@@ -160,10 +171,24 @@ def _train(request: SearchRequest, coordinator: Coordinator, watcher: Watcher, b
                 slots=slots,
                 shares_memory=request.ray_address is None,
                 trial_timeout=settings.trial_timeout,
+                keeps=request.keep != "none",
             )
     if stop.interrupted:
         return "interrupted"
     return "out of time" if stop.out_of_time and _is_left(coordinator) else "complete"
+
+
+def _slots_here(request: SearchRequest) -> Slots | None:
+    """Places for trials on this machine; None where Ray runs already, here or elsewhere, and says what it has."""
+    from search.run.ray.session import is_open
+
+    if request.ray_address is not None or is_open():
+        return None
+    import torch
+
+    return local_slots(
+        request.space.search.resources, request.concurrent, usable_cores(), gpus=torch.cuda.device_count()
+    )
 
 
 def _is_left(coordinator: Coordinator) -> bool:

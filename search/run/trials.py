@@ -18,6 +18,7 @@ from search.ledger.ledger import Ledger
 from search.ledger.records import TRAINED, TrialRecord, TrialState
 from search.propose.mirror import Mirror
 from search.run.duplicates import Duplicates
+from search.run.kept import KeptCheckpoints
 from search.run.proposer import Proposer
 from search.run.room import Room
 from search.run.watcher import Watcher
@@ -42,6 +43,7 @@ class Trials:
 
     Args:
         folder: of the results; None where trials leave no files.
+        kept: the checkpoints from which finished trials can be continued.
 
     Attributes:
         rejected: proposals in a row that led to no training.
@@ -56,9 +58,10 @@ class Trials:
         proposer: Proposer,
         profile: Callable[[Candidate], dict[str, Any]],
         watcher: Watcher,
+        kept: KeptCheckpoints | None = None,
     ) -> None:
         self._folder, self._ledger, self._mirror, self._proposer = folder, ledger, mirror, proposer
-        self._profile, self._watcher = profile, watcher
+        self._profile, self._watcher, self._kept = profile, watcher, kept
         self._duplicates = Duplicates()
         self._states: dict[int, TrialState] = {}
         self._counts = Counter[TrialState]()  # of trials by state
@@ -182,6 +185,8 @@ class Trials:
         self.rejected += record.state not in TRAINED
         if self._folder is not None:
             shutil.rmtree(trial_folder(self._folder, record.number) / "checkpoint", ignore_errors=True)
+        if self._kept is not None:
+            self._kept.note_end(record)
 
     def _set_state(self, number: int, state: TrialState) -> None:
         if number in self._states:

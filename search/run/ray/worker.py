@@ -6,7 +6,6 @@ Ray. Files are in ``results/NAME/trials/NNNN``, which every machine of a cluster
 
 from __future__ import annotations
 
-import csv
 import ctypes
 import faulthandler
 import gc
@@ -22,13 +21,14 @@ from typing import Any
 import torch
 from filelock import FileLock, Timeout
 
-from msarch.atomic_files import atomic_write
 from msarch.config.candidate import Candidate
 from msarch.config.corpus import CorpusConfig
 from msarch.data.token_set import TokenSet, prepare_tokens
-from msarch.training.trainer import NonFiniteLossError, Trainer
-from msarch.training.validation import Validation
+from msarch.errors import UserError
+from msarch.training.trainer import BEFORE_DECAY, NonFiniteLossError, Trainer
+from msarch.training.validation import write_curve
 from search.run.ray.memory_cap import MemoryCap, cap_of, tried_bytes
+from search.run.ray.shared_folder import UnsharedError, require_shared, unreadable_text
 
 FIRST_STEP_LIMIT, SHORTEST_LIMIT, PATIENCE = 6 * 3600, 900, 20
 """Seconds after which a step counts as hung: at first, at least, and as a multiple of the time expected."""
@@ -40,7 +40,10 @@ _LOCKED = "another process is still training it and holds {}; when that has ende
 
 @cache
 def _tokens(corpus: CorpusConfig, base: Path) -> TokenSet:
-    return prepare_tokens(corpus, base=base)
+    try:
+        return prepare_tokens(corpus, base=base)
+    except UserError as error:  # the process that drives the search has read the same text
+        raise unreadable_text(error) from error
 
 
 def give_back_memory() -> None:
@@ -63,6 +66,8 @@ class TrialWorker:
         cap: of the GPU's memory; by default on "cuda" only.
         lock_patience: seconds to wait for another process that trains this trial.
         timeout: seconds that a step may take at least, before this process ends itself.
+        scratch: of the search; where the note in its results folder does not name it, this process sees another disk.
+        keeps: whether the checkpoint from before a wsd schedule's decay is written.
     """
 
     def __init__(
@@ -77,10 +82,12 @@ class TrialWorker:
         cap: MemoryCap | None = None,
         lock_patience: float = LOCK_PATIENCE,
         timeout: float = 0.0,
+        scratch: str = "",
+        keeps: bool = False,
     ) -> None:
         self._number, self._candidate, self._folder, self._base, self._device = number, candidate, folder, base, device
         self._trainer: Trainer | None = None
-        self._timeout = timeout
+        self._timeout, self._scratch, self._keeps = timeout, scratch, keeps
         self._cap = MemoryCap(torch.cuda, gpu_share) if device == "cuda" and cap is None else cap
         # A driver that was killed may leave a process behind for a moment: two must never train the same trial. Held
         # during a step only, since a trial that is paused may be resumed in another process, and nobody tells this one.
@@ -94,8 +101,12 @@ class TrialWorker:
         built), and perhaps `error`, `memory_measured_bytes` and `memory_cap_bytes`.
         """
         try:
+            if self._scratch and self._trainer is None:
+                require_shared(self._folder.parent.parent, self._scratch)
             with self._lock:
                 report = self._attempt()
+        except UnsharedError as error:
+            report = {"state": "halted", "error": str(error)}
         except Timeout as error:
             report = {"state": "halted", "error": _LOCKED.format(error.lock_file)}
         except OSError as error:  # a log line that could not be written is among these
@@ -118,7 +129,7 @@ class TrialWorker:
         except torch.OutOfMemoryError as error:
             self._log(traceback.format_exc())
             return self._ran_out(error)
-        except OSError:
+        except (OSError, UnsharedError):
             raise
         except Exception as error:
             self._log(traceback.format_exc())
@@ -150,10 +161,14 @@ class TrialWorker:
         return {**self._report(trainer), "ready": True}
 
     def _advance(self, trainer: Trainer) -> dict[str, Any]:
-        trainer.advance()
-        self._write_metrics(trainer.curve)
+        trainer.advance(lambda: self._keep(trainer))
+        write_curve(self._folder / "metrics.csv", trainer.curve)
         trainer.save(self._folder / "checkpoint")
         return self._report(trainer)
+
+    def _keep(self, trainer: Trainer) -> None:
+        if self._keeps and trainer.decays_next:
+            trainer.save(self._folder, BEFORE_DECAY)
 
     def _build(self) -> Trainer:
         self._log(f"{self._candidate.model.variant} {self._candidate.model.layers} on {self._device}")
@@ -179,12 +194,6 @@ class TrialWorker:
 
     def _curve(self) -> list[dict[str, Any]]:
         return [asdict(point) for point in self._trainer.curve] if self._trainer else []
-
-    def _write_metrics(self, curve: list[Validation]) -> None:
-        with atomic_write(self._folder / "metrics.csv") as path, path.open("w", newline="") as file:
-            writer = csv.DictWriter(file, fieldnames=list(asdict(curve[0])))
-            writer.writeheader()
-            writer.writerows(map(asdict, curve))
 
     def _log(self, text: str) -> None:
         with (self._folder / "log.txt").open("a", encoding="utf-8") as file:
