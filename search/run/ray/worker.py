@@ -24,7 +24,8 @@ from filelock import FileLock, Timeout
 from msarch.config.candidate import Candidate
 from msarch.config.corpus import CorpusConfig
 from msarch.data.token_set import TokenSet, prepare_tokens
-from msarch.training.trainer import BEFORE_DECAY, NonFiniteLossError, Trainer
+from msarch.training.file_names import BEFORE_DECAY
+from msarch.training.trainer import NonFiniteLossError, Trainer
 from msarch.training.validation import write_curve
 from search.run.ray.memory_cap import MemoryCap, cap_of, tried_bytes
 
