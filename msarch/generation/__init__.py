@@ -4,5 +4,6 @@ from msarch.generation.decoder import Decoder
 from msarch.generation.generate import generate_tokens
 from msarch.generation.sampling import Sampling, next_tokens
 from msarch.generation.text_stream import TextStream
+from msarch.generation.weights import arrange_weights
 
-__all__ = ["Decoder", "Sampling", "TextStream", "generate_tokens", "next_tokens"]
+__all__ = ["Decoder", "Sampling", "TextStream", "arrange_weights", "generate_tokens", "next_tokens"]

@@ -11,7 +11,7 @@ from support.small_models import CONFIGS, label, small, windows
 from torch import Tensor
 
 from msarch import ModelConfig, TrainingConfig, build_model
-from msarch.generation import Decoder
+from msarch.generation import Decoder, arrange_weights
 from msarch.layers.past import KeysAndValues, LastKeys, LastState, Room, RunningBlock
 from msarch.layers.resampling import CausalUpsample
 from msarch.memory.inference import cache_bytes
@@ -166,6 +166,18 @@ def test_training_after_generation_is_training() -> None:
         model, tokens = model_of(config), tokens_of(config)
         in_parts(Decoder(model, 2), tokens, [9])
         model(tokens).sum().backward()
+
+
+@one_of_each
+def test_arranged_weights_are_the_same_weights(config: ModelConfig) -> None:
+    model, tokens = model_of(config), tokens_of(config)
+    with torch.no_grad():
+        expected = model(tokens)
+    before = {name: weight.clone() for name, weight in model.state_dict().items()}
+    arrange_weights(model)
+    assert all(torch.equal(before[name], weight) for name, weight in model.state_dict().items())
+    assert not model.embedding.weight.is_contiguous()
+    assert furthest(in_parts(Decoder(model, 2), tokens, [9]), expected) < 1e-10
 
 
 def test_the_last_logits_alone() -> None:
