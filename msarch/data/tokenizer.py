@@ -93,6 +93,10 @@ class Tokenizer:
             return str(added.content).encode()
         return bytes(BYTE_LETTERS.index(letter) for letter in self._raw.id_to_token(token))
 
+    def word(self, token: int) -> str:
+        """How the vocabulary writes a token."""
+        return str(self._raw.id_to_token(token))
+
     def save(self, path: Path) -> None:
         """Writes a ``tokenizer.json`` that `load_tokenizer` opens again."""
         path.write_text(self._raw.to_str(pretty=True), encoding="utf-8")
