@@ -32,7 +32,7 @@ Step = Callable[[torch.Tensor], torch.Tensor]
 PROMPT = TURN = 16
 VANILLA, TOP_DOWN, GPT2 = "vanilla 30@1", "top_down 12@16 12@4 6@1", "GPT-2, 30 layers"
 PAIRS = ((VANILLA, TOP_DOWN), (GPT2, VANILLA))
-SHAPES: dict[bool, dict[str, int]] = {
+SHAPES: dict[bool, dict[str, Any]] = {
     False: {"d_model": 512, "n_heads": 8, "vocab_size": 30_000, "context": 512},
     True: {"d_model": 128, "n_heads": 4, "vocab_size": 2_048, "context": 512},
 }
@@ -54,14 +54,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
     show(shape, seconds, {name: size() for name, (_, size) in contenders.items()})
 
 
-def ours(variant: str, layers: str, shape: dict[str, int]) -> tuple[Step, Callable[[], int]]:
+def ours(variant: str, layers: str, shape: dict[str, Any]) -> tuple[Step, Callable[[], int]]:
     """A model of ours with its decoder, and the bytes of its cache."""
     model = build_model(ModelConfig(variant=variant, layers=layers, **shape)).eval()
     decoder = Decoder(arrange_weights(model))
     return lambda tokens: decoder.extend(tokens, last=1)[:, -1], lambda: decoder.cache_bytes
 
 
-def gpt2(layers: int, shape: dict[str, int]) -> tuple[Step, Callable[[], int]]:
+def gpt2(layers: int, shape: dict[str, Any]) -> tuple[Step, Callable[[], int]]:
     """GPT-2 of transformers with its cache, and the bytes of that at the end."""
     from transformers import DynamicCache, GPT2Config, GPT2LMHeadModel
 
@@ -102,7 +102,7 @@ def in_turn(steps: dict[str, Step], context: int) -> dict[str, list[float]]:
     return seconds
 
 
-def show(shape: dict[str, int], seconds: dict[str, list[float]], sizes: dict[str, int]) -> None:
+def show(shape: dict[str, Any], seconds: dict[str, list[float]], sizes: dict[str, int]) -> None:
     """Tokens/s and bytes of each, and how many times as fast one is as another."""
     speeds = Table("model", "tokens/s", "cache at full context")
     for name, turns in seconds.items():

@@ -91,7 +91,7 @@ class Tokenizer:
         added = self._raw.get_added_tokens_decoder().get(token)
         if added is not None:
             return str(added.content).encode()
-        return bytes(BYTE_LETTERS.index(letter) for letter in self._raw.id_to_token(token))
+        return bytes(BYTE_LETTERS.index(letter) for letter in self.word(token))
 
     def word(self, token: int) -> str:
         """How the vocabulary writes a token."""

@@ -329,7 +329,9 @@ def generate(
         str | None,
         typer.Option(metavar="best|knee|N", help="Which trial of RESULTS.", autocompletion=words("best", "knee")),
     ] = None,
-    tokens: Annotated[int, typer.Option(parser=above_zero, metavar="N", help="Tokens after the prompt, at most.")] = 200,
+    tokens: Annotated[
+        int, typer.Option(parser=above_zero, metavar="N", help="Tokens after the prompt, at most.")
+    ] = 200,
     temperature: Annotated[
         float, typer.Option(metavar="X", help="Below 1, likely tokens become likelier; 0 takes the likeliest.")
     ] = 1.0,

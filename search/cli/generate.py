@@ -67,7 +67,10 @@ def _prompt_tokens(prompt: str, tokenizer: Tokenizer) -> list[int]:
     if tokens:
         return tokens
     if tokenizer.separator is None:
-        raise UserError("this vocabulary has no sign for the beginning of a text; give one to go on from", key="--prompt")
+        raise UserError(
+            "is empty, and this vocabulary has no token that begins a text; write a few words",
+            key="--prompt",
+        )
     return [tokenizer.separator]
 
 
