@@ -235,7 +235,8 @@ def late_last_keys(self: Any, k: Tensor, v: Tensor, at: Tensor) -> tuple[Tensor,
     keys, values, places = join_keys(self, k, v, at)
     if keys.shape[1] < 2:
         return keys, values, places
-    return *(torch.cat([x[:, :1], x[:, :-1]], dim=1) for x in (keys, values)), places  # type: ignore[return-value]
+    keys, values = (torch.cat([x[:, :1], x[:, :-1]], dim=1) for x in (keys, values))
+    return keys, values, places
 
 
 def early_places(self: Any, k: Tensor, v: Tensor, token: int, change: Any) -> tuple[Tensor, Tensor]:

@@ -7,6 +7,7 @@ import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -48,13 +49,13 @@ def model_folder(folder: Path, tokenizer: Tokenizer, **record: str) -> LanguageM
     (folder / "environment.json").write_text("{}")
     tokenizer.save(folder / TOKENIZER)
     write_tensors(folder / WEIGHTS, dict(model.state_dict()), {})
-    values = {"state": "complete", "device": "cpu", **record}
-    ModelRecord(candidate="0", threads=1, compiled=False, **values).write(folder)  # type: ignore[arg-type]
+    values: dict[str, Any] = {"state": "complete", "device": "cpu", **record}
+    ModelRecord(candidate="0", threads=1, compiled=False, **values).write(folder)
     return model
 
 
-def expected(model: LanguageModel, tokenizer: Tokenizer, prompt: str, count: int, **sampling: float) -> str:
-    tokens = list(generate_tokens(model, tokenizer.encode(prompt), count, Sampling(**sampling), seed=3))  # type: ignore[arg-type]
+def expected(model: LanguageModel, tokenizer: Tokenizer, prompt: str, count: int, **sampling: Any) -> str:
+    tokens = list(generate_tokens(model, tokenizer.encode(prompt), count, Sampling(**sampling), seed=3))
     end = tokens.index(tokenizer.separator) if tokenizer.separator in tokens else count
     return prompt + tokenizer.decode(tokens[:end])
 
