@@ -28,6 +28,9 @@ Point = tuple[float, float, TrialRecord]
 HoverTexts = Mapping[int, str]
 """What the pointer shows, by number of the trial; nothing where a page shows it by itself."""
 
+Spreads = Mapping[int, float]
+"""Standard deviations over seeds by number of the trial: of the loss in nats for perplexity, else of bits per byte."""
+
 
 def trade_off_figure(
     records: Sequence[TrialRecord],
@@ -37,11 +40,13 @@ def trade_off_figure(
     limits: Mapping[str, int],
     conditions: str = "",
     texts: HoverTexts | None = None,
+    spreads: Spreads | None = None,
 ) -> go.Figure:
     """Every trial's quality against one cost, both logarithmic; a record without the figures is left out.
 
     The axes show the front and most complete trials; a double click shows all. `conditions` are those of the cost
-    where they are not as trained; `texts` what the pointer shows, made here where it is None.
+    where they are not as trained; `texts` what the pointer shows, made here where it is None; `spreads` become
+    error bars.
     """
     texts = hover_texts(records) if texts is None else texts
     complete, pruned = (points_of(records, state, quality, cost) for state in ("complete", "pruned"))
@@ -56,6 +61,7 @@ def trade_off_figure(
     _add_pruned(figure, pruned, texts, keys | {"y": f"latest_{quality}"})
     _add_front_line(figure, line)
     _add_complete(figure, complete, texts, front, keys)
+    _add_error_bars(figure, complete, spreads or {}, quality)
     _add_infeasible(figure, infeasible, texts, keys["x"], right)
     add_marks(figure, points_of(records, "complete", quality, cost), quality, cost)
     if limit is not None and limit <= right:
@@ -133,6 +139,23 @@ def _add_complete(
             if members:
                 meta = keys | {"front": True} if on_front else keys
                 figure.add_trace(go.Scatter(**_positions(members, texts, meta), **group, marker=marker))
+
+
+def _add_error_bars(figure: go.Figure, points: Sequence[Point], spreads: Spreads, quality: str) -> None:
+    """Gives each trace of complete trials the bars of those that have a spread."""
+    ends = {r.number: _ends(y, spreads[r.number], quality) for _, y, r in points if r.number in spreads}
+    for trace in figure.data:
+        numbers = trace.customdata or ()
+        if not ends.keys().isdisjoint(numbers):
+            up, down = ([ends[n][end] if n in ends else None for n in numbers] for end in (0, 1))
+            trace.error_y = {"type": "data", "array": up, "arrayminus": down, "thickness": 1.5, "width": 5}
+
+
+def _ends(value: float, spread: float, quality: str) -> tuple[float, float]:
+    """How far a bar reaches up and down: the spread of a perplexity is that of its logarithm."""
+    if quality == "perplexity":
+        return value * math.expm1(spread), -value * math.expm1(-spread)
+    return spread, spread
 
 
 def _add_pruned(figure: go.Figure, points: Sequence[Point], texts: HoverTexts, keys: dict[str, str]) -> None:
