@@ -9,6 +9,7 @@ import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -66,6 +67,16 @@ def test_the_python_of_the_page_on_profiles_runs() -> None:
     [block] = re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "profile.md").read_text("utf-8"), re.DOTALL)
     names: dict[str, object] = {}
     exec(compile(block, "docs/profile.md", "exec"), names)
+
+
+def test_the_python_of_the_page_on_optuna_runs() -> None:
+    """With fewer trials and epochs."""
+    [block] = re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "optuna.md").read_text("utf-8"), re.DOTALL)
+    assert "range(1, 33)" in block and "n_trials=60" in block
+    names: dict[str, Any] = {}
+    exec(compile(block.replace("33", "5").replace("60", "24"), "docs/optuna.md", "exec"), names)
+    states = [trial.state.name for trial in names["study"].trials]
+    assert len(states) == 24 and states[:8] == ["COMPLETE"] * 8
 
 
 def docstrings(file: Path) -> Iterator[str]:

@@ -20,7 +20,8 @@ from benchmarks.search_efficiency.runs import Run
 from benchmarks.seed_noise import FILE as SEEDS
 from msarch.units import format_bytes
 from search.ledger.records import TrialRecord
-from search.propose.false_prunes import costs_no_more, costs_of
+from search.propose.false_prunes import costs_of
+from search.propose.pareto_rule import costs_no_more
 from search.replay.table import Table
 
 SOME_NOISE = 0.02

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from search.ledger.records import TrialRecord
+from search.propose.pareto_rule import costs_no_more
 from search.space.objectives import OBJECTIVES
 
 
@@ -13,11 +14,6 @@ def costs_of(profile: dict[str, Any], objectives: Sequence[str]) -> list[float]:
     """The figures of a profile that are objectives known before training."""
     known = (OBJECTIVES[name] for name in objectives)
     return [float(profile[objective.key]) for objective in known if objective.known_before_training]
-
-
-def costs_no_more(costs: Sequence[float], other: Sequence[float]) -> bool:
-    """Whether each of `costs` is at most its counterpart; true without any, as all is then judged by loss."""
-    return all(mine <= theirs for mine, theirs in zip(costs, other, strict=True))
 
 
 def false_prunes(records: Sequence[TrialRecord], objectives: Sequence[str]) -> tuple[int, int]:

@@ -26,10 +26,11 @@ def make_pruner(name: str, *, seed: int, rungs: Sequence[float]) -> BasePruner:
     from optuna import pruners
 
     from search.propose.pareto_pruner import ParetoPruner
+    from search.propose.pareto_rule import ParetoRule
 
     match name:
         case "pareto":
-            return ParetoPruner(seed=seed)
+            return ParetoPruner(ParetoRule(seed=seed))
         case "median":
             return pruners.MedianPruner(n_startup_trials=8)
         case "successive-halving":

@@ -7,11 +7,11 @@ exactly what an uninterrupted one would. Everything they learn from is in the st
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from msarch.errors import UserError, unknown
+from search.propose.seeds import derived_seed
 from search.space.schema.search import SAMPLERS
 
 if TYPE_CHECKING:
@@ -48,11 +48,6 @@ def make_sampler(name: str, *, seed: int, number: int, startup: int = 10, concur
         case "grid":
             return _grid(derived)
     raise UserError(unknown("sampler", name, SAMPLERS), key="search.sampler")
-
-
-def derived_seed(seed: int, number: int) -> int:
-    """A seed of 32 bits for one trial of a search."""
-    return int.from_bytes(hashlib.sha256(f"{seed}/{number}".encode()).digest()[:4])
 
 
 def _grid(seed: int) -> BaseSampler:

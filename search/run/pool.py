@@ -14,7 +14,7 @@ from msarch.config.candidate import Candidate
 from search.ledger.records import TrialRecord
 from search.ledger.studies import quiet_optuna
 from search.propose.front.strategy import Design
-from search.propose.samplers import derived_seed
+from search.propose.seeds import derived_seed
 from search.run.proposer import Proposer, why_proposals_ended
 
 if TYPE_CHECKING:

@@ -172,7 +172,7 @@ def test_models_that_lead_by_less_than_the_noise_do_not_count(table: Table) -> N
     assert 0 < len(clear) < len(every) and all(one.lead > 0.05 for one in clear)
     numbers = [one.record.number for one in every]
     run = SimpleNamespace(begun=frozenset(numbers[:3]), stopped=frozenset(numbers[:1]))
-    assert stopped._stopped(every, [run, run]) == "2 / 6"  # type: ignore[list-item]
+    assert stopped._stopped(every, [run, run]) == "2 / 6"  # type: ignore[list-item]  # as much of a run as is looked at
 
 
 def test_the_noise_is_that_of_the_seeds_that_were_trained(table: Table, tmp_path: Path) -> None:

@@ -25,6 +25,8 @@ def features(candidate: Candidate, profile: Mapping[str, Any]) -> dict[str, Feat
     found["model.layers"] = 0.0  # said by the figures below
     for factor in {stage.factor for stage in stages}:
         found[f"layers at {factor}"] = math.log1p(sum(stage.layers for stage in stages if stage.factor == factor))
+        found[f"width at {factor}"] = math.log(candidate.model.width_at(factor) / candidate.model.d_model)
+    found["layers without attention"] = math.log1p(sum(stage.ff_layers for stage in stages))
     found["depth"] = math.log1p(sum(stage.layers for stage in stages))
     found["coarse layers"] = math.log1p(sum(stage.layers for stage in stages if stage.factor > 1))
     found["fine layers"] = math.log1p(sum(stage.layers for stage in stages if stage.factor == 1))

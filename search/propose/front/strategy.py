@@ -23,7 +23,7 @@ from search.ledger.records import TrialRecord
 from search.propose.front.features import Encoder, Feature, features
 from search.propose.front.improvement import FrontLevels
 from search.propose.front.loss_model import Curve, LossModel
-from search.propose.samplers import derived_seed
+from search.propose.seeds import derived_seed
 from search.space.objectives import OBJECTIVES
 
 Floats = NDArray[np.float64]

@@ -11,6 +11,7 @@ from search.ledger.metrics import metric
 from search.ledger.records import TrialRecord
 from search.results.columns import COLUMNS
 from search.results.importance import LOG_SCALE
+from search.results.layer_options import layer_options
 from search.results.tables import trial_row, varying_options
 from search.show.palette import formatter, log_ticks
 from search.show.terminal.front_table import MISSING
@@ -36,11 +37,12 @@ class ParallelAxis:
 
 
 def parallel_axes(records: Sequence[TrialRecord], objectives: Sequence[str]) -> list[ParallelAxis]:
-    """Options in which these trials differ, the number of layers, then the objectives with a quality last."""
+    """Options in which these trials differ, those of their layers, then the objectives with a quality last."""
     rows = [trial_row(record) for record in records]
     options = [name for name in varying_options(records) if name not in ("layers", "n_heads")]
     axes = [_option_axis(name, [row[name] for row in rows]) for name in options]
-    axes.insert(min(1, len(axes)), _number_axis("layers in all", [r.candidate.model.n_layers for r in records]))
+    layers = [layer_options(record.candidate.model) for record in records]
+    axes[1:1] = [_number_axis(name, [each[name] for each in layers]) for name in layers[0]] if layers else []
     ordered = sorted(objectives, key=lambda name: OBJECTIVES[name].quality)
     figures = [
         _figure_axis(name, [metric(record, OBJECTIVES[name].key) or 1.0 for record in records]) for name in ordered

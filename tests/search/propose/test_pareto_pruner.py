@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from search.propose.false_prunes import costs_no_more
-from search.propose.pareto_pruner import BLOCK, COSTS, LAST_STEP, NUMBER, Finished, ParetoPruner, deficits
+from search.propose.pareto_pruner import COSTS, LAST_STEP, NUMBER, ParetoPruner
+from search.propose.pareto_rule import BLOCK, Finished, ParetoRule, costs_no_more, deficits
 
 STEPS = (1, 2, 4, 8)
 Curve = tuple[float, list[float]]
@@ -51,42 +51,42 @@ trials = st.lists(st.tuples(st.floats(1, 100), losses_of_a_trial), min_size=8, m
 @given(trials, losses_of_a_trial, st.integers(1, 3))
 def test_the_cheapest_is_never_stopped(complete: list[Curve], losses: list[float], rungs: int) -> None:
     cost = min(cost for cost, _ in complete) * 0.999
-    assert not _judge(ParetoPruner(control=0), _mirror(complete), cost, losses[:rungs])
+    assert not _judge(ParetoPruner(ParetoRule(control=0)), _mirror(complete), cost, losses[:rungs])
 
 
 @settings(max_examples=40, deadline=None)
 @given(trials, losses_of_a_trial, st.floats(1, 100))
 def test_the_last_rung_never_stops(complete: list[Curve], losses: list[float], cost: float) -> None:
-    assert not _judge(ParetoPruner(control=0), _mirror(complete), cost, losses)
+    assert not _judge(ParetoPruner(ParetoRule(control=0)), _mirror(complete), cost, losses)
 
 
 @settings(max_examples=40, deadline=None)
 @given(trials, st.floats(1, 100), st.integers(1, 3))
 def test_who_leads_its_rivals_is_never_stopped(complete: list[Curve], cost: float, rungs: int) -> None:
     best = np.min([losses for _, losses in complete], axis=0)
-    assert not _judge(ParetoPruner(control=0), _mirror(complete), cost, list(best[:rungs]))
+    assert not _judge(ParetoPruner(ParetoRule(control=0)), _mirror(complete), cost, list(best[:rungs]))
 
 
 def test_a_hopeless_trial_is_stopped_at_the_first_rung() -> None:
-    assert _judge(ParetoPruner(control=0), _mirror(_ordinary(8)), 9.0, [9.0])
+    assert _judge(ParetoPruner(ParetoRule(control=0)), _mirror(_ordinary(8)), 9.0, [9.0])
 
 
 def test_nothing_is_stopped_before_eight_are_complete() -> None:
-    assert not _judge(ParetoPruner(control=0), _mirror(_ordinary(7)), 9.0, [9.0])
+    assert not _judge(ParetoPruner(ParetoRule(control=0)), _mirror(_ordinary(7)), 9.0, [9.0])
 
 
 def test_the_same_trial_is_kept_where_only_dearer_ones_were_better() -> None:
     complete = [(cost + 10, losses) for cost, losses in _ordinary(12)]
-    assert not _judge(ParetoPruner(control=0), _mirror(complete), 5.0, [9.0])
-    assert _judge(ParetoPruner(control=0), _mirror(complete), 50.0, [9.0])
+    assert not _judge(ParetoPruner(ParetoRule(control=0)), _mirror(complete), 5.0, [9.0])
+    assert _judge(ParetoPruner(ParetoRule(control=0)), _mirror(complete), 50.0, [9.0])
 
 
 def test_the_margin_grows_with_how_late_winners_won() -> None:
     cheap = [Finished((1.0,), 5.0, 4.3) for _ in range(4)]
     late = [Finished((2.0,), 5.0 + behind, 4.0) for behind in (0.1, 0.2, 0.4)]
     assert deficits([*cheap, *late], 0.0) == pytest.approx([0.1, 0.2, 0.4])
-    assert ParetoPruner().margin([*cheap, *late]) > 0.4
-    assert ParetoPruner().margin(cheap) == pytest.approx(0.02)
+    assert ParetoRule().margin([*cheap, *late]) > 0.4
+    assert ParetoRule().margin(cheap) == pytest.approx(0.02)
 
 
 def _deficits_one_by_one(finished: list[Finished], slack: float) -> list[float]:
@@ -114,8 +114,8 @@ def test_deficits_are_those_found_one_by_one_to_the_last_bit(count: int, costs: 
 
 
 def test_one_in_ten_is_a_control_and_is_marked() -> None:
-    pruner = ParetoPruner(seed=3)
-    controls = [number for number in range(2000) if pruner.is_control(number)]
+    pruner = ParetoPruner(ParetoRule(seed=3))
+    controls = [number for number in range(2000) if pruner.rule.is_control(number)]
     assert 150 < len(controls) < 250
     study = _mirror(_ordinary(8))
     assert not _judge(pruner, study, 9.0, [9.0], number=controls[0])
@@ -154,7 +154,7 @@ def _is_ahead(end: float, cost: float, curves: list[Curve]) -> bool:
 
 
 def _search(curves: list[Curve]) -> set[int]:
-    pruner, study, alive = ParetoPruner(control=0), _mirror([]), set()
+    pruner, study, alive = ParetoPruner(ParetoRule(control=0)), _mirror([]), set()
     for number, (cost, losses) in enumerate(curves):
         for rung in range(1, len(STEPS) + 1):
             stop = pruner.prune(study, _trial(number, cost, losses[:rung], optuna.trial.TrialState.RUNNING))

@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import pytest
 
+from msarch import ModelConfig
 from search.ledger.records import TrialRecord
 from search.results.efficiency import hypervolume_growth, pruning, tokens_of
 from search.results.front import hypervolume, reference_point
@@ -35,6 +36,22 @@ def test_what_the_pruner_saved_and_how_often_it_was_wrong(make_record: Maker) ->
     found = pruning([whole, half, right, wrong], OBJECTIVES)
     assert (found.pruned, found.controls, found.wrong) == (1, 2, 1)
     assert found.saved == pytest.approx(0.5 / 4)
+
+
+def test_a_width_of_one_scale_alone_can_decide(make_record: Maker) -> None:
+    records = []
+    for number in range(60):
+        record = make_record(number, 50, 50)
+        width, rate = (128, 64)[number % 2], (1e-3, 2e-3, 4e-3)[number % 3]
+        layers = f"2@4:{width} 2+{number // 2 % 2}ff@1"
+        model = ModelConfig(variant="top_down", layers=layers, d_model=64, n_heads=2, vocab_size=256, context=64)
+        training = replace(record.candidate.training, learning_rate=rate)
+        candidate = replace(record.candidate, model=model, training=training)
+        loss = 4 - model.width_at(4) / 100 + number / 1000
+        records.append(replace(record, candidate=candidate, loss=loss, profile={"memory_bytes": 2**20}))
+    shares = option_importance(records, OBJECTIVES)
+    assert next(iter(shares)) == "widest scale / d_model" and "layers without attention" in shares
+    assert "coarsest scale" not in shares, "it is the same in all"
 
 
 def test_the_option_that_decides_is_found(make_record: Maker) -> None:

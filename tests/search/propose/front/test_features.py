@@ -28,6 +28,13 @@ def test_layers_are_counted_by_scale() -> None:
     assert found["parameters"] == math.log(1000)
 
 
+def test_widths_of_scales_and_layers_without_attention_count_where_they_differ() -> None:
+    plain, wide = features(candidate("3@4 2@1"), {}), features(candidate("3@4:128 1+1ff@1"), {})
+    assert (plain["width at 4"], wide["width at 4"]) == (0, math.log(2))
+    assert (plain["layers without attention"], wide["layers without attention"]) == (0, math.log(2))
+    assert Encoder([plain, plain]).width == 0
+
+
 def test_every_option_counts_that_differs_and_no_other() -> None:
     seen = [
         features(candidate(layers, variant, rate), {})
