@@ -77,6 +77,9 @@ def search(
     time_budget: Annotated[str | None, typer.Option(metavar="10m", help="Of training; resumable.")] = None,
     overrides: SetOption = None,
     ray_address: Annotated[str | None, typer.Option(metavar="A", help="A Ray cluster: auto, or HOST:PORT.")] = None,
+    tensorboard: Annotated[
+        bool, typer.Option("--tensorboard", help="Also write event files for TensorBoard, into DIR/tensorboard.")
+    ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Estimate what the search would cost, and stop.")] = False,
 ) -> None:
     """Search a space; run the same command again to resume."""
@@ -102,6 +105,7 @@ def search(
                 concurrent=concurrent,
                 time_budget=seconds,
                 ray_address=ray_address,
+                tensorboard=tensorboard,
             )
 
 

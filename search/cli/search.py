@@ -36,6 +36,7 @@ def launch_search(
     concurrent: int | None,
     time_budget: int | None,
     ray_address: str | None,
+    tensorboard: bool,
 ) -> None:
     """Run a search with a display, then show its front and where its report is."""
     from search.run.budget import Budget
@@ -71,6 +72,7 @@ def launch_search(
             ray_address=ray_address,
             display=display,
             overrides=overrides,
+            tensorboard=tensorboard,
         )
     _show_outcome(folder)
 

@@ -27,6 +27,7 @@ class SearchRequest:
         concurrent: trials at a time; None for one a GPU, or one a core.
         time_budget: seconds from the first training step to the stop; None for no limit.
         ray_address: of a Ray cluster; None for this machine alone.
+        tensorboard: whether event files for TensorBoard are written.
         options: what was asked for beside the space, by option of the command line.
     """
 
@@ -38,6 +39,7 @@ class SearchRequest:
     concurrent: int | None
     time_budget: int | None
     ray_address: str | None
+    tensorboard: bool
     options: tuple[tuple[str, str], ...]
 
     @classmethod
@@ -52,6 +54,7 @@ class SearchRequest:
         concurrent: int | None = None,
         time_budget: int | None = None,
         ray_address: str | None = None,
+        tensorboard: bool = False,
     ) -> SearchRequest:
         """Load the space and check the numbers. Raises UserError."""
         numbers = {"trials": trials, "tokens": tokens, "concurrent": concurrent, "time_budget": time_budget}
@@ -71,6 +74,7 @@ class SearchRequest:
             concurrent=concurrent or loaded.search.concurrent,
             time_budget=time_budget or loaded.search.time_budget,
             ray_address=ray_address,
+            tensorboard=tensorboard,
             options=tuple((_option(name), str(value)) for name, value in asked.items() if value is not None),
         )
 
@@ -79,6 +83,7 @@ class SearchRequest:
         words = ["msarch", "search", self.source, "--out", str(self.folder)]
         for name, value in (*self.options, *(("--set", override) for override in self.space.overrides)):
             words += [name, value]
+        words += ["--tensorboard"] if self.tensorboard else []
         return shlex.join(words)
 
 

@@ -60,8 +60,8 @@ def trade_off_figure(
     keys = {"x": OBJECTIVES[cost].key, "y": OBJECTIVES[quality].key}
     _add_pruned(figure, pruned, texts, keys | {"y": f"latest_{quality}"})
     _add_front_line(figure, line)
-    _add_complete(figure, complete, texts, front, keys)
     _add_error_bars(figure, complete, spreads or {}, quality)
+    _add_complete(figure, complete, texts, front, keys)
     _add_infeasible(figure, infeasible, texts, keys["x"], right)
     add_marks(figure, points_of(records, "complete", quality, cost), quality, cost)
     if limit is not None and limit <= right:
@@ -142,13 +142,14 @@ def _add_complete(
 
 
 def _add_error_bars(figure: go.Figure, points: Sequence[Point], spreads: Spreads, quality: str) -> None:
-    """Gives each trace of complete trials the bars of those that have a spread."""
-    ends = {r.number: _ends(y, spreads[r.number], quality) for _, y, r in points if r.number in spreads}
-    for trace in figure.data:
-        numbers = trace.customdata or ()
-        if not ends.keys().isdisjoint(numbers):
-            up, down = ([ends[n][end] if n in ends else None for n in numbers] for end in (0, 1))
-            trace.error_y = {"type": "data", "array": up, "arrayminus": down, "thickness": 1.5, "width": 5}
+    """Bars alone, in traces of their own: in one with other trials Plotly would draw caps for all of them."""
+    sure = {record.number: (x, y) for x, y, record in points if record.number in spreads}
+    for variant, members in by_variant(record for _, _, record in points if record.number in sure).items():
+        x, y = zip(*(sure[record.number] for record in members), strict=True)
+        ends = [_ends(sure[record.number][1], spreads[record.number], quality) for record in members]
+        up, down = zip(*ends, strict=True)
+        bars = {"type": "data", "array": up, "arrayminus": down, "color": look(variant).colour, "width": 5}
+        figure.add_trace(go.Scatter(x=x, y=y, error_y=bars, mode="none", hoverinfo="skip", showlegend=False))
 
 
 def _ends(value: float, spread: float, quality: str) -> tuple[float, float]:

@@ -151,11 +151,13 @@ def test_models_with_further_seeds_have_error_bars(
         "Bars reach one standard deviation up and down" in browser.find_element("css selector", "#front-caption").text
     )
     lengths = (
-        "return document.getElementById('front').data.flatMap(trace => (trace.error_y?.array ?? []).map((up, i) =>"
-        "up === null ? null : [trace.customdata[i], Math.log(1 + up / trace.y[i])])).filter(Boolean)"
+        "return document.getElementById('front').data.flatMap(trace => (trace.error_y?.array ?? []).map("
+        "(up, i) => [Math.log(trace.y[i]), Math.log(1 + up / trace.y[i]),"
+        " -Math.log(1 - trace.error_y.arrayminus[i] / trace.y[i])]))"
     )
     spread = 0.02 * 2**0.5  # of two losses that lie 0.04 nats apart
-    assert dict(browser.execute_script(lengths)) == pytest.approx(dict.fromkeys(losses, spread))
+    bars = sorted(browser.execute_script(lengths))
+    assert bars == [pytest.approx([loss, spread, spread]) for loss in sorted(losses.values())]
     assert errors(browser) == []
 
 
