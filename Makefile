@@ -20,7 +20,7 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 	touch $@
 
 $(VENV)/.installed-dev: $(VENV)/.installed
-	$(PIP) --editable '.[dev,benchmarks]'
+	$(PIP) --editable '.[dev,benchmarks,hf]'
 	touch $@
 
 # One worker a core, a file's tests together; one thread each, since threads that wait for each other cost more.

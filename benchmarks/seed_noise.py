@@ -5,7 +5,8 @@
 
 The models are spread evenly over the order of their final losses. Each is trained as `msarch reproduce` would, but
 with another seed for weights and data. Runs are kept in RESULTS/seed-noise.csv, a line a rung, and not made again.
-The table gives one standard deviation between seeds, pooled over models, at each rung, in nats per token. The text is
+The table gives one standard deviation between seeds, pooled over models, at each rung, in nats per token, and how far
+the order of all complete trials there agrees with that at the end. The text is
 found in the cache by the hash of its content, or at its recorded paths from here, or where `--set corpus.train=...`
 says.
 """
@@ -20,6 +21,7 @@ import pandas as pd
 import torch
 from rich.console import Console
 from rich.table import Table
+from scipy.stats import kendalltau
 
 from benchmarks.options import seed_noise
 from msarch import UserError, load_results
@@ -44,11 +46,12 @@ def main() -> None:
     console = Console(width=110)
     try:
         found = load_results(arguments.results)
-        chosen = spread([record for record in found.records if record.state == "complete"], arguments.models)
+        complete = [record for record in found.records if record.state == "complete"]
+        chosen = spread(complete, arguments.models)
         runs = train_missing(arguments.results / FILE, chosen, arguments.seeds, arguments.set, console)
     except UserError as error:
         parser.error(str(error))
-    console.print(noise_table(chosen, runs))
+    console.print(noise_table(chosen, runs, complete))
 
 
 def spread(records: Sequence[TrialRecord], count: int) -> list[TrialRecord]:
@@ -84,9 +87,10 @@ def train_missing(
     return runs
 
 
-def noise_table(chosen: Sequence[TrialRecord], runs: pd.DataFrame) -> Table:
-    """A line a rung."""
-    out = Table("tokens", "models", "seeds", "standard deviation (nats)", "degrees of freedom")
+def noise_table(chosen: Sequence[TrialRecord], runs: pd.DataFrame, complete: Sequence[TrialRecord]) -> Table:
+    """A line a rung; with Kendall's tau of the order there, of all complete trials, with that at the end."""
+    out = Table("tokens", "models", "seeds", "standard deviation (nats)", "degrees of freedom", "tau with the end")
+    ends = [record.curve[-1].loss for record in complete]
     for rung in sorted(set(runs.rung)):
         groups = [
             [record.curve[rung].loss, *runs[(runs.trial == record.number) & (runs.rung == rung)].loss]
@@ -95,9 +99,9 @@ def noise_table(chosen: Sequence[TrialRecord], runs: pd.DataFrame) -> Table:
         noise, freedom = seed_noise(groups)
         tokens = int(runs[runs.rung == rung].tokens.iloc[0])
         several = [group for group in groups if len(group) > 1]
-        out.add_row(
-            f"{tokens:,}", str(len(several)), str(max(map(len, several), default=0)), f"{noise:.4f}", str(freedom)
-        )
+        tau = kendalltau([record.curve[rung].loss for record in complete], ends).statistic
+        seeds = str(max(map(len, several), default=0))
+        out.add_row(f"{tokens:,}", str(len(several)), seeds, f"{noise:.4f}", str(freedom), f"{tau:.2f}")
     return out
 
 

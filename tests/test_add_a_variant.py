@@ -16,6 +16,7 @@ from torch import Tensor
 
 from msarch import ModelConfig, build_model, models
 from msarch.config import variants
+from msarch.generation import Decoder
 from msarch.layers.resampling import CausalUpsample
 from msarch.models.causality import CausalityError, check_causality, randomised_copy
 from search.show.drawing.files import drawings
@@ -84,9 +85,21 @@ def test_one_scale_is_the_vanilla_model() -> None:
     assert torch.equal(model(tokens), vanilla(tokens))
 
 
+def test_it_generates() -> None:
+    for config in configs():
+        model, tokens = randomised_copy(build_model(config)), torch.randint(61, (2, config.context))
+        decoder = Decoder(model, batch_size=2)
+        found = torch.cat(
+            [decoder.extend(part) for part in tokens.split([7, *[1] * (config.context - 7)], dim=1)], dim=1
+        )
+        with torch.no_grad():
+            assert (found - model(tokens)).abs().max() < 1e-10
+        assert decoder.cache_bytes == 2 * 8 * model.cached_numbers(config.context)
+
+
 def test_its_leak_is_caught() -> None:
     class NaiveRepeat(CausalUpsample):
-        def forward(self, null_and_coarse: Tensor, length: int) -> Tensor:
+        def forward(self, null_and_coarse: Tensor, length: int, passed: int = 0) -> Tensor:
             padded = torch.cat([null_and_coarse, null_and_coarse[:, -1:]], dim=1)
             return padded[:, 1:].repeat_interleave(self.factor, dim=1)[:, :length]
 

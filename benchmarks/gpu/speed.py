@@ -17,8 +17,8 @@ from typing import Any
 import torch
 
 from msarch import ModelConfig, TrainingConfig, build_model
-from msarch.layers.transformer_layer import TransformerLayer
 from msarch.memory.profile import profile_training_step
+from msarch.training.compiling import compile_layers
 from msarch.training.step import make_optimizer, training_step
 
 PEAKS: tuple[tuple[str, float, str], ...] = (
@@ -99,8 +99,7 @@ def _stepper(
 ) -> Callable[[], torch.Tensor]:
     model = build_model(config).to(device)
     if backend is not None:
-        for layer in (module for module in model.modules() if isinstance(module, TransformerLayer)):
-            layer.compile(backend=backend, dynamic=False)
+        compile_layers(model, backend)
     optimizer = make_optimizer(model, training)
     inputs, targets = torch.randint(config.vocab_size, (2, training.batch_size, config.context)).to(device)
     return lambda: training_step(model, optimizer, inputs, targets, training)

@@ -83,6 +83,10 @@ class Tokenizer:
         text: str = self._raw.decode(numbers, skip_special_tokens=True)
         return text
 
+    def word(self, token: int) -> str:
+        """How the vocabulary writes a token."""
+        return str(self._raw.id_to_token(token))
+
     def save(self, path: Path) -> None:
         """Writes a ``tokenizer.json`` that `load_tokenizer` opens again."""
         path.write_text(self._raw.to_str(pretty=True), encoding="utf-8")

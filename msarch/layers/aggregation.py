@@ -18,6 +18,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
 
 import torch
 from torch import Tensor, nn
@@ -31,6 +33,7 @@ from msarch.layers.attention import (
     merge_heads,
     split_heads,
 )
+from msarch.layers.past import Cache, CacheGroup, LastKeys, Past, PlacedKeys, Room, states_before
 from msarch.layers.positions import last_tokens, null_first, slopes
 from msarch.layers.resampling import CausalUpsample, prepend
 from msarch.layers.transformer_layer import FeedForward, Recomputable, residual_dropout
@@ -45,6 +48,7 @@ class Aggregation(Recomputable):
     def __init__(self, config: ModelConfig, factors: Sequence[int]) -> None:
         super().__init__()
         d_model = self.width = config.d_model
+        self.n_heads = config.n_heads
         self.factors = tuple(factors)
         widths = [config.width_at(factor) for factor in factors]
         self.null = nn.Parameter(torch.zeros(d_model))
@@ -63,31 +67,46 @@ class Aggregation(Recomputable):
         """The null state starts near zero."""
         nn.init.normal_(self.null, std=0.02)
 
-    def forward(self, fine_BTD: Tensor, coarse: Sequence[Tensor]) -> Tensor:
+    def forward(self, fine_BTD: Tensor, coarse: Sequence[Tensor], past: Past | None = None) -> Tensor:
         """(B, T, D) and one (B, T // f, E) for each coarse scale -> (B, T, D)."""
+        if past is not None:
+            return self._aggregate(fine_BTD, *coarse, past=past)
         return self.run(self._aggregate, fine_BTD, *coarse)
 
-    def _aggregate(self, fine_BTD: Tensor, *coarse: Tensor) -> Tensor:
-        fine_BTD = fine_BTD + self.drop(self.attend_to(fine_BTD, coarse))
+    def _aggregate(self, fine_BTD: Tensor, *coarse: Tensor, past: Past | None = None) -> Tensor:
+        fine_BTD = fine_BTD + self.drop(self.attend_to(fine_BTD, coarse, past))
         out: Tensor = fine_BTD + self.drop(self.feed_forward(self.feed_forward_norm(fine_BTD)))
         return out
 
-    def attend_to(self, fine_BTD: Tensor, coarse: Sequence[Tensor]) -> Tensor:
+    def attend_to(self, fine_BTD: Tensor, coarse: Sequence[Tensor], past: Past | None) -> Tensor:
         """The attention output at each token: (B, T, D)."""
         states = torch.cat(self._alike(coarse), dim=1)
-        at_T, at_M = self.token_positions(fine_BTD.shape[1], fine_BTD.device)
-        found: Tensor = self.attention(self.query_norm(fine_BTD), prepend(self.null, states), at_T, at_M)
+        at_T, at_M = self.token_positions(fine_BTD.shape[1], fine_BTD.device, past)
+        memory = states if states_before(past, 1) else prepend(self.null, states)
+        kept = None if past is None else past.of(self, PlacedKeys)
+        found: Tensor = self.attention(self.query_norm(fine_BTD), memory, at_T, at_M, kept)
         return found
+
+    def new_cache(self, room: Room) -> Cache:
+        """For the null state and every coarse state."""
+        most = 1 + sum(room.tokens // factor for factor in self.factors)
+        return PlacedKeys(room, most, self.n_heads, self.width)
 
     def _alike(self, coarse: Sequence[Tensor]) -> list[Tensor]:
         """The states of each scale, normalised and d_model wide: (B, T // f, D) each."""
         parts = zip(self.memory_norms, self.projections, coarse, strict=True)
         return [project(norm(x_BNE)) for norm, project, x_BNE in parts]
 
-    def token_positions(self, length: int, device: torch.device) -> tuple[Tensor, Tensor]:
+    def token_positions(self, length: int, device: torch.device, past: Past | None = None) -> tuple[Tensor, Tensor]:
         """(T,) and (M,): the position of each token, and the first token that may read each coarse state."""
-        ends = [last_tokens(length // factor, factor, device) for factor in self.factors]
-        return last_tokens(length, 1, device), null_first(torch.cat(ends))
+        before = states_before(past, 1)
+        starts = [before // factor for factor in self.factors]
+        ends = [
+            last_tokens((before + length) // factor - start, factor, device, start)
+            for factor, start in zip(self.factors, starts, strict=True)
+        ]
+        at_M = torch.cat(ends)
+        return last_tokens(length, 1, device, before), at_M if before else null_first(at_M)
 
     def attention_cost(self, length: int) -> AttentionCost:
         """Each token reads the null state and every completed block of every scale; all of their keys are kept."""
@@ -109,19 +128,54 @@ class AlignedAggregation(Aggregation):
     def _attention(self, config: ModelConfig) -> nn.Module:
         return AlignedAttention(config.d_model, config.n_heads, config.positions, config.rotary_pairs)
 
-    def attend_to(self, fine_BTD: Tensor, coarse: Sequence[Tensor]) -> Tensor:
+    def attend_to(self, fine_BTD: Tensor, coarse: Sequence[Tensor], past: Past | None) -> Tensor:
         """The attention output at each token: (B, T, D)."""
-        at_T = last_tokens(fine_BTD.shape[1], 1, fine_BTD.device)
-        sources: list[tuple[Tensor, Tensor, nn.Module | None]] = [(self.fine_norm(fine_BTD), at_T, None)]
-        for factor, upsample, x_BND in zip(self.factors, self.upsample, self._alike(coarse), strict=True):
-            at_M = null_first(last_tokens(x_BND.shape[1], factor, x_BND.device))
-            sources.append((prepend(self.null, x_BND), at_M, upsample))
+        before = states_before(past, 1)
+        at_T = last_tokens(fine_BTD.shape[1], 1, fine_BTD.device, before)
+        sources = [Source(self.fine_norm(fine_BTD), at_T)]
+        kept = [None] * len(self.factors) if past is None else past.of(self, AlignedCache).scales
+        for factor, upsample, x_BND, last in zip(self.factors, self.upsample, self._alike(coarse), kept, strict=True):
+            at_M = last_tokens(x_BND.shape[1], factor, x_BND.device, before // factor)
+            states = x_BND if before else prepend(self.null, x_BND)
+            at_M = at_M if before else null_first(at_M)
+            sources.append(Source(states, at_M, upsample, last, before % factor))
         found: Tensor = self.attention(self.query_norm(fine_BTD), sources, at_T)
         return found
 
+    def new_cache(self, room: Room) -> Cache:
+        """For the last state of each coarse scale."""
+        return AlignedCache([LastKeys(room, self.width) for _ in self.factors])
+
     def attention_cost(self, length: int) -> AttentionCost:
-        """Each token reads one key of each scale; only the last one of each is kept, and the null state."""
-        return AttentionCost(self.width, length * (1 + len(self.factors)), 1 + len(self.factors))
+        """Each token reads one key of each scale; only the last one of each coarse scale is kept."""
+        return AttentionCost(self.width, length * (1 + len(self.factors)), len(self.factors))
+
+
+class AlignedCache(CacheGroup):
+    """The last state of each coarse scale."""
+
+    def __init__(self, scales: Sequence[LastKeys]) -> None:
+        super().__init__(scales)
+        self.scales = scales
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """States of one scale among which each token reads one.
+
+    Attributes:
+        states: (B, M, D).
+        at_M: where they stand.
+        upsample: brings them to the tokens; None where they are the tokens' own.
+        last: what generation keeps of this scale.
+        passed: how many tokens of a running block generation has read.
+    """
+
+    states: Tensor
+    at_M: Tensor
+    upsample: nn.Module | None = None
+    last: LastKeys | None = None
+    passed: int = 0
 
 
 class AlignedAttention(CrossProjections):
@@ -131,19 +185,21 @@ class AlignedAttention(CrossProjections):
     needed, since there are only S scores for each token.
     """
 
-    def forward(
-        self, x_BTD: Tensor, sources: Sequence[tuple[Tensor, Tensor, nn.Module | None]], at_T: Tensor
-    ) -> Tensor:
-        """Queries (B, T, D); each source is its states, their positions, and the upsampling to tokens (None: none)."""
+    def forward(self, x_BTD: Tensor, sources: Sequence[Source], at_T: Tensor) -> Tensor:
+        """Queries (B, T, D) at tokens `at_T` -> (B, T, D)."""
         q_BHTK = self.turned_at(split_heads(self.q(x_BTD), self.n_heads), at_T)
         keys, values, distances = [], [], []
-        for states, at_M, upsample in sources:
-            k, v = (split_heads(part, self.n_heads) for part in self.kv(states).chunk(2, dim=-1))
-            k = self.turned_at(k, at_M)
-            if upsample is not None:
-                k, v = (split_heads(upsample(merge_heads(x), len(at_T)), self.n_heads) for x in (k, v))
+        for source in sources:
+            k, v = (split_heads(part, self.n_heads) for part in self.kv(source.states).chunk(2, dim=-1))
+            k, at_M = self.turned_at(k, source.at_M), source.at_M
+            if source.last is not None:
+                k, v, at_M = source.last.join(merge_heads(k), merge_heads(v), at_M)
+                k, v = (split_heads(x, self.n_heads) for x in (k, v))
+            if source.upsample is not None:
+                bring = partial(source.upsample, length=len(at_T), passed=source.passed)
+                k, v = (split_heads(bring(merge_heads(x)), self.n_heads) for x in (k, v))
                 # Positions travel with their states, so distances are to the state that each token really reads.
-                at_M = upsample(at_M[None, :, None], len(at_T))[0, :, 0]
+                at_M = bring(at_M[None, :, None])[0, :, 0]
             keys.append(k)
             values.append(v)
             distances.append(at_T - at_M)

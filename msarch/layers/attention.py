@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.nn.functional import scaled_dot_product_attention
 
+from msarch.layers.past import Cache, KeysAndValues, Past, PlacedKeys, Room
 from msarch.layers.positions import ROTATIONS, Positions, distance_bias, visible
 
 # Math is left out: where no fused kernel fits, torch raises instead of silently keeping the scores.
@@ -34,11 +35,12 @@ def attend(q_BHNK: Tensor, k_BHMK: Tensor, v_BHMK: Tensor, mask: Tensor | None =
 
     `mask`, (N, M), (H, N, M) or (B, H, N, M), is boolean (true where query n may read key m) or additive: a bias where
     it may, -inf elsewhere, in the type of the queries. Without a mask, queries and keys are the same positions and
-    attention is causal. A boolean mask costs memory: torch turns it into an additive one at each call and keeps that
-    for the backward pass.
+    attention is causal, or a single query, the newest one, reads all keys. A boolean mask costs memory: torch turns it
+    into an additive one at each call and keeps that for the backward pass.
     """
     if mask is None:
-        return scaled_dot_product_attention(q_BHNK, k_BHMK, v_BHMK, is_causal=True)
+        causal = q_BHNK.shape[2] == k_BHMK.shape[2]
+        return scaled_dot_product_attention(q_BHNK, k_BHMK, v_BHMK, is_causal=causal)
     # The CPU falls back to the unfused kernel for a mask with fewer than four dimensions.
     four = mask[(None,) * (4 - mask.ndim)]
     return scaled_dot_product_attention(q_BHNK, k_BHMK, v_BHMK, attn_mask=four)
@@ -74,13 +76,28 @@ class SelfAttention(nn.Module):
         self.qkv = nn.Linear(d_model, 3 * d_model)
         self.out = nn.Linear(d_model, d_model)
 
-    def forward(self, x_BND: Tensor) -> Tensor:
+    def new_cache(self, room: Room) -> Cache:
+        """For the states of this scale in so many tokens."""
+        return KeysAndValues(room, room.tokens // self.positions.factor, self.n_heads, self.out.in_features)
+
+    def forward(self, x_BND: Tensor, past: Past | None = None) -> Tensor:
         """(B, N, D) -> (B, N, D)."""
         parts = split_qkv(self.qkv(x_BND), self.positions)
         q, k, v = (split_heads(part, self.n_heads) for part in parts)
+        if past is not None:
+            read: Tensor = self.out(merge_heads(self.read_past(q, k, v, past)))
+            return read
         q, k = self.positions.turned(q), self.positions.turned(k)
         out: Tensor = self.out(merge_heads(attend(q, k, v, self.positions.causal_bias(q))))
         return out
+
+    def read_past(self, q_BHNK: Tensor, k_BHNK: Tensor, v_BHNK: Tensor, past: Past) -> Tensor:
+        """New states read those kept and themselves, and are kept: three of (B, H, N, K) -> (B, H, N, K)."""
+        cache = past.of(self, KeysAndValues)
+        before = cache.length
+        q, k = (self.positions.turned_after(x, before, cache.most) for x in (q_BHNK, k_BHNK))
+        keys, values = cache.append(k, v_BHNK)
+        return attend(q, keys, values, self.positions.mask_after(before, q))
 
 
 class CrossProjections(nn.Module):
@@ -104,14 +121,22 @@ class CrossProjections(nn.Module):
 class CrossAttention(CrossProjections):
     """Attention from one sequence to another: each query reads the keys that end at or before its own token."""
 
-    def forward(self, x_BND: Tensor, memory_BMD: Tensor, at_N: Tensor, at_M: Tensor) -> Tensor:
+    def new_cache_of(self, room: Room, most: int) -> PlacedKeys:
+        """For so many states that are read. What they are, and whether older ones are kept, the caller knows."""
+        return PlacedKeys(room, most, self.n_heads, self.out.in_features)
+
+    def forward(
+        self, x_BND: Tensor, memory_BMD: Tensor, at_N: Tensor, at_M: Tensor, kept: PlacedKeys | None = None
+    ) -> Tensor:
         """Queries (B, N, D) standing at tokens `at_N`, keys and values of (B, M, memory_width) at `at_M` -> (B, N, D).
 
-        Each query must see a key.
+        Each query must see a key. Those in `kept` are read too, and the new ones are added to it.
         """
         q = split_heads(self.q(x_BND), self.n_heads)
         k, v = (split_heads(part, self.n_heads) for part in self.kv(memory_BMD).chunk(2, dim=-1))
         q, k = self.turned_at(q, at_N), self.turned_at(k, at_M)
+        if kept is not None:
+            k, v, at_M = kept.append_at(k, v, at_M)
         mask = visible(at_N, at_M)
         if self.scheme == "alibi":
             mask = distance_bias(at_N, at_M, mask, self.n_heads, q)

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from msarch.config import ModelConfig
 from msarch.layers.attention import CrossAttention
+from msarch.layers.past import PlacedKeys
 from msarch.layers.transformer_layer import FeedForward, Recomputable, residual_dropout
 
 
@@ -25,12 +26,18 @@ class CrossScaleLayer(Recomputable):
         self.feed_forward = FeedForward(width)
         self.drop = residual_dropout(config.dropout)
 
-    def forward(self, x_BND: Tensor, memory_BME: Tensor, at_N: Tensor, at_M: Tensor) -> Tensor:
-        """(B, N, D) at tokens `at_N` reads (B, M, E) at tokens `at_M` -> (B, N, D)."""
+    def forward(
+        self, x_BND: Tensor, memory_BME: Tensor, at_N: Tensor, at_M: Tensor, kept: PlacedKeys | None = None
+    ) -> Tensor:
+        """(B, N, D) at tokens `at_N` reads (B, M, E) at tokens `at_M`, and what is `kept` of it -> (B, N, D)."""
+        if kept is not None:
+            return self._read(x_BND, memory_BME, at_N, at_M, kept)
         return self.run(self._read, x_BND, memory_BME, at_N, at_M)
 
-    def _read(self, x_BND: Tensor, memory_BME: Tensor, at_N: Tensor, at_M: Tensor) -> Tensor:
-        read = self.attention(self.query_norm(x_BND), self.memory_norm(memory_BME), at_N, at_M)
+    def _read(
+        self, x_BND: Tensor, memory_BME: Tensor, at_N: Tensor, at_M: Tensor, kept: PlacedKeys | None = None
+    ) -> Tensor:
+        read = self.attention(self.query_norm(x_BND), self.memory_norm(memory_BME), at_N, at_M, kept)
         x_BND = x_BND + self.drop(read)
         out: Tensor = x_BND + self.drop(self.feed_forward(self.feed_forward_norm(x_BND)))
         return out

@@ -25,6 +25,7 @@ from torch import Tensor, nn
 from msarch.config import ModelConfig
 from msarch.layers.attention import AttentionCost, causal_pairs
 from msarch.layers.cross_scale_layer import CrossScaleLayer
+from msarch.layers.past import Cache, CacheGroup, Past, PlacedKeys, Room, RunningBlock, states_before
 from msarch.layers.positions import last_tokens
 from msarch.layers.resampling import average_pool
 from msarch.layers.widths import JoinedLinear, to_width
@@ -35,7 +36,7 @@ class Pool(nn.Module):
 
     Attributes:
         finer, coarser: shortening factors of the two scales; `factor` is k, their ratio.
-        width: E, of the coarser scale's states.
+        fine_width, width: D and E, of the states of the two scales.
         layers: how many layers of the coarser scale's allocation it counts as.
     """
 
@@ -45,16 +46,29 @@ class Pool(nn.Module):
     def __init__(self, config: ModelConfig, finer: int, coarser: int) -> None:
         super().__init__()
         self.finer, self.coarser, self.factor = finer, coarser, coarser // finer
-        self.width = config.width_at(coarser)
-        self.add_projections(config, config.width_at(finer))
+        self.fine_width, self.width = config.width_at(finer), config.width_at(coarser)
+        self.add_projections(config, self.fine_width)
 
     def add_projections(self, config: ModelConfig, fine_width: int) -> None:
         """Add what lies between states that are D = `fine_width` wide and those that are E wide."""
         self.project = to_width(fine_width, self.width)
 
-    def forward(self, x_BND: Tensor) -> Tensor:
+    def forward(self, x_BND: Tensor, past: Past | None = None) -> Tensor:
         """(B, N, D) -> (B, M, E)."""
-        return self.mean(x_BND)
+        return self.mean(self.completed(x_BND, past))
+
+    def completed(self, x_BND: Tensor, past: Past | None) -> Tensor:
+        """In generation the states of the blocks that the new states complete; otherwise the states as they are."""
+        return x_BND if past is None else past.of(self, RunningBlock).complete(x_BND)
+
+    @property
+    def kept_numbers(self) -> int:
+        """What generation keeps beside keys: the running block."""
+        return (self.factor - 1) * self.fine_width
+
+    def new_cache(self, room: Room) -> Cache:
+        """For the running block."""
+        return RunningBlock(room, self.factor, self.fine_width)
 
     def mean(self, x_BND: Tensor) -> Tensor:
         """The mean of each block, as wide as the coarser states: (B, N, D) -> (B, M, E)."""
@@ -78,8 +92,9 @@ class ConvPool(Pool):
         """One matrix for all k states."""
         self.project = JoinedLinear(fine_width, self.factor, self.width)
 
-    def forward(self, x_BND: Tensor) -> Tensor:
+    def forward(self, x_BND: Tensor, past: Past | None = None) -> Tensor:
         """(B, N, D) -> (B, M, E)."""
+        x_BND = self.completed(x_BND, past)
         batch, length, width = x_BND.shape
         blocks = length // self.factor
         complete = x_BND[:, : blocks * self.factor]
@@ -96,8 +111,9 @@ class AttentionPool(Pool):
         super().add_projections(config, fine_width)
         self.reading = CrossScaleLayer(config, self.width, fine_width)
 
-    def forward(self, x_BND: Tensor) -> Tensor:
+    def forward(self, x_BND: Tensor, past: Past | None = None) -> Tensor:
         """(B, N, D) -> (B, M, E)."""
+        x_BND = self.completed(x_BND, past)
         pooled = self.mean(x_BND)
         batch, blocks, width = pooled.shape
         if blocks == 0:
@@ -127,20 +143,38 @@ class QueryOnlyPool(Pool):
         super().add_projections(config, fine_width)
         self.reading = CrossScaleLayer(config, self.width, fine_width)
 
-    def forward(self, x_BND: Tensor) -> Tensor:
+    def forward(self, x_BND: Tensor, past: Past | None = None) -> Tensor:
         """(B, N, D) -> (B, M, E)."""
+        x_BND = x_BND if past is None else past.of(self, PoolCache).block.complete(x_BND)
         pooled = self.mean(x_BND)
         blocks = pooled.shape[1]
         if blocks == 0:
             return pooled
         members = x_BND[:, : blocks * self.factor]  # later states belong to no complete block
-        at_M = last_tokens(blocks, self.coarser, x_BND.device)
-        read: Tensor = self.reading(pooled, members, at_M, last_tokens(members.shape[1], self.finer, x_BND.device))
+        before = states_before(past, self.coarser)
+        at_M = last_tokens(blocks, self.coarser, x_BND.device, before)
+        at_N = last_tokens(members.shape[1], self.finer, x_BND.device, before * self.factor)
+        kept = None if past is None else past.of(self, PoolCache).keys
+        read: Tensor = self.reading(pooled, members, at_M, at_N, kept)
         return read
 
     def attention_cost(self, states: int) -> AttentionCost:
-        """Block j reads (j + 1) k states; keys of every finer state are kept."""
-        return AttentionCost(self.width, self.factor * causal_pairs(states // self.factor), states)
+        """Block j reads (j + 1) k states; keys of every finer state in a complete block are kept."""
+        blocks = states // self.factor
+        return AttentionCost(self.width, self.factor * causal_pairs(blocks), blocks * self.factor)
+
+    def new_cache(self, room: Room) -> Cache:
+        """For the running block, and for keys of the states in complete blocks."""
+        keys = self.reading.attention.new_cache_of(room, room.tokens // self.coarser * self.factor)
+        return PoolCache(RunningBlock(room, self.factor, self.fine_width), keys)
+
+
+class PoolCache(CacheGroup):
+    """The running block, and keys of all states before it."""
+
+    def __init__(self, block: RunningBlock, keys: PlacedKeys) -> None:
+        super().__init__([block, keys])
+        self.block, self.keys = block, keys
 
 
 POOLS: dict[str, type[Pool]] = {

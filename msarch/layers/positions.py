@@ -26,9 +26,9 @@ BASE = 10_000.0
 """Base of the rotary angles, as in the paper: the slowest pair turns once in about 2 pi * BASE tokens."""
 
 
-def last_tokens(states: int, factor: int, device: torch.device) -> Tensor:
-    """(states,) int64: the last token of each block of `factor` tokens."""
-    return (torch.arange(states, device=device) + 1) * factor - 1
+def last_tokens(states: int, factor: int, device: torch.device, before: int = 0) -> Tensor:
+    """(states,) int64: the last token of each block of `factor` tokens, after the first `before` blocks."""
+    return (torch.arange(before, before + states, device=device) + 1) * factor - 1
 
 
 def null_first(at_M: Tensor) -> Tensor:
@@ -131,25 +131,63 @@ class Positions:
         """Queries or keys ready for attention: rotated where the scheme is rotary."""
         if self.scheme != "rotary":
             return x_BHNK
-        tables = self._keep("tables", x_BHNK, lambda at_N: self.rotation.tables(at_N, x_BHNK.shape[3], x_BHNK))
-        return self.rotation.turn(x_BHNK, *tables)
+        return self.rotation.turn(x_BHNK, *self._tables("tables", x_BHNK, x_BHNK.shape[2]))
+
+    def turned_after(self, x_BHNK: Tensor, before: int, most: int) -> Tensor:
+        """The same for states that come after `before` others, of `most` that there may be: one table serves all."""
+        if self.scheme != "rotary":
+            return x_BHNK
+        tables = self._tables("all tables", x_BHNK, most)
+        return self.rotation.turn(x_BHNK, *(table[before : before + x_BHNK.shape[2]] for table in tables))
+
+    def turned_by(self, x_BHNK: Tensor, tokens_N: Tensor) -> Tensor:
+        """Keys that were turned already, so many tokens further."""
+        return self.rotation.at(x_BHNK, tokens_N) if self.scheme == "rotary" else x_BHNK
 
     def causal_bias(self, like_BHNK: Tensor) -> Tensor | None:
         """(H, N, N) for self-attention where the scheme is ALiBi; None where the causal mask is enough."""
-        if self.scheme != "alibi":
-            return None
-        (bias_HNN,) = self._keep(
-            "bias",
-            like_BHNK,
-            lambda at_N: (distance_bias(at_N, at_N, visible(at_N, at_N), self.n_heads, like_BHNK),),
-        )
-        return bias_HNN
+        return self._bias("bias", like_BHNK, 0) if self.scheme == "alibi" else None
 
-    def _keep(self, name: str, like_BHNK: Tensor, make: Callable[[Tensor], tuple[Tensor, ...]]) -> tuple[Tensor, ...]:
-        """The tables that `make` returns for this sequence; made again when length, type or device change."""
-        key = (like_BHNK.shape[2], like_BHNK.dtype, like_BHNK.device)
+    def mask_after(self, before: int, like_BHNK: Tensor) -> Tensor | None:
+        """What states that come after `before` others read of all: (N, M) or (H, N, M), as `attend` takes it.
+
+        None where a causal mask, or no mask for a single state, is enough.
+        """
+        if self.scheme == "alibi":
+            return self._bias("bias of new states", like_BHNK, before)
+        new = like_BHNK.shape[2]
+        if before == 0 or new == 1:
+            return None
+        return self._keep("mask", like_BHNK, before + new, before, lambda at_M: (visible(at_M[before:], at_M),))[0]
+
+    def _tables(self, name: str, like_BHNK: Tensor, states: int) -> tuple[Tensor, ...]:
+        def make(at_N: Tensor) -> tuple[Tensor, ...]:
+            return self.rotation.tables(at_N, like_BHNK.shape[3], like_BHNK)
+
+        return self._keep(name, like_BHNK, states, 0, make)
+
+    def _bias(self, name: str, like_BHNK: Tensor, before: int) -> Tensor:
+        def make(at_M: Tensor) -> tuple[Tensor, ...]:
+            at_N = at_M[before:]
+            return (distance_bias(at_N, at_M, visible(at_N, at_M), self.n_heads, like_BHNK),)
+
+        return self._keep(name, like_BHNK, before + like_BHNK.shape[2], before, make)[0]
+
+    def _keep(
+        self,
+        name: str,
+        like_BHNK: Tensor,
+        states: int,
+        before: int,
+        make: Callable[[Tensor], tuple[Tensor, ...]],
+    ) -> tuple[Tensor, ...]:
+        """The tables that `make` returns for the positions of so many states, the first `before` of them older.
+
+        They are made again when these numbers, type or device change.
+        """
+        key = (states, before, like_BHNK.dtype, like_BHNK.device)
         if name not in self._kept or self._kept[name][0] != key:
             # A first call may come from validation in inference mode, whose tensors autograd cannot save later.
             with torch.inference_mode(False):
-                self._kept[name] = (key, make(last_tokens(like_BHNK.shape[2], self.factor, like_BHNK.device)))
+                self._kept[name] = (key, make(last_tokens(states, self.factor, like_BHNK.device)))
         return self._kept[name][1]

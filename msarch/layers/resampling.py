@@ -27,27 +27,30 @@ class CausalUpsample(nn.Module):
 
     u_i = c_{floor((i+1)/k) - 1}, the null state where the index is -1 (reference: the smallest legal shift,
     Hourglass, arXiv 2110.13711, appendix A.2, in the inclusive convention).
+
+    In generation the positions go on where those of an earlier call ended: after `passed` positions of a block that is
+    not complete yet. The first state is then the last one that was complete before them.
     """
 
     def __init__(self, factor: int) -> None:
         super().__init__()
         self.factor = factor
 
-    def forward(self, null_and_coarse: Tensor, length: int) -> Tensor:
+    def forward(self, null_and_coarse: Tensor, length: int, passed: int = 0) -> Tensor:
         """(B, 1 + M, D), the null state first -> (B, length, D)."""
         # The null state serves positions 0 .. k - 2: one fewer than the k copies, so the first copy is dropped.
         repeated = null_and_coarse.unsqueeze(2).expand(-1, -1, self.factor, -1).flatten(1, 2)
-        return repeated[:, 1 : length + 1]
+        return repeated[:, passed + 1 : passed + length + 1]
 
 
 class LinearUpsample(CausalUpsample):
     """Each coarse state, k D wide, gives every position that reads it a part of its own (Hourglass, section 2.3)."""
 
-    def forward(self, null_and_coarse: Tensor, length: int) -> Tensor:
+    def forward(self, null_and_coarse: Tensor, length: int, passed: int = 0) -> Tensor:
         """(B, 1 + M, k D), the null state first -> (B, length, D)."""
         batch, states, width = null_and_coarse.shape
         parts = null_and_coarse.reshape(batch, states * self.factor, width // self.factor)
-        return parts[:, 1 : length + 1]
+        return parts[:, passed + 1 : passed + length + 1]
 
 
 def prepend(vector_D: Tensor, x_BND: Tensor) -> Tensor:

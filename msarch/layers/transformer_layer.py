@@ -13,6 +13,7 @@ from torch.nn.functional import gelu
 from torch.utils.checkpoint import checkpoint
 
 from msarch.layers.attention import SelfAttention
+from msarch.layers.past import Past
 from msarch.layers.positions import Positions
 from msarch.layers.widths import JoinedLinear
 
@@ -53,9 +54,9 @@ class TransformerLayer(nn.Module):
         self.feed_forward = FeedForward(d_model)
         self.drop = residual_dropout(dropout)
 
-    def forward(self, x_BND: Tensor) -> Tensor:
+    def forward(self, x_BND: Tensor, past: Past | None = None) -> Tensor:
         """(B, N, D) -> (B, N, D)."""
-        x_BND = x_BND + self.drop(self.attention(self.attention_norm(x_BND)))
+        x_BND = x_BND + self.drop(self.attention(self.attention_norm(x_BND), past))
         out: Tensor = x_BND + self.drop(self.feed_forward(self.feed_forward_norm(x_BND)))
         return out
 
@@ -73,7 +74,7 @@ class FeedForwardLayer(nn.Module):
         self.feed_forward = FeedForward(d_model)
         self.drop = residual_dropout(dropout)
 
-    def forward(self, x_BND: Tensor) -> Tensor:
+    def forward(self, x_BND: Tensor, past: Past | None = None) -> Tensor:
         """(B, N, D) -> (B, N, D)."""
         out: Tensor = x_BND + self.drop(self.feed_forward(self.feed_forward_norm(x_BND)))
         return out
@@ -114,19 +115,24 @@ class Stack(Recomputable):
         """How many of its layers have no attention."""
         return sum(isinstance(layer, FeedForwardLayer) for layer in self.blocks)
 
-    def forward(self, x_BND: Tensor) -> Tensor:
+    def forward(self, x_BND: Tensor, past: Past | None = None) -> Tensor:
         """(B, N, D) -> (B, N, D); an empty sequence (too short for one state of this scale) is returned unchanged."""
         if x_BND.shape[1] == 0:
             return x_BND
         for layer in self.blocks:
-            x_BND = self.run(layer, x_BND)
+            x_BND = self.run(layer, x_BND) if past is None else layer(x_BND, past)
         return x_BND
 
 
 def causal_stack(
-    attention_layers: int, ff_layers: int, d_model: int, positions: Positions, dropout: float = 0.0
+    attention_layers: int,
+    ff_layers: int,
+    d_model: int,
+    positions: Positions,
+    dropout: float = 0.0,
+    attention: type[SelfAttention] = SelfAttention,
 ) -> Stack:
     """A stack of layers with causal self-attention, and feed-forward ones after them."""
-    attentions = (SelfAttention(d_model, positions.n_heads, positions) for _ in range(attention_layers))
+    attentions = (attention(d_model, positions.n_heads, positions) for _ in range(attention_layers))
     layers = [TransformerLayer(d_model, attention, dropout) for attention in attentions]
     return Stack([*layers, *(FeedForwardLayer(d_model, dropout) for _ in range(ff_layers))])

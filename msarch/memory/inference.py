@@ -1,4 +1,8 @@
-"""What a trained model needs to generate: its weights, and the keys and values that it keeps of what it has read."""
+"""What a trained model needs to generate: its weights, and the cache of what it has read.
+
+The cache holds keys and values, and a few states beside them: those of running blocks, and the last one of each coarse
+scale. `msarch.generation.Decoder` allocates exactly these bytes.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +25,7 @@ class InferenceMemory:
 
     Attributes:
         weights_bytes: of all parameters.
-        cache_bytes: of keys and values at full context.
+        cache_bytes: of the cache at full context.
         cache_bytes_mean: the mean of what the cache holds while a full context is generated.
         cache_bytes_per_token: what a token of a full context costs, `cache_bytes` over the context.
     """
@@ -48,7 +52,7 @@ def inference_memory(model: ModelConfig, training: TrainingConfig) -> InferenceM
 
 
 def cache_bytes(model: ModelConfig, training: TrainingConfig) -> int:
-    """Bytes of keys and values that generation keeps for one sequence at full context."""
+    """Bytes that generation keeps of one sequence at full context."""
     return _built(model).cached_numbers(model.context) * _bytes_per_number(training)
 
 

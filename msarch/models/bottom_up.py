@@ -26,6 +26,7 @@ from msarch.config import ModelConfig
 from msarch.config.allocation import Stage
 from msarch.layers.aggregation import AGGREGATIONS
 from msarch.layers.attention import AttentionCost
+from msarch.layers.past import Past
 from msarch.layers.pooling import make_pool, pools_in
 from msarch.models.language_model import LanguageModel
 
@@ -48,15 +49,15 @@ class BottomUp(LanguageModel):
         self.aggregation = aggregation(config, [stage.factor for stage in self.coarse]) if self.coarse else None
         self.post = self.new_stack(after)
 
-    def features(self, tokens_BT: Tensor) -> Tensor:
+    def features(self, tokens_BT: Tensor, past: Past | None = None) -> Tensor:
         """(B, T) -> (B, T, D)."""
-        fine = self.run_scale(1, self.embed(tokens_BT))
+        fine = self.run_scale(1, self.embed(tokens_BT, past), past)
         states = [fine]
         for stage in self.coarse:
-            states.append(self.run_scale(stage.factor, self.pools[str(stage.factor)](states[-1])))
+            states.append(self.run_scale(stage.factor, self.pools[str(stage.factor)](states[-1], past), past))
         if self.aggregation is not None:
-            fine = self.aggregation(fine, states[1:])
-        out: Tensor = self.final_norm(self.post(fine))
+            fine = self.aggregation(fine, states[1:], past)
+        out: Tensor = self.final_norm(self.post(fine, past))
         return out
 
     def attention_costs(self, length: int) -> list[AttentionCost]:

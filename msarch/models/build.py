@@ -13,7 +13,7 @@ from msarch.models.language_model import LanguageModel
 def model_class(name: str) -> type[LanguageModel]:
     """The module class of a registered variant."""
     module, _, attribute = variant_named(name).model.partition(":")
-    return cast(type[LanguageModel], getattr(importlib.import_module(module), attribute))
+    return cast(type[LanguageModel], getattr(importlib.import_module(module, __package__), attribute))
 
 
 def build_model(config: ModelConfig) -> LanguageModel:

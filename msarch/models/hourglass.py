@@ -35,6 +35,7 @@ from torch import Tensor, nn
 from msarch.config import ModelConfig
 from msarch.layers.attention import AttentionCost
 from msarch.layers.meeting import Meeting
+from msarch.layers.past import Past
 from msarch.layers.pooling import make_pool, pools_in
 from msarch.models.language_model import LanguageModel
 
@@ -50,10 +51,9 @@ class Rejoin(Meeting):
         """W."""
         self.project = nn.Linear(coarse_width, self.parts * width)
 
-    def meet(self, fine_BND: Tensor, normed_BME: Tensor) -> Tensor:
+    def meet(self, fine_BND: Tensor, normed_BME: Tensor, past: Past | None) -> Tensor:
         """(B, N, D) and (B, 1 + M, E) -> (B, N, D)."""
-        out: Tensor = fine_BND + self.upsample(self.project(normed_BME), fine_BND.shape[1])
-        return out
+        return fine_BND + self.bring_back(self.project(normed_BME), fine_BND.shape[1], past)
 
 
 class Hourglass(LanguageModel):
@@ -76,19 +76,19 @@ class Hourglass(LanguageModel):
             }
         )
 
-    def features(self, tokens_BT: Tensor) -> Tensor:
+    def features(self, tokens_BT: Tensor, past: Past | None = None) -> Tensor:
         """(B, T) -> (B, T, D)."""
-        out: Tensor = self.final_norm(self._level(0, self.embed(tokens_BT)))
+        out: Tensor = self.final_norm(self._level(0, self.embed(tokens_BT, past), past))
         return out
 
-    def _level(self, level: int, x_BND: Tensor) -> Tensor:
+    def _level(self, level: int, x_BND: Tensor, past: Past | None) -> Tensor:
         """The scale of `factors[level]` and all coarser ones inside it: (B, N, D) -> (B, N, D)."""
         factor = self.factors[level]
-        x_BND = self.run_scale(factor, x_BND)
+        x_BND = self.run_scale(factor, x_BND, past)
         if level + 1 == len(self.factors):
             return x_BND
-        coarse = self._level(level + 1, self.shorten[str(factor)](x_BND))
-        out: Tensor = self.post[str(factor)](self.rejoin[str(factor)](x_BND, coarse))
+        coarse = self._level(level + 1, self.shorten[str(factor)](x_BND, past), past)
+        out: Tensor = self.post[str(factor)](self.rejoin[str(factor)](x_BND, coarse, past), past)
         return out
 
     def attention_costs(self, length: int) -> list[AttentionCost]:

@@ -16,6 +16,7 @@ from torch.nn.functional import linear
 from msarch.config import ModelConfig
 from msarch.config.allocation import Stage
 from msarch.layers.attention import AttentionCost, causal_pairs
+from msarch.layers.past import KeepsStates, Past, states_before
 from msarch.layers.positions import Positions
 from msarch.layers.transformer_layer import Stack, causal_stack
 
@@ -36,22 +37,24 @@ class Stream(nn.Module):
     This is our own addition to the papers.
     """
 
-    def __init__(self, width: int, positions: int | None) -> None:
+    def __init__(self, width: int, positions: int | None, factor: int = 1) -> None:
         super().__init__()
+        self.factor = factor
         self.norm = nn.LayerNorm(width)
         self.positions = None if positions is None else nn.Embedding(positions, width)
 
-    def place(self, x_BND: Tensor) -> Tensor:
+    def place(self, x_BND: Tensor, past: Past | None = None) -> Tensor:
         """Add position n to state n, where positions are learned: (B, N, D) -> (B, N, D).
 
         The result has the type of the parameters: the residual stream stays in full precision under autocast.
         """
         x_BND = x_BND.to(self.norm.weight.dtype)
-        return x_BND if self.positions is None else x_BND + self.positions.weight[: x_BND.shape[1]]
+        before = states_before(past, self.factor)
+        return x_BND if self.positions is None else x_BND + self.positions.weight[before : before + x_BND.shape[1]]
 
-    def forward(self, x_BND: Tensor) -> Tensor:
+    def forward(self, x_BND: Tensor, past: Past | None = None) -> Tensor:
         """Norm, then positions: (B, N, D) -> (B, N, D)."""
-        return self.place(self.norm(x_BND))
+        return self.place(self.norm(x_BND), past)
 
 
 class ReadoutNorm(nn.LayerNorm):
@@ -83,8 +86,11 @@ class LanguageModel(nn.Module, ABC):
         self._positions: dict[int, Positions] = {}
 
     @abstractmethod
-    def features(self, tokens_BT: Tensor) -> Tensor:
-        """States after the final norm, from which logits are read: (B, T) -> (B, T, D)."""
+    def features(self, tokens_BT: Tensor, past: Past | None = None) -> Tensor:
+        """States after the final norm, from which logits are read: (B, T) -> (B, T, D).
+
+        With `past` the tokens follow those of earlier calls; whoever calls then counts them in `past.tokens`.
+        """
 
     @abstractmethod
     def attention_costs(self, length: int) -> list[AttentionCost]:
@@ -99,8 +105,12 @@ class LanguageModel(nn.Module, ABC):
         return sum(cost.width * cost.pairs for cost in self.attention_costs(length))
 
     def cached_numbers(self, length: int) -> int:
-        """Numbers that generation keeps after `length` tokens of one sequence: a key and a value of D each a state."""
-        return sum(2 * cost.width * cost.states for cost in self.attention_costs(length))
+        """Numbers that generation keeps after `length` tokens of one sequence: `msarch.layers.past` has them.
+
+        A key and a value of D each a state, and the states that running blocks and the ways between scales need.
+        """
+        keys = sum(2 * cost.width * cost.states for cost in self.attention_costs(length))
+        return keys + sum(module.kept_numbers for module in self.modules() if isinstance(module, KeepsStates))
 
     def forward(self, tokens_BT: Tensor) -> Tensor:
         """Logits, (B, T) int64 -> (B, T, V). Raises ValueError beyond the configured context."""
@@ -111,10 +121,11 @@ class LanguageModel(nn.Module, ABC):
         """(V, D), tied to the token embedding."""
         return self.embedding.weight
 
-    def embed(self, tokens_BT: Tensor) -> Tensor:
+    def embed(self, tokens_BT: Tensor, past: Past | None = None) -> Tensor:
         """Token embeddings before any norm: (B, T) -> (B, T, D)."""
-        if tokens_BT.shape[1] > self.config.context:
-            raise ValueError(f"{tokens_BT.shape[1]} tokens exceed the context of {self.config.context}")
+        tokens = states_before(past, 1) + tokens_BT.shape[1]
+        if tokens > self.config.context:
+            raise ValueError(f"{tokens} tokens exceed the context of {self.config.context}")
         embedded: Tensor = self.embedding(tokens_BT)
         return embedded
 
@@ -143,16 +154,16 @@ class LanguageModel(nn.Module, ABC):
         """Give the scale of that factor its entrance and its stack of layers."""
         config = self.config
         states = config.context // factor if config.positions == "learned" else None
-        self.streams[str(factor)] = Stream(config.width_at(factor), states)
+        self.streams[str(factor)] = Stream(config.width_at(factor), states, factor)
         self.stacks[str(factor)] = stack
 
     def stream_at(self, factor: int) -> Stream:
         """The entrance of the scale of that factor."""
         return cast(Stream, self.streams[str(factor)])
 
-    def run_scale(self, factor: int, x_BND: Tensor) -> Tensor:
+    def run_scale(self, factor: int, x_BND: Tensor, past: Past | None = None) -> Tensor:
         """Norm, positions and layers of one scale: (B, N, D) -> (B, N, D)."""
-        states: Tensor = self.stacks[str(factor)](self.stream_at(factor)(x_BND))
+        states: Tensor = self.stacks[str(factor)](self.stream_at(factor)(x_BND, past), past)
         return states
 
     def initialise(self) -> None:

@@ -33,11 +33,13 @@ from torch import Tensor, nn
 
 from msarch.config import ModelConfig
 from msarch.layers.attention import AttentionCost, attend, merge_heads, split_heads, split_qkv
+from msarch.layers.past import Past, Room
 from msarch.layers.positions import Positions, distance_bias
 from msarch.layers.recomputed_copies import RecomputedCopies
 from msarch.layers.resampling import average_pool
 from msarch.layers.transformer_layer import FeedForwardLayer, Stack, TransformerLayer
 from msarch.models.language_model import LanguageModel
+from msarch.models.retina_slots import RetinaKeys, Slots
 
 CHUNK = 256
 
@@ -62,6 +64,7 @@ class RetinaPattern:
         # A multiple of the coarsest factor, so that the same pattern repeats from chunk to chunk.
         self.chunk = max(1, chunk // factors[-1]) * factors[-1]
         self._cached: tuple[object, list[Chunk]] = (None, [])
+        self._slots: dict[torch.device, Slots] = {}
 
     def bounds(self, tokens: NDArray[np.int64]) -> list[NDArray[np.int64]]:
         """b_{-1}(t) >= b_0(t) >= ... >= b_{S-1}(t) for each t in `tokens`: where each scale's keys begin."""
@@ -94,6 +97,12 @@ class RetinaPattern:
             token = np.array(scale, dtype=np.int64) * factor  # where each block begins
             masks.append((start[:, None] <= token) & (token < stop[:, None]))
         return np.concatenate(masks[::-1], axis=1)
+
+    def slots(self, device: torch.device) -> Slots:
+        """The places of keys in generation."""
+        if device not in self._slots:
+            self._slots[device] = Slots(self.factors, self.bounds, device)
+        return self._slots[device]
 
     def chunks(self, length: int, like: Tensor) -> list[Chunk]:
         """All tokens in chunks, with masks of the type and on the device of `like`; the last result is kept.
@@ -185,14 +194,25 @@ class RetinaAttention(nn.Module):
         self.qkv = nn.Linear(d_model, 3 * d_model)
         self.out = nn.Linear(d_model, d_model)
 
-    def forward(self, x_BTD: Tensor) -> Tensor:
+    def new_cache(self, room: Room) -> RetinaKeys:
+        """For the most keys that any of so many tokens reads."""
+        most = int(self.pattern.keys(np.arange(room.tokens)).max())
+        return RetinaKeys(room, most, self.positions, self.out.in_features)
+
+    def forward(self, x_BTD: Tensor, past: Past | None = None) -> Tensor:
         """(B, T, D) -> (B, T, D)."""
         q, k, v = split_qkv(self.qkv(x_BTD), self.positions[-1])
+        if past is not None and past.tokens:
+            return self._after_past(q, k, v, past)
         chunks = self.pattern.chunks(x_BTD.shape[1], q)
         turned = self.positions[-1].turned(split_heads(q, self.n_heads))
         queries = torch.split(turned, self.pattern.chunk, dim=2)
-        keys = PooledKeys([at.turned(each) for at, each in zip(self.positions, self._pooled(k), strict=True)], chunks)
-        values = PooledKeys(self._pooled(v), chunks)
+        pooled_keys = [at.turned(each) for at, each in zip(self.positions, self._pooled(k), strict=True)]
+        pooled_values = self._pooled(v)
+        if past is not None:
+            layout = self.pattern.slots(q.device).layout(x_BTD.shape[1])
+            past.of(self, RetinaKeys).fill(pooled_keys, pooled_values, layout)
+        keys, values = PooledKeys(pooled_keys, chunks), PooledKeys(pooled_values, chunks)
         outputs = []
         for number, (chunk, q_BHNK) in enumerate(zip(chunks, queries, strict=True)):
             k_BHMK, v_BHMK = keys.join(number), values.join(number)
@@ -204,6 +224,20 @@ class RetinaAttention(nn.Module):
             # first, they would be kept twice.
             outputs.append(self.out(merge_heads(heads)))
         return torch.cat(outputs, dim=1)
+
+    def _after_past(self, q_BTD: Tensor, k_BTD: Tensor, v_BTD: Tensor, past: Past) -> Tensor:
+        """One token after another, since each changes the keys of the next: (B, T, D) -> (B, T, D)."""
+        cache, slots = past.of(self, RetinaKeys), self.pattern.slots(q_BTD.device)
+        q, k, v = (split_heads(part, self.n_heads) for part in (q_BTD, k_BTD, v_BTD))
+        q, k = (self.positions[-1].turned_after(x, past.tokens, past.room.tokens) for x in (q, k))
+        outputs = []
+        for number in range(q.shape[2]):
+            token, here = past.tokens + number, slice(number, number + 1)
+            change = slots.change(token)
+            keys, values = cache.advance(k[:, :, here], v[:, :, here], token, change)
+            outputs.append(attend(q[:, :, here], keys, values, cache.bias(token, change, q)))
+        out: Tensor = self.out(merge_heads(torch.cat(outputs, dim=2)))
+        return out
 
     def _pooled(self, x_BTD: Tensor) -> list[Tensor]:
         """Keys or values of every scale, coarsest first: (B, H, T // f, K) each."""
@@ -229,10 +263,10 @@ class Retina(LanguageModel):
         attention = RetinaAttention(config.d_model, self.pattern, positions, self.copies)
         return TransformerLayer(config.d_model, attention, config.dropout)
 
-    def features(self, tokens_BT: Tensor) -> Tensor:
+    def features(self, tokens_BT: Tensor, past: Past | None = None) -> Tensor:
         """(B, T) -> (B, T, D)."""
         with self.copies.hooks():
-            states = self.run_scale(1, self.embed(tokens_BT))
+            states = self.run_scale(1, self.embed(tokens_BT, past), past)
         out: Tensor = self.final_norm(states)
         return out
 

@@ -23,7 +23,8 @@ from torch import Tensor, nn
 from msarch.config import ModelConfig
 from msarch.config.allocation import Stage
 from msarch.layers.attention import AttentionCost, causal_pairs
-from msarch.layers.selection import SelectedPositions, Selection, SelectWordStarts
+from msarch.layers.past import Past
+from msarch.layers.selection import SelectedAttention, SelectedPositions, Selection, SelectWordStarts
 from msarch.layers.transformer_layer import causal_stack
 from msarch.layers.widths import to_width
 from msarch.models.language_model import LanguageModel, Stream
@@ -65,7 +66,7 @@ class ByteStream(Stream):
     def enter(self, x_BGE: Tensor, selection: Selection) -> Tensor:
         """(B, G, E) -> (B, G, E)."""
         normed: Tensor = self.norm(x_BGE).to(self.norm.weight.dtype)
-        return normed if self.positions is None else normed + self.positions(selection.at_BG)
+        return normed if self.positions is None else normed + self.positions(selection.tokens())
 
 
 class SpaceByte(LanguageModel):
@@ -83,28 +84,31 @@ class SpaceByte(LanguageModel):
         config, width = self.config, self.config.width_at(words.factor)
         self.select = SelectWordStarts(config.context // words.factor)
         self.choose, self.add_back = Choose(config.d_model, width), AddBack(config.d_model, width)
-        self.selected = SelectedPositions(config.positions, config.heads_at(words.factor), config.rotary_pairs)
+        heads = config.heads_at(words.factor)
+        self.selected = SelectedPositions(config.positions, heads, config.rotary_pairs, self.select)
         learned = config.positions == "learned"
         self.streams[str(words.factor)] = ByteStream(width, config.context if learned else None)
         self.stacks[str(words.factor)] = causal_stack(
-            words.attention_layers, words.ff_layers, width, self.selected, dropout=config.dropout
+            words.attention_layers, words.ff_layers, width, self.selected, config.dropout, SelectedAttention
         )
         self.post = self.new_stack(after)
 
-    def features(self, tokens_BT: Tensor) -> Tensor:
+    def features(self, tokens_BT: Tensor, past: Past | None = None) -> Tensor:
         """(B, T) -> (B, T, D)."""
-        states = self.run_scale(1, self.embed(tokens_BT))
+        states = self.run_scale(1, self.embed(tokens_BT, past), past)
         if self.coarse:
-            states = self.post(self._through_words(tokens_BT, states))
+            states = self.post(self._through_words(tokens_BT, states, past), past)
         out: Tensor = self.final_norm(states)
         return out
 
-    def _through_words(self, tokens_BT: Tensor, x_BTD: Tensor) -> Tensor:
-        selection: Selection = self.select(tokens_BT)
-        self.selected.move(selection.at_BG)
+    def _through_words(self, tokens_BT: Tensor, x_BTD: Tensor, past: Past | None) -> Tensor:
+        selection: Selection = self.select(tokens_BT, past)
+        if not selection.at_BG.shape[1]:
+            return x_BTD
+        self.selected.move(selection)
         stream = self.streams[str(self.coarse)]
         assert isinstance(stream, ByteStream)
-        words = self.stacks[str(self.coarse)](stream.enter(self.choose(x_BTD, selection), selection))
+        words = self.stacks[str(self.coarse)](stream.enter(self.choose(x_BTD, selection), selection), past)
         out: Tensor = self.add_back(x_BTD, words, selection)
         return out
 
@@ -120,5 +124,5 @@ class SpaceByte(LanguageModel):
 
     def _word_cost(self, stage: Stage, length: int) -> AttentionCost:
         states, layers = min(self.select.most, length), stage.attention_layers
-        kept = min(states, 1 + length // 2)
+        kept = self.select.most_in(length)
         return AttentionCost(self.config.width_at(stage.factor), layers * causal_pairs(states), layers * kept)

@@ -29,6 +29,7 @@ from torch import Tensor, nn
 from msarch.config import ModelConfig
 from msarch.layers.attention import AttentionCost
 from msarch.layers.meeting import Meeting
+from msarch.layers.past import Past
 from msarch.layers.pooling import make_pool, pools_in
 from msarch.layers.widths import to_width
 from msarch.models.language_model import LanguageModel
@@ -44,10 +45,9 @@ class Addition(Meeting):
         plain = self.parts == 1
         self.project = to_width(coarse_width, width) if plain else nn.Linear(coarse_width, self.parts * width)
 
-    def meet(self, fine_BND: Tensor, normed_BME: Tensor) -> Tensor:
+    def meet(self, fine_BND: Tensor, normed_BME: Tensor, past: Past | None) -> Tensor:
         """(B, N, D) and (B, 1 + M, E) -> (B, N, D)."""
-        out: Tensor = fine_BND + self.upsample(self.project(normed_BME), fine_BND.shape[1])
-        return out
+        return fine_BND + self.bring_back(self.project(normed_BME), fine_BND.shape[1], past)
 
 
 class Projection(Meeting):
@@ -70,10 +70,10 @@ class Projection(Meeting):
         nn.init.eye_(self.fine.weight)
         nn.init.zeros_(self.coarse.weight)
 
-    def meet(self, fine_BND: Tensor, normed_BME: Tensor) -> Tensor:
+    def meet(self, fine_BND: Tensor, normed_BME: Tensor, past: Past | None) -> Tensor:
         """(B, N, D) and (B, 1 + M, E) -> (B, N, D)."""
         coarse = self.coarse(normed_BME)
-        out: Tensor = self.fine(fine_BND) + self.upsample(coarse, fine_BND.shape[1])
+        out: Tensor = self.fine(fine_BND) + self.bring_back(coarse, fine_BND.shape[1], past)
         return out
 
 
@@ -98,18 +98,18 @@ class TopDown(LanguageModel):
             }
         )
 
-    def features(self, tokens_BT: Tensor) -> Tensor:
+    def features(self, tokens_BT: Tensor, past: Past | None = None) -> Tensor:
         """(B, T) -> (B, T, D)."""
-        embedded = self.embed(tokens_BT)
-        read = self.stream_at(1)(embedded) if self.config.pool == "query_only" else embedded
+        embedded = self.embed(tokens_BT, past)
+        read = self.stream_at(1)(embedded, past) if self.config.pool == "query_only" else embedded
         states: Tensor | None = None
         for stage in self.config.stages:
             scale = str(stage.factor)
             stream = self.stream_at(stage.factor)
-            entering = stream.norm(self.pools[scale](read) if stage.factor > 1 else embedded)
+            entering = stream.norm(self.pools[scale](read, past) if stage.factor > 1 else embedded)
             if states is not None:
-                entering = self.conditions[scale](entering, states)
-            states = self.stacks[scale](stream.place(entering))
+                entering = self.conditions[scale](entering, states, past)
+            states = self.stacks[scale](stream.place(entering, past), past)
         out: Tensor = self.final_norm(states)
         return out
 

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from msarch.config import ModelConfig
 from msarch.layers.attention import AttentionCost
+from msarch.layers.past import Past
 from msarch.models.language_model import LanguageModel
 
 
@@ -19,9 +20,9 @@ class Vanilla(LanguageModel):
         super().__init__(config)
         self.add_scale(1, self.new_stack(config.stages[0]))
 
-    def features(self, tokens_BT: Tensor) -> Tensor:
+    def features(self, tokens_BT: Tensor, past: Past | None = None) -> Tensor:
         """(B, T) -> (B, T, D)."""
-        out: Tensor = self.final_norm(self.run_scale(1, self.embed(tokens_BT)))
+        out: Tensor = self.final_norm(self.run_scale(1, self.embed(tokens_BT, past), past))
         return out
 
     def attention_costs(self, length: int) -> list[AttentionCost]:

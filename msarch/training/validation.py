@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import csv
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+
+from msarch.atomic_files import atomic_write
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -22,3 +27,11 @@ class Validation:
     loss: float
     bits_per_byte: float
     seconds: float
+
+
+def write_curve(path: Path, curve: Sequence[Validation]) -> None:
+    """A row for each validation, as CSV, in one piece. Raises OSError."""
+    with atomic_write(path) as temporary, temporary.open("w", newline="") as file:
+        writer = csv.DictWriter(file, fieldnames=[item.name for item in fields(Validation)])
+        writer.writeheader()
+        writer.writerows(map(asdict, curve))

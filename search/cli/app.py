@@ -77,6 +77,14 @@ def search(
     time_budget: Annotated[str | None, typer.Option(metavar="10m", help="Of training; resumable.")] = None,
     overrides: SetOption = None,
     ray_address: Annotated[str | None, typer.Option(metavar="A", help="A Ray cluster: auto, or HOST:PORT.")] = None,
+    keep: Annotated[
+        str | None,
+        typer.Option(
+            metavar="front|all|none",
+            help="Which finished trials keep the checkpoint to train on from; only in schedule wsd.",
+            autocompletion=words("front", "all", "none"),
+        ),
+    ] = None,
     tensorboard: Annotated[
         bool, typer.Option("--tensorboard", help="Also write event files for TensorBoard, into DIR/tensorboard.")
     ] = False,
@@ -84,14 +92,14 @@ def search(
 ) -> None:
     """Search a space; run the same command again to resume."""
     from search.cli.search import dry_run_search, launch_search
-    from search.run.request import check_number, check_one_budget
+    from search.run.request import check_keep, check_number, check_one_budget
 
     settings = overrides or []
     seconds = parse_option("--time-budget", parse_seconds, time_budget)
     check_number("time_budget", seconds, key="--time-budget")
     budget = parse_option("--tokens", parse_count, tokens)
     check_number("tokens", budget, key="--tokens")
-    with keys_as_options("ray_address", "tokens"):
+    with keys_as_options("ray_address", "tokens", "keep"):
         check_one_budget(trials, budget)
         if dry_run:
             dry_run_search(space, settings, trials=trials, tokens=budget, concurrent=concurrent)
@@ -105,6 +113,7 @@ def search(
                 concurrent=concurrent,
                 time_budget=seconds,
                 ray_address=ray_address,
+                keep=check_keep(keep),
                 tensorboard=tensorboard,
             )
 
@@ -235,6 +244,76 @@ def confirm(
     from search.cli.confirm import confirm_front
 
     confirm_front(results, seeds, overrides or [], fmt=fmt, dry_run=dry_run)
+
+
+@app.command()
+def train(
+    model: Annotated[
+        str,
+        typer.Argument(
+            metavar="MODEL",
+            help="CONFIG.yaml of one model, RESULTS or RESULTS:TRIAL, or the folder of an earlier training.",
+            autocompletion=complete_model,
+        ),
+    ],
+    trial: Annotated[
+        str | None,
+        typer.Option(metavar="best|knee|N", help="Which trial of RESULTS.", autocompletion=words("best", "knee")),
+    ] = None,
+    overrides: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="Override a setting, such as training.tokens=1B; repeatable."),
+    ] = None,
+    to: Annotated[Path | None, typer.Option(metavar="DIR", help="The model's folder; models/NAME by default.")] = None,
+    threads: Annotated[
+        int | None, typer.Option(parser=above_zero, metavar="N", help="CPU threads; one a core by default.")
+    ] = None,
+    compiled: Annotated[
+        bool, typer.Option("--compile", help="Compile the layers with torch.compile: for a GPU.")
+    ] = False,
+    tensorboard: Annotated[
+        bool, typer.Option("--tensorboard", help="Also write event files for TensorBoard, into DIR/tensorboard.")
+    ] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be trained, and stop.")] = False,
+) -> None:
+    """Train one model, such as a trial on more tokens; run the same command again to resume."""
+    from search.cli.train import train as train_one
+
+    train_one(
+        model,
+        trial,
+        overrides or [],
+        to=to,
+        threads=threads,
+        compiled=compiled,
+        tensorboard=tensorboard,
+        dry_run=dry_run,
+    )
+
+
+@app.command()
+def export(
+    model: Annotated[
+        str,
+        typer.Argument(
+            metavar="MODEL",
+            help="RESULTS or RESULTS:TRIAL, or the folder of msarch train.",
+            autocompletion=complete_results,
+        ),
+    ],
+    to: Annotated[Path, typer.Option(metavar="DIR", help="The new folder.")],
+    trial: Annotated[
+        str | None,
+        typer.Option(metavar="best|knee|N", help="Which trial of RESULTS.", autocompletion=words("best", "knee")),
+    ] = None,
+    code: Annotated[
+        bool, typer.Option("--code/--no-code", help="With the model's code, for machines without msarch.")
+    ] = True,
+) -> None:
+    """Write a model for other programs: safetensors, tokenizer, a card, and what transformers needs to load it."""
+    from search.cli.export import export as export_one
+
+    export_one(model, trial, to, code=code)
 
 
 @app.command()

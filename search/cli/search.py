@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from rich.status import Status
 
     from search.run.plan import Plan
+    from search.space.schema.search import Keep
 
 
 def launch_search(
@@ -36,6 +37,7 @@ def launch_search(
     concurrent: int | None,
     time_budget: int | None,
     ray_address: str | None,
+    keep: Keep | None,
     tensorboard: bool,
 ) -> None:
     """Run a search with a display, then show its front and where its report is."""
@@ -70,6 +72,7 @@ def launch_search(
             concurrent=concurrent,
             time_budget=time_budget,
             ray_address=ray_address,
+            keep=keep,
             display=display,
             overrides=overrides,
             tensorboard=tensorboard,

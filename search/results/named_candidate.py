@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,18 +19,23 @@ class NamedCandidate:
     """A candidate and what people call it.
 
     Attributes:
+        record: of a trial; None for a file.
+        results: the folder of that trial's search.
         notes: what to know of how far the results that it is from can be relied on.
     """
 
     name: str
     candidate: Candidate
+    record: TrialRecord | None = None
+    results: Path | None = None
     notes: tuple[str, ...] = ()
 
 
-def find_candidate(source: str, trial: str | None = None) -> NamedCandidate:
+def find_candidate(source: str, trial: str | None = None, overrides: Sequence[str] = ()) -> NamedCandidate:
     """What CONFIG.yaml, RESULTS or RESULTS:TRIAL names; `trial` is best (the default), knee or a number.
 
-    The trial need not be complete: the memory of any one can be profiled. Raises UserError.
+    The trial need not be complete: the memory of any one can be profiled. `overrides` are applied to a file, not to a
+    trial, whose record stays as it is. Raises UserError.
     """
     path = Path(source)
     folder, separator, inside = source.rpartition(":")
@@ -43,7 +49,7 @@ def find_candidate(source: str, trial: str | None = None) -> NamedCandidate:
         raise UserError(f"there is no {path}: give the YAML file of one model, or a results folder")
     if trial is not None:
         raise UserError(f"{path} is one model, not a results folder; leave out --trial", key="--trial")
-    return NamedCandidate(name=path.name, candidate=read_config(path))
+    return NamedCandidate(name=path.name, candidate=read_config(path, overrides))
 
 
 def _trial(folder: Path, which: str) -> NamedCandidate:
@@ -51,4 +57,10 @@ def _trial(folder: Path, which: str) -> NamedCandidate:
     text = which.strip().lstrip("#")
     numbered = {str(record.number): record for record in results.records}
     record: TrialRecord = numbered[text] if text in numbered else results.trial(which)
-    return NamedCandidate(name=f"{folder} trial {record.number}", candidate=record.candidate, notes=results.notes)
+    return NamedCandidate(
+        name=f"{folder} trial {record.number}",
+        candidate=record.candidate,
+        record=record,
+        results=folder,
+        notes=results.notes,
+    )

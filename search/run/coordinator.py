@@ -21,6 +21,7 @@ from search.propose.mirror import Mirror
 from search.run.budget import Budget
 from search.run.failures import Failures
 from search.run.judge import Judge
+from search.run.kept import KeptCheckpoints
 from search.run.proposer import Proposer
 from search.run.sampling import Sampling
 from search.run.source import Source
@@ -40,6 +41,7 @@ class Coordinator:
         trials: trained trials in all.
         watcher: gets every event.
         tokens: training tokens in all, in place of `trials`.
+        kept: the checkpoints from which finished trials can be continued; by default there are none.
         source: where trials come from; by default the sampler proposes them and the pruner stops them.
     """
 
@@ -54,10 +56,11 @@ class Coordinator:
         trials: int | None,
         watcher: Watcher,
         tokens: int | None = None,
+        kept: KeptCheckpoints | None = None,
         source: Source | None = None,
     ) -> None:
         self._ledger, self._proposer = ledger, proposer
-        self._trials = Trials(folder, ledger, mirror, proposer, profile, watcher)
+        self._trials = Trials(folder, ledger, mirror, proposer, profile, watcher, kept)
         budget = Budget(trials=trials, tokens=tokens)
         self._source = source or Sampling(proposer, mirror, self._trials, budget, self.records, watcher)
         self._judge = Judge(ledger, mirror, self._source, watcher)

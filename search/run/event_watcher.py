@@ -9,8 +9,8 @@ from msarch.training.validation import Validation
 from search.ledger.metrics import metric
 from search.ledger.records import TrialRecord
 from search.results.tables import option_values
+from search.run.event_files import EVENTS, EventFile, require_tensorboard
 from search.run.watcher import Silent
-from search.show.event_files import EVENTS, EventFile, require_tensorboard
 
 _FIGURES = ("perplexity", "bits_per_byte", "memory_bytes", "parameters")
 

@@ -16,9 +16,11 @@ from search.propose.pruners import make_pruner
 from search.run.budget import Budget
 from search.run.checkpoints import Checkpoints
 from search.run.coordinator import Coordinator
+from search.run.kept import KeptCheckpoints
 from search.run.proposer import Prepare, Proposer
 from search.run.watcher import Watcher
 from search.space.limits import alike
+from search.space.schema.search import Keep
 from search.space.space import Space
 from search.space.writer import space_identity
 
@@ -38,6 +40,7 @@ def open_search(
     trials: int | None = None,
     tokens: int | None = None,
     concurrent: int = 1,
+    keep: Keep | None = None,
 ) -> Coordinator:
     """The coordinator of a search, new or continued; only with the folder's lock held.
 
@@ -46,6 +49,7 @@ def open_search(
         folder: of the results.
         trials: trained trials in all, instead of the space's; `tokens` training tokens in all.
         concurrent: trials at a time.
+        keep: which trials keep the checkpoint from before their decay, instead of the space's choice.
 
     Raises:
         UserError: the folder holds the search of another space, or its journal is damaged.
@@ -73,6 +77,7 @@ def open_search(
         trials=budget.trials,
         tokens=budget.tokens,
         watcher=watcher,
+        kept=KeptCheckpoints(folder, keep or settings.keep, space.objectives),
         source=_allocator(space, folder, ledger, proposer, budget, profile, watcher) if front else None,
     )
 

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from numbers import Integral, Real
 from pathlib import Path
 
-from msarch.errors import UserError, quoted, shortened
+from msarch.errors import UserError, quoted, shortened, unknown
 from msarch.paths import is_file
 from search.space.load import load_space
+from search.space.schema.search import KEEPS, Keep
 from search.space.space import Space
 
 
@@ -27,6 +28,7 @@ class SearchRequest:
         concurrent: trials at a time; None for one a GPU, or one a core.
         time_budget: seconds from the first training step to the stop; None for no limit.
         ray_address: of a Ray cluster; None for this machine alone.
+        keep: which finished trials keep the checkpoint from before their decay.
         tensorboard: whether event files for TensorBoard are written.
         options: what was asked for beside the space, by option of the command line.
     """
@@ -39,6 +41,7 @@ class SearchRequest:
     concurrent: int | None
     time_budget: int | None
     ray_address: str | None
+    keep: Keep
     tensorboard: bool
     options: tuple[tuple[str, str], ...]
 
@@ -54,6 +57,7 @@ class SearchRequest:
         concurrent: int | None = None,
         time_budget: int | None = None,
         ray_address: str | None = None,
+        keep: Keep | None = None,
         tensorboard: bool = False,
     ) -> SearchRequest:
         """Load the space and check the numbers. Raises UserError."""
@@ -64,7 +68,8 @@ class SearchRequest:
         loaded = load(space, overrides)
         for name in numbers:
             check_number(name, getattr(loaded.search, name), key=f"search.{name}")
-        asked = {**numbers, "ray_address": ray_address}
+        check_keep(keep)
+        asked = {**numbers, "ray_address": ray_address, "keep": keep}
         return cls(
             space=loaded,
             source=_source_of(loaded) if isinstance(space, Space) else str(space),
@@ -74,6 +79,7 @@ class SearchRequest:
             concurrent=concurrent or loaded.search.concurrent,
             time_budget=time_budget or loaded.search.time_budget,
             ray_address=ray_address,
+            keep=keep or loaded.search.keep,
             tensorboard=tensorboard,
             options=tuple((_option(name), str(value)) for name, value in asked.items() if value is not None),
         )
@@ -105,6 +111,16 @@ def _as_float(value: object, kind: type) -> float:
     """A number of another type than int; 0 for what is none, or is not of its `kind`."""
     number = isinstance(value, Real) and isinstance(value, kind) and not isinstance(value, bool)
     return float(value) if number else 0.0  # type: ignore[arg-type]  # mypy does not follow `number`
+
+
+def check_keep(keep: str | None) -> Keep | None:
+    """Raises UserError unless `keep` is None, for the default, or a legal word."""
+    if keep is None:
+        return None
+    try:
+        return next(legal for legal in KEEPS if legal == keep)
+    except StopIteration:
+        raise UserError(unknown("choice", keep, KEEPS), key="keep") from None
 
 
 LARGEST = 10**15

@@ -26,11 +26,15 @@ from search.run.slots import local_machine
 from search.run.text import prepare_text, token_preparer
 from search.run.watcher import Silent, Watcher, Watchers
 from search.space.limits import check_limits
+from search.space.schema.search import Keep
 from search.space.space import Space
+from search.space.writer import can_be_continued
 
 DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO)
 PATH_ERRORS = (errno.ELOOP, errno.ENAMETOOLONG, errno.ENOTDIR, errno.EISDIR, errno.ENOENT)
 """Of a file in the results folder: a link, a folder or nothing where a file is expected. Elsewhere they are defects."""
+
+KEEP_HAS_NO_EFFECT = "search.keep has no effect: without training.schedule wsd no trial can be continued"
 
 End = Literal["complete", "interrupted", "out of time"]
 
@@ -44,6 +48,7 @@ def run_search(
     concurrent: int | None = None,
     time_budget: int | None = None,
     ray_address: str | None = None,
+    keep: Keep | None = None,
     display: Watcher | None = None,
     overrides: Sequence[str] = (),
     tensorboard: bool = False,
@@ -62,6 +67,8 @@ def run_search(
         time_budget: seconds from the first training step after which the search stops. Trials that run then continue
             at the next call.
         ray_address: of a Ray cluster ("auto", host:port); this machine alone by default.
+        keep: which finished trials keep the checkpoint from before their decay, so that `msarch train` can train them
+            on: "front", "all" or "none"; the space's by default.
         display: gets every event of the search.
         overrides: such as ``training.tokens=1M``, where `space` is a name or a path.
         tensorboard: also write event files for TensorBoard, into the results folder.
@@ -80,6 +87,7 @@ def run_search(
         concurrent=concurrent,
         time_budget=time_budget,
         ray_address=ray_address,
+        keep=keep,
         tensorboard=tensorboard,
     )
     watcher = display or Silent()
@@ -87,6 +95,8 @@ def run_search(
     warning = pruner_warning(settings.pruner, request.space.objectives) if settings.strategy == "prune" else ""
     if warning:
         watcher.message(warning)
+    if (keep or "keep" in settings.model_fields_set) and not can_be_continued(request.space):
+        watcher.message(KEEP_HAS_NO_EFFECT)
     with _clear_disk_errors(request), _failures_with_a_remedy(request):
         end = _search(request, watcher)
     if end == "out of time":
@@ -125,6 +135,7 @@ def _search(request: SearchRequest, watcher: Watcher) -> End:
             watcher=outputs,
             trials=request.trials,
             tokens=request.tokens,
+            keep=request.keep,
         )
         outputs.records = coordinator.records
         outputs.write_origin(tokens)
@@ -169,6 +180,7 @@ def _train(request: SearchRequest, coordinator: Coordinator, watcher: Watcher, b
                 slots=slots,
                 shares_memory=request.ray_address is None,
                 trial_timeout=settings.trial_timeout,
+                keeps=request.keep != "none",
             )
     if stop.interrupted:
         return "interrupted"

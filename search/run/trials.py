@@ -17,6 +17,7 @@ from search.ledger.ledger import Ledger
 from search.ledger.records import TRAINED, TrialRecord, TrialState
 from search.propose.mirror import Mirror
 from search.run.duplicates import Duplicates
+from search.run.kept import KeptCheckpoints
 from search.run.proposer import Proposer
 from search.run.room import Room
 from search.run.watcher import Watcher
@@ -41,6 +42,7 @@ class Trials:
 
     Args:
         folder: of the results; None where trials leave no files.
+        kept: the checkpoints from which finished trials can be continued.
 
     Attributes:
         rejected: proposals in a row that led to no training.
@@ -55,9 +57,10 @@ class Trials:
         proposer: Proposer,
         profile: Callable[[Candidate], dict[str, Any]],
         watcher: Watcher,
+        kept: KeptCheckpoints | None = None,
     ) -> None:
         self._folder, self._ledger, self._mirror, self._proposer = folder, ledger, mirror, proposer
-        self._profile, self._watcher = profile, watcher
+        self._profile, self._watcher, self._kept = profile, watcher, kept
         self._duplicates = Duplicates()
         self._states: dict[int, TrialState] = {}
         self.rejected = 0
@@ -179,6 +182,8 @@ class Trials:
         self.rejected += record.state not in TRAINED
         if self._folder is not None:
             shutil.rmtree(trial_folder(self._folder, record.number) / "checkpoint", ignore_errors=True)
+        if self._kept is not None:
+            self._kept.note_end(record)
 
     def _release_duplicates(self, number: int) -> None:
         for duplicate in self._duplicates.released_by(number):

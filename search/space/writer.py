@@ -9,11 +9,21 @@ import yaml
 
 from search.space.schema.fields import ParametersSpec
 from search.space.schema.model import VariantsSpec
-from search.space.schema.search import PARTS_OF_FRONT, PARTS_OF_PRUNE, SearchSettings
+from search.space.schema.search import PARTS_OF_FRONT, PARTS_OF_PRUNE
 from search.space.space import Space
 from search.space.values.allocations import AllocationRange
+from search.space.values.ranges import Values
 
-_NOT_IDENTITY = ("trials", "tokens", "concurrent", "time_budget", "trial_timeout", "checkpoints", "resources")
+_NOT_IDENTITY = (
+    "trials",
+    "tokens",
+    "concurrent",
+    "time_budget",
+    "trial_timeout",
+    "checkpoints",
+    "resources",
+    "keep",
+)
 
 
 def plain_space(space: Space) -> dict[str, Any]:
@@ -25,7 +35,7 @@ def plain_space(space: Space) -> dict[str, Any]:
         "training": _plain(spec.training),
         "limits": dict(space.limits),
         "objectives": list(space.objectives),
-        "search": _search(spec.search),
+        "search": _search(space),
         "constraints": [constraint.text for constraint in space.constraints],
         "points": [dict(point) for point in space.points],
     }
@@ -50,10 +60,18 @@ def space_yaml(space: Space) -> str:
     return yaml.safe_dump(plain_space(space), sort_keys=False, allow_unicode=True, width=120)
 
 
-def _search(settings: SearchSettings) -> dict[str, Any]:
+def can_be_continued(space: Space) -> bool:
+    """Whether a trial may have a schedule with which it can be trained on."""
+    schedule = space.training["schedule"].domain if "schedule" in space.training else None
+    return isinstance(schedule, Values) and "wsd" in schedule.values
+
+
+def _search(space: Space) -> dict[str, Any]:
     """The settings without those that have no effect."""
+    settings = space.spec.search
     unread = {"trials"} if settings.tokens is not None else set()
     unread |= set(PARTS_OF_PRUNE if settings.strategy == "front" else PARTS_OF_FRONT)
+    unread |= set() if can_be_continued(space) else {"keep"}
     unread |= set() if settings.resources.model_dump(exclude_none=True) else {"resources"}
     return settings.model_dump(exclude_none=True, exclude=unread)
 

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from msarch.layers.attention import attend, merge_heads, split_heads
+from msarch.layers.past import Past
 from msarch.layers.positions import ROTATIONS
 from msarch.layers.resampling import average_pool
 from msarch.models.retina import Retina, RetinaAttention
@@ -35,7 +36,7 @@ def cover_mask(length: int, factors: tuple[int, ...], windows: tuple[int, ...]) 
 class MaskedRetinaAttention(RetinaAttention):
     """All queries and all keys at once."""
 
-    def forward(self, x_BTD: Tensor) -> Tensor:
+    def forward(self, x_BTD: Tensor, past: Past | None = None) -> Tensor:
         q_BTD, *kv = self.qkv(x_BTD).chunk(3, dim=-1)
         length, factors = x_BTD.shape[1], self.pattern.factors
         pooled = [torch.cat([average_pool(part, factor) for factor in factors], dim=1) for part in kv]

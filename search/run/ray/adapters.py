@@ -78,12 +78,14 @@ class Workplace:
         base: where relative paths of the corpus start.
         slots: what each takes, and so its device.
         trial_timeout: seconds from rung to rung that the space allows; None where the driver learns them.
+        keeps: whether trials write the checkpoint from before their decay.
     """
 
     folder: Path
     base: Path
     slots: Slots
     trial_timeout: int | None = None
+    keeps: bool = False
 
     def config(self, job: Job) -> dict[str, str]:
         """The configuration of a Ray trial: one JSON text, which Ray neither flattens nor samples from."""
@@ -95,6 +97,7 @@ class Workplace:
             "device": self.slots.device,
             "gpu_share": self.slots.gpu_share,
             "timeout": self.trial_timeout or 0,
+            "keeps": self.keeps,
         }
         return {"job": json.dumps(values)}
 

@@ -37,6 +37,7 @@ def execute(
     slots: Slots,
     shares_memory: bool,
     trial_timeout: int | None = None,
+    keeps: bool = False,
 ) -> None:
     """Run trials in an open Ray session.
 
@@ -45,6 +46,7 @@ def execute(
         shares_memory: whether all trials run on this machine, and so share the memory that is free now.
         trial_timeout: seconds from one report of a trial to the next after which its process is killed; by default
             this is learnt from the trials so far.
+        keeps: whether trials write the checkpoint from before their decay.
 
     Raises:
         Exception: what the coordinator raised, unchanged.
@@ -60,7 +62,7 @@ def execute(
     watcher.phase(f"starting {slots.count} workers" if slots.count > 1 else "starting a worker")
     deadlines = Deadlines(trial_timeout)
     scheduler = RungScheduler(coordinator, stop, watcher, deadlines)
-    workplace = Workplace(folder=folder.resolve(), base=base, slots=slots, trial_timeout=trial_timeout)
+    workplace = Workplace(folder=folder.resolve(), base=base, slots=slots, trial_timeout=trial_timeout, keeps=keeps)
     tuner = tune.Tuner(
         tune.with_resources(TrialTrainable, {"cpu": slots.cpu, "gpu": slots.gpu}),
         tune_config=tune.TuneConfig(

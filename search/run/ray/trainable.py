@@ -51,4 +51,5 @@ class TrialTrainable(tune.Trainable):
             device=job["device"],
             gpu_share=job["gpu_share"],
             timeout=job["timeout"],
+            keeps=job["keeps"],
         )

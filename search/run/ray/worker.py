@@ -6,7 +6,6 @@ Ray. Files are in ``results/NAME/trials/NNNN``, which every machine of a cluster
 
 from __future__ import annotations
 
-import csv
 import ctypes
 import faulthandler
 import gc
@@ -22,12 +21,11 @@ from typing import Any
 import torch
 from filelock import FileLock, Timeout
 
-from msarch.atomic_files import atomic_write
 from msarch.config.candidate import Candidate
 from msarch.config.corpus import CorpusConfig
 from msarch.data.token_set import TokenSet, prepare_tokens
-from msarch.training.trainer import NonFiniteLossError, Trainer
-from msarch.training.validation import Validation
+from msarch.training.trainer import BEFORE_DECAY, NonFiniteLossError, Trainer
+from msarch.training.validation import write_curve
 from search.run.ray.memory_cap import MemoryCap, cap_of, tried_bytes
 
 FIRST_STEP_LIMIT, SHORTEST_LIMIT, PATIENCE = 6 * 3600, 900, 20
@@ -63,6 +61,7 @@ class TrialWorker:
         cap: of the GPU's memory; by default on "cuda" only.
         lock_patience: seconds to wait for another process that trains this trial.
         timeout: seconds that a step may take at least, before this process ends itself.
+        keeps: whether the checkpoint from before a wsd schedule's decay is written.
     """
 
     def __init__(
@@ -77,10 +76,11 @@ class TrialWorker:
         cap: MemoryCap | None = None,
         lock_patience: float = LOCK_PATIENCE,
         timeout: float = 0.0,
+        keeps: bool = False,
     ) -> None:
         self._number, self._candidate, self._folder, self._base, self._device = number, candidate, folder, base, device
         self._trainer: Trainer | None = None
-        self._timeout = timeout
+        self._timeout, self._keeps = timeout, keeps
         self._cap = MemoryCap(torch.cuda, gpu_share) if device == "cuda" and cap is None else cap
         # A driver that was killed may leave a process behind for a moment: two must never train the same trial. Held
         # during a step only, since a trial that is paused may be resumed in another process, and nobody tells this one.
@@ -150,10 +150,14 @@ class TrialWorker:
         return {**self._report(trainer), "ready": True}
 
     def _advance(self, trainer: Trainer) -> dict[str, Any]:
-        trainer.advance()
-        self._write_metrics(trainer.curve)
+        trainer.advance(lambda: self._keep(trainer))
+        write_curve(self._folder / "metrics.csv", trainer.curve)
         trainer.save(self._folder / "checkpoint")
         return self._report(trainer)
+
+    def _keep(self, trainer: Trainer) -> None:
+        if self._keeps and trainer.decays_next:
+            trainer.save(self._folder, BEFORE_DECAY)
 
     def _build(self) -> Trainer:
         self._log(f"{self._candidate.model.variant} {self._candidate.model.layers} on {self._device}")
@@ -179,12 +183,6 @@ class TrialWorker:
 
     def _curve(self) -> list[dict[str, Any]]:
         return [asdict(point) for point in self._trainer.curve] if self._trainer else []
-
-    def _write_metrics(self, curve: list[Validation]) -> None:
-        with atomic_write(self._folder / "metrics.csv") as path, path.open("w", newline="") as file:
-            writer = csv.DictWriter(file, fieldnames=list(asdict(curve[0])))
-            writer.writeheader()
-            writer.writerows(map(asdict, curve))
 
     def _log(self, text: str) -> None:
         with (self._folder / "log.txt").open("a", encoding="utf-8") as file:

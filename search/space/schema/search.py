@@ -25,7 +25,10 @@ PARTS_OF_PRUNE = ("sampler", "pruner", "startup")
 """Keys that the strategy "prune" alone reads; where one of them is written, that strategy is meant."""
 PARTS_OF_FRONT = ("checkpoints",)
 
-_STRATEGY = one_of("strategy", STRATEGIES)
+Keep = Literal["none", "front", "all"]
+KEEPS: tuple[Keep, ...] = get_args(Keep)
+
+_STRATEGY, _KEEP = one_of("strategy", STRATEGIES), one_of("keep", KEEPS)
 _SAMPLER, _PRUNER = one_of("sampler", SAMPLERS), one_of("pruner", PRUNERS)
 
 
@@ -159,6 +162,14 @@ class SearchSettings(Spec):
         example="checkpoints: 20 GiB",
         default=20 * 2**30,
         default_text="20 GiB",
+    )
+    keep: Annotated[Keep, PlainValidator(_KEEP.parse)] = key(
+        "Which finished trials keep the checkpoint from before their decay, so that `msarch train` can train them on; "
+        "only in `schedule: wsd`. It takes 12 bytes a parameter.",
+        value=_KEEP.name,
+        example="keep: all",
+        default="front",
+        default_text="front",
     )
 
     @model_validator(mode="before")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 
 from pydantic import PlainValidator, ValidationError
 from pydantic_core import ErrorDetails
@@ -110,6 +110,15 @@ def validate(data: object) -> SpaceSpec:
         return SpaceSpec.model_validate(data if data is not None else {})
     except ValidationError as error:
         raise _most_telling(error.errors()) from None
+
+
+def validate_corpus(data: object) -> CorpusSpec:
+    """The corpus of a space. Raises UserError with its key below ``corpus``."""
+    try:
+        return CorpusSpec.model_validate(data)
+    except ValidationError as error:
+        mistakes = [{**mistake, "loc": ("corpus", *mistake["loc"])} for mistake in error.errors()]
+        raise _most_telling(cast("list[ErrorDetails]", mistakes)) from None
 
 
 def _most_telling(mistakes: list[ErrorDetails]) -> UserError:

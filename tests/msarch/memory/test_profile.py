@@ -123,12 +123,13 @@ def test_a_second_profile_of_the_same_candidate_is_the_first_one() -> None:
 
 def test_the_cache_of_generation_and_its_mean() -> None:
     config = small("top_down", "1@4 2@1")
-    held = [2 * 16 * 4 * (length // 4 + 2 * length) for length in range(1, 49)]
+    between = 4 * 16 * (3 + 1)  # three states of a running block, and the last coarse one
+    held = [2 * 16 * 4 * (length // 4 + 2 * length) + between for length in range(1, 49)]
     memory = inference_memory(config, TrainingConfig(batch_size=1))
     assert (memory.cache_bytes, memory.cache_bytes_per_token) == (held[-1], held[-1] / 48)
     assert memory.cache_bytes_mean == pytest.approx(sum(held) / 48)
     wide = inference_memory(replace(config, layers="1@4:48 2@1"), TrainingConfig(batch_size=1))
-    assert wide.cache_bytes == 2 * 4 * (48 * 12 + 16 * 2 * 48)
+    assert wide.cache_bytes == 2 * 4 * (48 * 12 + 16 * 2 * 48) + between
     halves = inference_memory(config, TrainingConfig(batch_size=1, dtype="bfloat16"))
     assert (halves.cache_bytes * 2, halves.weights_bytes * 2) == (memory.cache_bytes, memory.weights_bytes)
     long = inference_memory(replace(config, context=5000), TrainingConfig(batch_size=1))

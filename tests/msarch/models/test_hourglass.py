@@ -60,12 +60,14 @@ def test_the_papers_ablation_without_fine_layers_is_causal() -> None:
 
 
 def test_the_cache_holds_a_key_and_a_value_of_each_state_of_each_layer() -> None:
+    """And, between two scales, a state of the running block and the last coarse state."""
     model = build_model(small("hourglass", "1@1 2@2 3@4 1@2 2@1"))
-    assert model.cached_numbers(43) == 2 * 16 * (3 * 43 + 3 * 21 + 3 * 10)
+    assert model.cached_numbers(43) == 2 * 16 * (3 * 43 + 3 * 21 + 3 * 10) + 16 * (1 + 1 + 1 + 1)
     fewer = build_model(small("hourglass", "1+2ff@1 2ff@2 1+2ff@4 1@2 2@1"))
-    assert fewer.cached_numbers(43) == 2 * 16 * (3 * 43 + 21 + 10)
-    wider = build_model(small("hourglass", "1@1 2@2 3@4:48 1@2 2@1"))
-    assert wider.cached_numbers(43) == 2 * (16 * (3 * 43 + 3 * 21) + 48 * 3 * 10)
+    assert fewer.cached_numbers(43) == 2 * 16 * (3 * 43 + 21 + 10) + 16 * 4
+    wider = build_model(small("hourglass", "1@1 2@2 3@4:48 1@2 2@1", shortening="linear", upsampling="linear"))
+    between = 16 * (1 + 2 + 1 + 2)  # a block less one state, and a part of the coarse state for each position
+    assert wider.cached_numbers(43) == 2 * (16 * (3 * 43 + 3 * 21) + 48 * 3 * 10) + between
 
 
 @pytest.mark.parametrize(

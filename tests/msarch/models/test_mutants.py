@@ -14,6 +14,7 @@ from torch import Tensor
 from msarch import ModelConfig, build_model
 from msarch.layers.aggregation import Aggregation, AlignedAggregation
 from msarch.layers.meeting import Meeting
+from msarch.layers.past import Past
 from msarch.layers.pooling import QueryOnlyPool
 from msarch.layers.positions import last_tokens
 from msarch.layers.resampling import CausalUpsample, LinearUpsample
@@ -28,7 +29,7 @@ from msarch.models.top_down import TopDown
 class NaiveRepeat(CausalUpsample):
     """Repeats the running block: state j is read from its first token on."""
 
-    def forward(self, null_and_coarse: Tensor, length: int) -> Tensor:
+    def forward(self, null_and_coarse: Tensor, length: int, passed: int = 0) -> Tensor:
         padded = torch.cat([null_and_coarse, null_and_coarse[:, -1:]], dim=1)
         return padded[:, 1:].repeat_interleave(self.factor, dim=1)[:, :length]
 
@@ -36,14 +37,14 @@ class NaiveRepeat(CausalUpsample):
 class WholeBlockShift(CausalUpsample):
     """Legal but one block late at a block's last token: state j is read from (j + 1) k on, not (j + 1) k - 1."""
 
-    def forward(self, null_and_coarse: Tensor, length: int) -> Tensor:
+    def forward(self, null_and_coarse: Tensor, length: int, passed: int = 0) -> Tensor:
         return null_and_coarse.repeat_interleave(self.factor, dim=1)[:, :length]
 
 
 class NaiveLinear(LinearUpsample):
     """Each position reads its part of the running block."""
 
-    def forward(self, null_and_coarse: Tensor, length: int) -> Tensor:
+    def forward(self, null_and_coarse: Tensor, length: int, passed: int = 0) -> Tensor:
         running = torch.cat([null_and_coarse, null_and_coarse[:, -1:]], dim=1)
         return super().forward(running[:, 1:], length)
 
@@ -51,7 +52,7 @@ class NaiveLinear(LinearUpsample):
 class LateLinear(LinearUpsample):
     """Legal but one block late: each position reads its part of the block before the last completed one."""
 
-    def forward(self, null_and_coarse: Tensor, length: int) -> Tensor:
+    def forward(self, null_and_coarse: Tensor, length: int, passed: int = 0) -> Tensor:
         return super().forward(torch.cat([null_and_coarse[:, :1], null_and_coarse[:, :-1]], dim=1), length)
 
 
@@ -72,8 +73,8 @@ def shifted(at_M: Tensor, tokens: int) -> Tensor:
 class ShiftedAggregation(Aggregation):
     shift = 0
 
-    def token_positions(self, length: int, device: torch.device) -> tuple[Tensor, Tensor]:
-        at_T, at_M = super().token_positions(length, device)
+    def token_positions(self, length: int, device: torch.device, past: Past | None = None) -> tuple[Tensor, Tensor]:
+        at_T, at_M = super().token_positions(length, device, past)
         return at_T, shifted(at_M, self.shift)
 
 
@@ -97,7 +98,7 @@ class GreedyPool(QueryOnlyPool):
         super().__init__(CONFIG, good.finer, good.coarser)
         self.reading, self.project = good.reading, good.project
 
-    def forward(self, x_BND: Tensor) -> Tensor:
+    def forward(self, x_BND: Tensor, past: Past | None = None) -> Tensor:
         pooled = self.mean(x_BND)
         at_M = last_tokens(pooled.shape[1], self.coarser, x_BND.device) + self.coarser
         members = x_BND[:, : pooled.shape[1] * self.factor]
@@ -213,8 +214,10 @@ def test_parts_a_block_late_are_caught(config: ModelConfig) -> None:
 
 
 class EarlyReading(Meeting):
-    def token_positions(self, length: int, states: int, device: torch.device) -> tuple[Tensor, Tensor]:
-        at_N, at_M = super().token_positions(length, states, device)
+    def token_positions(
+        self, length: int, states: int, device: torch.device, past: Past | None = None
+    ) -> tuple[Tensor, Tensor]:
+        at_N, at_M = super().token_positions(length, states, device, past)
         return at_N, shifted(at_M, 1)
 
 

@@ -10,6 +10,7 @@ from support.small_models import small
 from torch import Tensor
 
 from msarch import ModelConfig, UserError, build_model
+from msarch.layers.past import Past
 from msarch.layers.selection import Selection, SelectWordStarts, spacelike_bytes
 from msarch.models.causality import CausalityError, check_causality, randomised_copy
 from msarch.models.language_model import LanguageModel
@@ -82,16 +83,16 @@ def test_every_sequence_of_a_batch_has_words_of_its_own() -> None:
 class LooksAhead(SelectWordStarts):
     """Chooses the byte before the one that it should, which only the next byte can tell."""
 
-    def chosen(self, bytes_BT: Tensor) -> Tensor:
-        good_BT = super().chosen(bytes_BT)
+    def chosen(self, bytes_BT: Tensor, past: Past | None = None) -> Tensor:
+        good_BT = super().chosen(bytes_BT, past)
         return torch.cat([good_BT[:, 1:], good_BT[:, :1]], dim=1)
 
 
 class OneLate(SelectWordStarts):
     """Returns each coarse state one byte after the one that it was chosen from."""
 
-    def forward(self, bytes_BT: Tensor) -> Selection:
-        good = super().forward(bytes_BT)
+    def forward(self, bytes_BT: Tensor, past: Past | None = None) -> Selection:
+        good = super().forward(bytes_BT, past)
         count = good.at_BG.shape[1]
         late_BT = torch.cat([torch.full_like(good.slot_BT[:, :1], count), good.slot_BT[:, :-1]], dim=1)
         return Selection(good.at_BG, late_BT)

@@ -103,7 +103,7 @@ def test_the_last_token_of_a_retina_reads_each_token_once() -> None:
 def test_a_stream_that_is_not_read_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
     """It is the model that is read, not its configuration."""
 
-    def deaf(self: Projection, fine_BND: Tensor, coarse_BMD: Tensor) -> Tensor:
+    def deaf(self: Projection, fine_BND: Tensor, coarse_BMD: Tensor, past: None) -> Tensor:
         return fine_BND
 
     monkeypatch.setattr(Projection, "forward", deaf)
@@ -111,7 +111,7 @@ def test_a_stream_that_is_not_read_is_not_there(monkeypatch: pytest.MonkeyPatch)
 
 
 def test_writing_into_a_tensor_is_followed(monkeypatch: pytest.MonkeyPatch) -> None:
-    def overwrite(self: Projection, fine_BND: Tensor, coarse_BMD: Tensor) -> Tensor:
+    def overwrite(self: Projection, fine_BND: Tensor, coarse_BMD: Tensor, past: None) -> Tensor:
         made = torch.zeros_like(fine_BND)
         made[:, :1] = coarse_BMD[:, :1]
         return made

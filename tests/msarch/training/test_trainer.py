@@ -20,8 +20,8 @@ from msarch import Candidate, ModelConfig, TrainingConfig
 from msarch.layers.resampling import CausalUpsample
 from msarch.models.causality import CausalityError
 from msarch.training.checkpoint import FILE, read_tensors
-from msarch.training.schedule import learning_rate
-from msarch.training.trainer import NonFiniteLossError, Trainer
+from msarch.training.schedule import learning_rate, with_budget
+from msarch.training.trainer import BEFORE_DECAY, NonFiniteLossError, Trainer
 
 
 @pytest.mark.parametrize("config", CONFIGS[::3], ids=label)
@@ -95,7 +95,7 @@ def test_a_loss_that_is_not_finite_names_its_step(tmp_path: Path) -> None:
 
 
 def test_a_model_that_sees_ahead_is_not_trained(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def leak(self: CausalUpsample, padded: torch.Tensor, length: int) -> torch.Tensor:
+    def leak(self: CausalUpsample, padded: torch.Tensor, length: int, passed: int = 0) -> torch.Tensor:
         return torch.cat([padded, padded[:, -1:]], 1)[:, 1:].repeat_interleave(self.factor, 1)[:, :length]
 
     monkeypatch.setattr(CausalUpsample, "forward", leak)
@@ -136,6 +136,52 @@ def test_a_wsd_schedule_is_constant_and_decays_over_the_last_fifth() -> None:
     rates = [learning_rate(training, step, 100) for step in range(100)]
     assert rates[0] == 0.1 and set(rates[9:81]) == {1.0}
     assert rates[90] == pytest.approx(0.55) and rates[-1] == pytest.approx(0.145)
+
+
+def test_a_wsd_run_continued_from_before_its_decay_ends_with_the_bits_of_an_undisturbed_one(tmp_path: Path) -> None:
+    """With a warm-up, which is a share of the budget: the longer run warms up as many steps as the first did."""
+    tokens = token_set(tmp_path)
+    config = small("top_down", "1@4 1@1", dropout=0.1)
+    first = Trainer(candidate(config, schedule="wsd", warmup=0.2), tokens)
+
+    def keep() -> None:
+        if first.decays_next:
+            first.save(tmp_path, BEFORE_DECAY)
+
+    while not first.finished:
+        first.advance(keep)
+    longer = with_budget(
+        first.candidate.training, config.context, replace(first.candidate.training, tokens=48 * 4 * 60)
+    )
+    wanted = replace(first.candidate, training=longer)
+    continued = Trainer(wanted, tokens)
+    assert continued.restore(tmp_path, BEFORE_DECAY) and continued.step == 32
+    trained(continued)
+    undisturbed = trained(Trainer(wanted, tokens))
+    assert torch.equal(weights(continued), weights(undisturbed))
+    whole = {point.rung: point.loss for point in undisturbed.curve}
+    assert {point.rung: point.loss for point in continued.curve} == {5: whole[5]}
+    shorter_warmup = replace(wanted, training=replace(longer, warmup=0.01))
+    assert not Trainer(shorter_warmup, tokens).restore(tmp_path, BEFORE_DECAY)
+
+
+def test_a_checkpoint_between_rungs_continues_with_the_same_bits(tmp_path: Path) -> None:
+    tokens = token_set(tmp_path)
+    config = small("top_down", "1@4 1@1", dropout=0.1)
+    first = Trainer(candidate(config), tokens)
+
+    def save() -> None:
+        if first.step == 17:
+            first.save(tmp_path)
+
+    while not first.finished:
+        first.advance(save)
+    second = Trainer(candidate(config), tokens)
+    assert second.restore(tmp_path) and second.step == 17 and [point.rung for point in second.curve] == [0, 1, 2, 3]
+    trained(second)
+    assert torch.equal(weights(first), weights(second))
+    assert [point.loss for point in first.curve] == [point.loss for point in second.curve]
+    assert second.curve[-1].seconds > second.curve[3].seconds
 
 
 def test_a_wsd_run_is_continued_to_a_larger_budget_from_before_its_decay(tmp_path: Path) -> None:

@@ -57,7 +57,7 @@ def test_the_figures_are_those_of_the_profile(run: Run) -> None:
     assert found["profile"]["peak_bytes"] == profile.peak_bytes
     for by in ("by_kind", "by_scale", "by_layer"):
         assert sum(found["profile"][by].values()) == profile.peak_bytes
-    assert found["inference"]["cache_bytes"] == 2 * 16 * 4 * (12 + 3 * 48)
+    assert found["inference"]["cache_bytes"] == 4 * 16 * (2 * (12 + 3 * 48) + 3 + 1)
 
 
 def test_the_table_names_the_peak_its_kinds_scales_and_layers(run: Run) -> None:

@@ -10,9 +10,9 @@ from support.made_up_search import drive, open_in, space_in
 from tensorboardX.proto.event_pb2 import Event
 
 from search.ledger.records import TrialRecord
+from search.run.event_files import EVENTS
 from search.run.event_watcher import EventWatcher
 from search.run.request import SearchRequest
-from search.show.event_files import EVENTS
 
 
 def events_of(folder: Path) -> list[Any]:

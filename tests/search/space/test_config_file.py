@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import yaml
 
 from msarch import Candidate, CorpusConfig, ModelConfig, TrainingConfig, UserError
-from search.space.config_file import read_config
+from msarch.config.corpus import TokenizerConfig
+from search.space.config_file import read_config, with_overrides
 
 BARE = "{variant: top_down, layers: 4@4 2@1, d_model: 96, n_heads: 3, vocab_size: 2k, context: 256}"
 MODEL = ModelConfig(variant="top_down", layers="4@4 2@1", d_model=96, n_heads=3, vocab_size=2000, context=256)
@@ -54,6 +56,30 @@ def test_training_may_leave_the_batch_size_out(tmp_path: Path) -> None:
     assert training == TrainingConfig(batch_size=8, attention="unfused", tokens=2_000_000)
 
 
+def test_a_corpus_is_read_as_in_a_space_and_as_in_a_record(tmp_path: Path) -> None:
+    written = read(tmp_path, f"model: {BARE}\ncorpus: {{train: a/*.txt, tokenizer: {{bpe: 2k}}}}").corpus
+    assert written == CorpusConfig(train=("a/*.txt",), tokenizer=TokenizerConfig(vocab_size=2000))
+    recorded = Candidate(model=MODEL, training=TrainingConfig(batch_size=8), corpus=written)
+    assert read(tmp_path, yaml.safe_dump(recorded.to_dict())) == recorded
+    assert read(tmp_path, f"model: {BARE}\ncorpus: {{tokenizer: bytes}}").corpus.tokenizer.kind == "bytes"
+
+
+def test_overrides_change_any_form(tmp_path: Path) -> None:
+    path = tmp_path / "c.yaml"
+    for text in (BARE, f"model: {BARE}\ntraining: {{tokens: 1M}}"):
+        path.write_text(text)
+        found = read_config(path, ["training.tokens=3M", "model.dropout=0.1", "corpus.train=a.txt"])
+        assert (found.training.tokens, found.model.dropout, found.corpus.train) == (3_000_000, 0.1, ("a.txt",))
+        with pytest.raises(UserError, match=r"^--set model.context: .-1. is not a count"):
+            read_config(path, ["model.context=-1"])
+        with pytest.raises(UserError, match=r"^--set training.token: unknown key 'token', did you mean 'tokens'\?"):
+            read_config(path, ["training.token=1M"])
+    recorded = read_config(path, ["training.betas=[0.8, 0.9]"])
+    assert with_overrides(recorded, ["training.tokens=5k"]).training == replace(recorded.training, tokens=5000)
+    with pytest.raises(UserError, match=r"^--set training.clip: must be a number"):
+        with_overrides(recorded, ["training.clip=hard"])
+
+
 def test_lists_are_read_as_in_a_space(tmp_path: Path) -> None:
     text = "{variant: retina, layers: 2@1, d_model: 96, n_heads: 3, vocab_size: 9, context: 64, %s}"
     first = read(tmp_path, text % "retina_factors: 1 4 16, retina_windows: 8 2")
@@ -80,7 +106,9 @@ MISTAKES = [
     (f"model: {BARE}\ntraining: null", "c.yaml:2: training: must be a mapping"),
     (f"model: {BARE}\nseed: abc", "c.yaml:2: seed: must be a whole number, got 'abc'"),
     (f"model: {BARE}\ntraining: {{betas: 0.9}}", "c.yaml:2: training.betas: must be a list of 2 numbers, got 0.9"),
-    (f"model: {BARE}\ncorpus: {{train: a.txt}}", "c.yaml:2: corpus.train: must be a list of strings, got 'a.txt'"),
+    (f"model: {BARE}\ncorpus: {{train: 3}}", "c.yaml:2: corpus.train: must be a file pattern or a list of them"),
+    (f"model: {BARE}\ncorpus: {{trian: a.txt}}", "c.yaml:2: corpus.trian: unknown key 'trian', did you mean 'train'?"),
+    (f"model: {BARE}\ncorpus: {{source: files, train: a}}", "c.yaml:2: corpus.train: must be a list of strings"),
     (f"model: {BARE}\nlimits: {{memory: 3}}", "unknown key 'limits'"),
 ]
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import csv
 import shutil
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -15,7 +17,8 @@ from safetensors.torch import load_file
 from msarch.config import ModelConfig, TrainingConfig
 from msarch.config.candidate import Candidate
 from msarch.config.corpus import CorpusConfig, TokenizerConfig
-from msarch.training.trainer import Trainer
+from msarch.training.checkpoint import read_tensors
+from msarch.training.trainer import BEFORE_DECAY, Trainer
 from msarch.training.validation import Validation
 from search.run.ray.worker import TrialWorker
 
@@ -38,8 +41,25 @@ def candidate(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Candidate:
     )
 
 
-def _worker(candidate: Candidate, tmp_path: Path, name: str = "0007") -> TrialWorker:
-    return TrialWorker(number=7, candidate=candidate, folder=tmp_path / name, base=tmp_path, device="cpu")
+def _worker(candidate: Candidate, tmp_path: Path, name: str = "0007", *, keeps: bool = False) -> TrialWorker:
+    return TrialWorker(number=7, candidate=candidate, folder=tmp_path / name, base=tmp_path, device="cpu", keeps=keeps)
+
+
+@pytest.mark.parametrize(
+    ("schedule", "keeps", "kept"), [("wsd", True, True), ("wsd", False, False), ("cosine", True, False)]
+)
+def test_what_is_asked_to_keeps_the_checkpoint_from_before_its_decay(
+    schedule: Any, keeps: bool, kept: bool, candidate: Candidate, tmp_path: Path
+) -> None:
+    wanted = replace(candidate, training=replace(candidate.training, schedule=schedule))
+    worker = _worker(wanted, tmp_path, keeps=keeps)
+    assert [worker.step()["state"] for _ in range(4)][-1] == "complete"
+    path = tmp_path / "0007" / BEFORE_DECAY
+    assert path.exists() == kept
+    if kept:
+        parameters = sum(tensor.numel() for tensor in load_file(tmp_path / "0007" / "model.safetensors").values())
+        assert 12 * parameters < path.stat().st_size < 12 * parameters + 20_000, "three float32 a parameter"
+        assert read_tensors(path)[1]["step"] == 26
 
 
 def test_it_trains_to_the_end_and_leaves_its_files(candidate: Candidate, tmp_path: Path) -> None:
@@ -124,11 +144,11 @@ def test_two_processes_never_train_one_trial(
     worker, refused = _worker(candidate, tmp_path), []
     advance = Trainer.advance
 
-    def advance_while_another_tries(trainer: Trainer) -> Validation:
+    def advance_while_another_tries(trainer: Trainer, after_step: Callable[[], None]) -> Validation:
         with pytest.raises(TimeoutError):
             _lock_of_another_process(tmp_path).acquire(timeout=0)
         refused.append(trainer.step)
-        return advance(trainer)
+        return advance(trainer, after_step)
 
     monkeypatch.setattr(Trainer, "advance", advance_while_another_tries)
     worker.step()

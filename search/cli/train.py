@@ -1,0 +1,127 @@
+"""`msarch train`: one model trained in a folder of its own, from the beginning or on from where a search left it."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+from contextlib import ExitStack, closing
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from msarch.errors import UserError
+from msarch.machine import usable_cores
+from msarch.perplexity import perplexity
+from msarch.units import format_bytes, format_count
+from search.cli.notes import print_notes
+from search.cli.text_warnings import text_warnings_to
+from search.show.terminal.console import print_line
+from search.show.terminal.training_display import TrainingDisplay
+from search.train.start import Start, find_start
+
+if TYPE_CHECKING:
+    from msarch.data.token_set import TokenSet
+    from search.train.record import ModelRecord
+    from search.train.train import Observer
+
+MODELS = Path("models")
+"""Where models go by default."""
+
+
+def train(
+    source: str,
+    trial: str | None,
+    overrides: Sequence[str],
+    *,
+    to: Path | None,
+    threads: int | None,
+    compiled: bool,
+    tensorboard: bool,
+    dry_run: bool,
+) -> None:
+    """Train, then say what came of it."""
+    start = find_start(source, trial, overrides)
+    print_notes(start.notes)
+    folder = to or MODELS / start.name
+    if dry_run:
+        _describe(start)
+        return
+    with TrainingDisplay(folder.name) as display, text_warnings_to(display.message), ExitStack() as stack:
+        from search.train.folder import Settings
+        from search.train.train import train_model
+
+        if start.obstacle:
+            display.message(f"trains from the beginning: {start.obstacle}")
+        observers: list[Observer] = [display]
+        if tensorboard:
+            from search.train.events import EventFiles
+
+            observers.append(stack.enter_context(closing(EventFiles(folder))))
+        start, tokens = _with_text(start, display)
+        settings = Settings(device=_device(), threads=threads or usable_cores(), compiled=compiled)
+        try:
+            record = train_model(start, folder, tokens, settings, observers)
+        except KeyboardInterrupt:
+            display.message(f"interrupted; continue with: {_command(source, trial, overrides, folder, compiled)}")
+            raise
+    _show(folder, start, record)
+
+
+def _with_text(start: Start, display: TrainingDisplay) -> tuple[Start, TokenSet]:
+    """The tokens, and the start with the content of its text. Raises UserError where they do not fit the model."""
+    from msarch.data.token_set import check_length
+    from search.results.reproduce import open_corpus
+
+    tokens = open_corpus(start.corpus)
+    model, training = start.candidate.model, start.candidate.training
+    if tokens.vocab_size != model.vocab_size:
+        raise UserError(
+            f"the model has a vocabulary of {model.vocab_size:,}, the tokenizer of this corpus one of "
+            f"{tokens.vocab_size:,}; set model.vocab_size, or name another corpus.tokenizer",
+            key="model.vocab_size",
+        )
+    most = max(1, len(tokens.validation) - 1)
+    if training.targets() > most:
+        display.message(f"validation takes all of its {most:,} tokens, fewer than {training.targets():,}")
+    check_length(replace(tokens, test=None), model.context, min(training.targets(), most))
+    corpus = replace(start.candidate.corpus, content=tokens.content)
+    continued = start.continued and replace(start.continued, corpus=corpus)
+    return replace(start, candidate=replace(start.candidate, corpus=corpus), continued=continued), tokens
+
+
+def _device() -> str:
+    import torch
+
+    return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+def _describe(start: Start) -> None:
+    import yaml
+
+    if start.origin is not None:
+        print_line(f"trains from the beginning: {start.obstacle}" if start.obstacle else f"on from {start.origin.name}")
+    candidate = start.candidate if start.obstacle or start.continued is None else start.continued
+    print_line(yaml.safe_dump(candidate.to_dict(), sort_keys=False).rstrip())
+
+
+def _show(folder: Path, start: Start, record: ModelRecord) -> None:
+    last = record.curve[-1]
+    print_line(
+        f"{folder}: {start.candidate.model.variant} {start.candidate.model.layers}, "
+        f"{format_count(record.profile['parameters'])} parameters, trained on {last.tokens:,} tokens"
+    )
+    print_line(_quality("validation", last.loss, last.bits_per_byte))
+    if record.test is not None:
+        print_line(_quality("test", *record.test))
+    print_line(f"memory of a training step: {format_bytes(record.profile['memory_bytes'])}")
+
+
+def _quality(split: str, loss: float, bits_per_byte: float) -> str:
+    return f"{split}: loss {loss:.4f} nats, perplexity {perplexity(loss):.2f}, {bits_per_byte:.4f} bits per byte"
+
+
+def _command(source: str, trial: str | None, overrides: Sequence[str], folder: Path, compiled: bool) -> str:
+    words = ["msarch", "train", source, *(["--trial", trial] if trial else [])]
+    for override in overrides:
+        words += ["--set", override]
+    return shlex.join([*words, *(["--compile"] if compiled else []), "--to", str(folder)])

@@ -1,0 +1,105 @@
+"""Writes a trained model as a folder that transformers opens: weights, configurations, tokenizer, card, code."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from msarch.atomic_files import atomic_write
+from msarch.data.tokenizer import BYTE_LETTERS, load_tokenizer
+from msarch.errors import UserError
+from msarch.training.checkpoint import read_tensors
+from search.export.card import model_card
+from search.export.code import CONFIGURATION, MODELING, exported_code
+from search.train.record import CONFIG, TOKENIZER, WEIGHTS
+from search.train.trained_model import TrainedModel
+
+CLASSES = {"AutoConfig": f"{CONFIGURATION}.MsarchConfig", "AutoModelForCausalLM": f"{MODELING}.MsarchForCausalLM"}
+
+
+def export_model(trained: TrainedModel, folder: Path, *, code: bool = True) -> None:
+    """Write the model into a new folder; its weights come last, so that one without them is not whole.
+
+    Args:
+        code: whether the folder carries the code of the model, for machines without msarch.
+
+    Raises:
+        UserError: the folder holds other files, or the weights are damaged.
+        OSError: it cannot be written.
+    """
+    if any(folder.glob("[!.]*")):
+        raise UserError(f"{folder} holds files already; name a new folder", key="--to")
+    files = {
+        "README.md": model_card(trained, on_its_own=code),
+        "config.json": _json(_config(trained, code)),
+        "generation_config.json": _json(_special_tokens(trained)),
+        "tokenizer_config.json": _json(_tokenizer_config(trained)),
+        CONFIG: yaml.safe_dump(trained.candidate.portable().to_dict(), sort_keys=False),
+        **(exported_code(trained.candidate.model.variant) if code else {}),
+    }
+    for name, text in files.items():
+        with atomic_write(folder / name) as path:
+            path.write_text(text, encoding="utf-8")
+    with atomic_write(folder / TOKENIZER) as path:
+        shutil.copyfile(trained.tokenizer, path)
+    _write_weights(trained.weights, folder / WEIGHTS)
+
+
+def _write_weights(source: Path, target: Path) -> None:
+    from safetensors import SafetensorError
+    from safetensors.torch import save_file
+
+    try:
+        tensors, _ = read_tensors(source)
+    except (SafetensorError, ValueError) as error:
+        raise UserError(f"is damaged ({error}); train the model again", file=str(source)) from None
+    named = {f"model.{name}": tensor for name, tensor in tensors.items()}
+    with atomic_write(target) as path:
+        save_file(named, path, {"format": "pt"})
+
+
+def _config(trained: TrainedModel, code: bool) -> dict[str, Any]:
+    """``config.json``: what `msarch.hf.configuration` reads, and where the classes are."""
+    model = trained.candidate.model
+    return {
+        "model_type": "msarch",
+        "architectures": ["MsarchForCausalLM"],
+        **({"auto_map": CLASSES} if code else {}),
+        "architecture": asdict(model),
+        "vocab_size": model.vocab_size,
+        "hidden_size": model.d_model,
+        "num_attention_heads": model.n_heads,
+        "max_position_embeddings": model.context,
+        "tie_word_embeddings": False,
+        "dtype": "float32",
+        **_special_tokens(trained),
+    }
+
+
+def _special_tokens(trained: TrainedModel) -> dict[str, Any]:
+    """The separator of documents begins and ends a text."""
+    separator = load_tokenizer(trained.tokenizer).separator
+    return {} if separator is None else {f"{name}_token_id": separator for name in ("bos", "eos", "pad")}
+
+
+def _tokenizer_config(trained: TrainedModel) -> dict[str, Any]:
+    tokenizer = load_tokenizer(trained.tokenizer)
+    found: dict[str, Any] = {
+        "tokenizer_class": "PreTrainedTokenizerFast",
+        "model_max_length": trained.candidate.model.context,
+        "clean_up_tokenization_spaces": False,
+        "padding_side": "right",
+    }
+    if tokenizer.separator is not None:
+        word = BYTE_LETTERS[0] if tokenizer.is_bytes else tokenizer.word(tokenizer.separator)
+        found |= {f"{name}_token": word for name in ("bos", "eos", "pad")}
+    return found
+
+
+def _json(values: dict[str, Any]) -> str:
+    return json.dumps(values, indent=2, ensure_ascii=False) + "\n"

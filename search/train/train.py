@@ -1,0 +1,231 @@
+"""Trains one model in its folder, with checkpoints; the same call continues to the bit after a kill at any moment."""
+
+from __future__ import annotations
+
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING, Any, Protocol
+
+from msarch.config.candidate import Candidate
+from msarch.errors import UserError, shortened
+from msarch.training.checkpoint import FILE
+from msarch.training.trainer import BEFORE_DECAY, NonFiniteLossError, Trainer
+from msarch.training.validation import Validation, write_curve
+from msarch.units import format_bytes
+from search.ledger.folder import locked
+from search.results.reproduce import test_figures
+from search.train.folder import BUSY, Settings, check_same, earlier_record, with_recorded_corpus, write_origin
+from search.train.record import METRICS, WEIGHTS, ModelRecord
+from search.train.start import Start
+
+if TYPE_CHECKING:
+    from msarch.data.token_set import TokenSet
+
+CHECKPOINT_SECONDS = 300.0
+"""Between two checkpoints; there is one at every rung too."""
+
+
+class Observer(Protocol):
+    """Follows a training. Nothing that it does changes a bit of it."""
+
+    def began(self, trainer: Trainer, begun_from: str) -> None:
+        """The first update comes next; `begun_from` says what is continued, empty for the beginning."""
+
+    def stepped(self, trainer: Trainer) -> None:
+        """An update was made."""
+
+    def validated(self, trainer: Trainer, point: Validation) -> None:
+        """A rung was reached."""
+
+
+class Stop:
+    """Whether Ctrl-C, or SIGTERM, has asked to stop."""
+
+    def __init__(self) -> None:
+        self.requested = False
+
+    @contextmanager
+    def on_signals(self) -> Iterator[None]:
+        """Inside, the first signal asks to stop after a step, with a checkpoint; a second one stops at once."""
+        if threading.current_thread() is not threading.main_thread():
+            yield  # signals reach the main thread only
+            return
+        before: dict[int, Any] = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+
+        def request(number: int, frame: FrameType | None) -> None:
+            self.requested = True
+            signal.signal(number, before[number])
+
+        for number in before:
+            signal.signal(number, request)
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+
+def train_model(
+    start: Start,
+    folder: Path,
+    tokens: TokenSet,
+    settings: Settings,
+    observers: Sequence[Observer] = (),
+    *,
+    checkpoint_seconds: float = CHECKPOINT_SECONDS,
+) -> ModelRecord:
+    """Train to the end, and return the record; where that was done before, nothing is trained.
+
+    Args:
+        start: what is trained; its corpus with the content of `tokens`.
+        folder: of the model; new, or of this very training.
+        settings: of a training that is continued, only `compiled` counts: it keeps its threads.
+        checkpoint_seconds: between two checkpoints.
+
+    Raises:
+        UserError: the folder holds something else or is in use, or the loss or the memory ran away.
+        KeyboardInterrupt: Ctrl-C; a checkpoint was written, and the same call continues.
+    """
+    with locked(folder, BUSY):
+        earlier = earlier_record(folder)
+        if earlier is not None:
+            start = with_recorded_corpus(folder, start)
+        candidate = _candidate(start, earlier)
+        if earlier is None:
+            record = _first_record(candidate, settings)
+            write_origin(folder, candidate, tokens, record)
+        else:
+            check_same(folder, earlier, candidate, settings.compiled)
+            record = earlier
+        if record.state == "complete" and (folder / WEIGHTS).is_file():
+            (folder / FILE).unlink(missing_ok=True)
+            return record
+        settings = replace(settings, threads=record.threads)
+        return _Training(start, candidate, folder, tokens, settings, observers, record, checkpoint_seconds).run()
+
+
+def _candidate(start: Start, earlier: ModelRecord | None) -> Candidate:
+    """What is trained: where a training was begun, its choice between the beginning and the origin stands."""
+    if earlier is not None:
+        known = (each for each in (start.continued, start.candidate) if each is not None)
+        return next((each for each in known if each.digest() == earlier.candidate), start.candidate)
+    return start.candidate if start.continued is None or start.obstacle else start.continued
+
+
+def _first_record(candidate: Candidate, settings: Settings) -> ModelRecord:
+    from msarch.memory.profile import profile_candidate
+
+    return ModelRecord(
+        candidate=candidate.digest(),
+        device=settings.device,
+        threads=settings.threads,
+        compiled=settings.compiled,
+        profile=profile_candidate(candidate),
+    )
+
+
+class _Training:
+    def __init__(
+        self,
+        start: Start,
+        candidate: Candidate,
+        folder: Path,
+        tokens: TokenSet,
+        settings: Settings,
+        observers: Sequence[Observer],
+        record: ModelRecord,
+        checkpoint_seconds: float,
+    ) -> None:
+        self._start, self._candidate, self._folder = start, candidate, folder
+        self._tokens, self._settings, self._observers = tokens, settings, observers
+        self._record, self._seconds = record, checkpoint_seconds
+        self._saved = time.monotonic()
+        self._stop = Stop()
+
+    def run(self) -> ModelRecord:
+        """Train to the end. Raises UserError and KeyboardInterrupt."""
+        with self._stop.on_signals(), _in_one_line(self._candidate, self._folder, self._record):
+            trainer = self._build()
+            self._restore(trainer)
+            self._tell(lambda observer: observer.began(trainer, self._record.begun_from))
+            while not trainer.finished:
+                self._advance(trainer)
+            trainer.save_weights(self._folder / WEIGHTS)
+            self._write(replace(self._record, test=test_figures(trainer), state="complete"))
+        (self._folder / FILE).unlink(missing_ok=True)
+        return self._record
+
+    def _build(self) -> Trainer:
+        settings = self._settings
+        return Trainer(
+            self._candidate,
+            self._tokens,
+            device=settings.device,
+            threads=settings.threads,
+            compiled=settings.compiled,
+        )
+
+    def _restore(self, trainer: Trainer) -> None:
+        """Continue this training, or else begin from another's checkpoint where that was the choice."""
+        if trainer.restore(self._folder):
+            return
+        origin = self._start.origin
+        if self._candidate == self._start.continued and origin and trainer.restore(origin.folder, BEFORE_DECAY):
+            trainer.save(self._folder)  # the original may be gone tomorrow
+            self._write(replace(self._record, begun_from=origin.name, begun_at=trainer.step))
+
+    def _advance(self, trainer: Trainer) -> None:
+        point = trainer.advance(lambda: self._after_step(trainer))
+        trainer.save(self._folder)
+        self._saved = time.monotonic()
+        write_curve(self._folder / METRICS, trainer.curve)
+        self._write(replace(self._record, curve=tuple(trainer.curve)))
+        self._tell(lambda observer: observer.validated(trainer, point))
+
+    def _after_step(self, trainer: Trainer) -> None:
+        self._tell(lambda observer: observer.stepped(trainer))
+        if trainer.decays_next:
+            trainer.save(self._folder, BEFORE_DECAY)
+        if self._stop.requested or time.monotonic() - self._saved >= self._seconds:
+            trainer.save(self._folder)
+            self._saved = time.monotonic()
+        if self._stop.requested:
+            raise KeyboardInterrupt
+
+    def _tell(self, event: Callable[[Observer], None]) -> None:
+        for observer in self._observers:
+            event(observer)
+
+    def _write(self, record: ModelRecord) -> None:
+        self._record = record
+        record.write(self._folder)
+
+
+@contextmanager
+def _in_one_line(candidate: Candidate, folder: Path, record: ModelRecord) -> Iterator[None]:
+    """What may go wrong with a healthy program, as one line that says what to do."""
+    import torch
+
+    try:
+        yield
+    except NonFiniteLossError as error:
+        rate = candidate.training.learning_rate
+        raise UserError(
+            f"{error}; train with a lower rate in another folder: --set training.learning_rate={rate / 2:.2g}"
+        ) from error
+    except torch.OutOfMemoryError as error:
+        needs = format_bytes(record.profile["memory_bytes"])
+        raise UserError(
+            f"the GPU's memory ran out; a step is predicted to need {needs}; use another folder and "
+            "--set training.checkpointing=block, or a smaller training.batch_size"
+        ) from error
+    except Exception as error:
+        if not record.compiled or not type(error).__module__.startswith(("torch._dynamo", "torch._inductor")):
+            raise
+        raise UserError(f"torch.compile failed ({shortened(str(error))}); leave out --compile") from error

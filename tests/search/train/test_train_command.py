@@ -1,0 +1,123 @@
+"""`msarch train` as a process: on from a trial of a search, killed and resumed, and what a mistake says."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+import yaml
+from support.command_line import ROOT, fill, msarch
+
+from msarch.training.checkpoint import FILE, read_tensors
+from msarch.training.trainer import BEFORE_DECAY
+from search.ledger.folder import trial_folder
+from search.results.results import load_results
+from search.train.record import WEIGHTS, read_record
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a search of three trials that can be trained on, and a model's file."""
+    folder = fill(tmp_path_factory.mktemp("train"))
+    done = msarch("search", "space.yaml", "--set", "training.schedule=wsd", cwd=folder)
+    assert done.returncode == 0, done.stderr
+    model = {"variant": "vanilla", "layers": "2@1", "d_model": 32, "n_heads": 2, "vocab_size": 256, "context": 32}
+    config = {
+        "model": model,
+        "training": {"tokens": "60k", "batch_size": 4},
+        "corpus": {"train": "text.txt", "tokenizer": "bytes"},
+    }
+    (folder / "model.yaml").write_text(yaml.safe_dump(config))
+    return folder
+
+
+def weights(folder: Path) -> torch.Tensor:
+    tensors, _ = read_tensors(folder / WEIGHTS)
+    return torch.cat([tensor.flatten() for _, tensor in sorted(tensors.items())])
+
+
+def test_the_trials_on_the_front_keep_what_it_takes(place: Path) -> None:
+    results = load_results(place / "results" / "space")
+    kept = [int(path.parent.name) for path in (place / "results" / "space").glob(f"trials/*/{BEFORE_DECAY}")]
+    assert sorted(kept) == sorted(record.number for record in results.front)
+
+
+def test_a_trial_is_trained_on_and_equals_an_undisturbed_training(place: Path) -> None:
+    done = msarch("train", "results/space", "--set", "training.tokens=20k", "--threads", 1, cwd=place)
+    assert done.returncode == 0, done.stderr
+    best = load_results(place / "results" / "space").trial("best")
+    folder = place / "models" / f"space-{best.number:04d}"
+    record = read_record(folder)
+    assert f"trains on from results/space trial {best.number}, step 26 of 79" in done.stderr
+    assert (record.state, record.begun_at, record.curve[-1].tokens) == ("complete", 26, 79 * 256)
+    assert "test: loss" in done.stdout and "tokens/s" in done.stderr
+    config = folder.relative_to(place) / "config.yaml"
+    done = msarch("train", config, "--to", "undisturbed", "--threads", 1, cwd=place)
+    assert done.returncode == 0, done.stderr
+    assert torch.equal(weights(folder), weights(place / "undisturbed"))
+
+
+def test_the_weights_of_a_trial_are_those_of_its_decay_trained_again(place: Path) -> None:
+    best = load_results(place / "results" / "space").trial("best")
+    done = msarch("train", f"results/space:{best.number}", "--threads", 1, "--to", "again", cwd=place)
+    assert done.returncode == 0, done.stderr
+    assert torch.equal(weights(place / "again"), weights(trial_folder(place / "results" / "space", best.number)))
+
+
+def test_ctrl_c_leaves_a_checkpoint_and_the_printed_command_continues(place: Path) -> None:
+    arguments = [sys.executable, "-m", "msarch", "train", "model.yaml", "--threads", "1", "--to", "stopped"]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "MSARCH_CACHE": str(place / ".cache")}
+    process = subprocess.Popen(arguments, cwd=place, env=environment, stderr=subprocess.PIPE, text=True)
+    assert process.stderr is not None
+    while "validation loss" not in process.stderr.readline():
+        assert process.poll() is None
+    process.send_signal(signal.SIGINT)
+    assert "continue with: msarch train model.yaml --to stopped" in process.stderr.read()
+    assert process.wait() == 130 and (place / "stopped" / FILE).is_file()
+    done = msarch("train", "model.yaml", "--to", "stopped", cwd=place)
+    assert done.returncode == 0 and "continues after step" in done.stderr
+    msarch("train", "model.yaml", "--threads", 1, "--to", "whole", cwd=place)
+    assert torch.equal(weights(place / "stopped"), weights(place / "whole"))
+
+
+@pytest.mark.faults
+def test_killed_again_and_again_it_ends_with_the_bits_of_an_undisturbed_training(place: Path) -> None:
+    arguments = [sys.executable, "-m", "msarch", "train", "model.yaml", "--threads", "1", "--to", "killed"]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "MSARCH_CACHE": str(place / ".cache")}
+    for seconds in (3, 4, 5, 6, 7, 8):
+        process = subprocess.Popen(arguments, cwd=place, env=environment, stderr=subprocess.DEVNULL)
+        time.sleep(seconds)
+        process.kill()
+        process.wait()
+    done = msarch("train", "model.yaml", "--threads", 1, "--to", "killed", cwd=place)
+    assert done.returncode == 0, done.stderr
+    done = msarch("train", "model.yaml", "--threads", 1, "--to", "unkilled", cwd=place)
+    assert torch.equal(weights(place / "killed"), weights(place / "unkilled"))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["gone.yaml"], "gone.yaml: cannot be read"),
+        (["model.yaml", "--trial", "3"], "--trial: model.yaml is one model, not a results folder"),
+        (["model.yaml", "--set", "training.tokens"], "--set: must be KEY=VALUE"),
+        (["model.yaml", "--set", "model.vocab_size=512"], "model.vocab_size: the model has a vocabulary of 512"),
+        (["results/space", "--set", "corpus.tokenizer=bytes"], "--set: unknown key 'corpus.tokenizer'"),
+        (["model.yaml", "--to", "results"], "--to: results holds other files (space); name a new folder"),
+    ],
+)
+def test_a_mistake_is_one_line(arguments: list[str], message: str, place: Path) -> None:
+    done = msarch("train", *arguments, cwd=place)
+    assert done.returncode == 2 and len(done.stderr.splitlines()) == 1
+    assert done.stderr.startswith(f"error: {message}")
+
+
+def test_a_dry_run_shows_what_would_be_trained(place: Path) -> None:
+    done = msarch("train", "results/space", "--set", "training.tokens=20k", "--dry-run", cwd=place)
+    assert done.stdout.startswith("on from results/space trial") and "tokens: 20000" in done.stdout
