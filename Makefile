@@ -24,12 +24,12 @@ $(VENV)/.installed-dev: $(VENV)/.installed
 	touch $@
 
 # One worker a core, a file's tests together; one thread each, since threads that wait for each other cost more.
-test: export OMP_NUM_THREADS = 1
+test test-faults: export OMP_NUM_THREADS = 1
 test: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest -n logical --dist loadfile
 
 test-faults: $(VENV)/.installed-dev
-	$(BIN)/python -m pytest -m faults
+	$(BIN)/python -m pytest -m faults -n logical --dist loadfile
 
 test-slow: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest -m slow

@@ -8,6 +8,7 @@ that Ray starts there. So `search` is loaded from the folder beside msarch's own
 from __future__ import annotations
 
 import sys
+from importlib import import_module
 from importlib.machinery import PathFinder
 from importlib.util import module_from_spec
 from pathlib import Path
@@ -33,6 +34,18 @@ def load_search() -> None:
     module = module_from_spec(spec)
     sys.modules["search"] = module
     spec.loader.exec_module(module)
+
+
+def prepare_worker() -> None:
+    """The same in a process that Ray has started ahead of need; it also imports what every trial needs.
+
+    Raises:
+        ImportError: as `load_search` does.
+    """
+    load_search()
+    # The last is what torch imports at the first step of any optimizer, for more than a second.
+    for module in ("search.run.ray.trainable", "search.run.ray.worker", "torch._dynamo"):
+        import_module(module)
 
 
 def _check_file(file: str | None, ours: Path) -> None:

@@ -1,13 +1,33 @@
-"""For all tests: the longest files first, so that no worker is left alone with one at the end."""
+"""For all tests: the longest files first, so that no worker is left alone with one at the end; a table of faults."""
 
 from __future__ import annotations
 
 import pytest
+from support.faults_table import describe, table
 
-LONGEST = ("end_to_end", "test_search_out_of_memory", "test_cli", "test_documents", "test_report_in_browser")
+LONGEST = (
+    "test_soak",
+    "end_to_end",
+    "test_cluster",
+    "test_search_out_of_memory",
+    "test_cli",
+    "test_documents",
+    "test_report_in_browser",
+)
 """Parts of names of files whose tests search with Ray, start a browser, or run for a minute in another way."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Files keep their tests together and in order."""
-    items.sort(key=lambda item: not any(name in item.path.name for name in LONGEST))
+    items.sort(key=lambda item: next((at for at, name in enumerate(LONGEST) if name in item.path.name), len(LONGEST)))
+    describe(items)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """What was done to searches, where such tests have run."""
+    reports = [report for found in terminalreporter.stats.values() for report in found]
+    lines = table(report for report in reports if isinstance(report, pytest.TestReport))
+    if lines:
+        terminalreporter.section("faults")
+        for line in lines:
+            terminalreporter.line(line)

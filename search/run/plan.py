@@ -15,7 +15,7 @@ from msarch.errors import UserError, quoted
 from search.run.budget import Budget
 from search.run.estimate import Estimate, estimate_search
 from search.run.request import check_number
-from search.run.slots import choose_slots, local_machine
+from search.run.slots import local_slots
 from search.run.text import prepare_text, token_preparer
 from search.run.timing import Timing, time_on_slots
 from search.run.watcher import Silent, Watcher
@@ -214,8 +214,7 @@ def _machine(resources: ResourcesSpec, concurrent: int | None) -> tuple[str, str
 
     from msarch.machine import usable_cores
 
-    here = local_machine(concurrent, resources, usable_cores(), torch.cuda.device_count())
-    slots = choose_slots([here], resources, concurrent)
+    slots = local_slots(resources, concurrent, usable_cores(), torch.cuda.device_count())
     measured_on = torch.cuda.get_device_name(0) if slots.device == "cuda" else "one thread each"
     return slots.device, measured_on, slots.count
 

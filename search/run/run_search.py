@@ -22,7 +22,7 @@ from search.run.failures import FailingSearchError
 from search.run.open_search import open_search
 from search.run.outputs import Outputs
 from search.run.request import SearchRequest
-from search.run.slots import local_machine
+from search.run.slots import Slots, local_slots
 from search.run.text import prepare_text, token_preparer
 from search.run.watcher import Silent, Watcher, Watchers
 from search.space.limits import check_limits
@@ -163,11 +163,11 @@ def _train(request: SearchRequest, coordinator: Coordinator, watcher: Watcher, b
     from search.run.ray.executor import execute, interrupts, slots_of_cluster
 
     stop, settings = StopSignal(time_budget=request.time_budget), request.space.search
-    here = local_machine(request.concurrent, settings.resources, usable_cores())
-    session = ray_session(request.folder, address=request.ray_address, cpus=int(here.cpus), command=request.command())
+    here = _slots_here(request)
+    session = ray_session(request.folder, address=request.ray_address, here=here, command=request.command())
     with interrupts(stop), session as scratch:
         if not stop.interrupted:
-            slots = slots_of_cluster(settings.resources, request.concurrent)
+            slots = here or slots_of_cluster(settings.resources, request.concurrent)
             if slots.fitting is not None:
                 watcher.message(f"{slots.fitting} trials run at a time, not {request.concurrent}: no more have room")
             execute(
@@ -185,6 +185,19 @@ def _train(request: SearchRequest, coordinator: Coordinator, watcher: Watcher, b
     if stop.interrupted:
         return "interrupted"
     return "out of time" if stop.out_of_time and _is_left(coordinator) else "complete"
+
+
+def _slots_here(request: SearchRequest) -> Slots | None:
+    """Places for trials on this machine; None where Ray runs already, here or elsewhere, and says what it has."""
+    from search.run.ray.session import is_open
+
+    if request.ray_address is not None or is_open():
+        return None
+    import torch
+
+    return local_slots(
+        request.space.search.resources, request.concurrent, usable_cores(), gpus=torch.cuda.device_count()
+    )
 
 
 def _is_left(coordinator: Coordinator) -> bool:

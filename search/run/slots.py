@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from msarch.errors import UserError
 from search.space.schema.resources import ResourcesSpec
@@ -37,12 +37,14 @@ class Slots:
         cpu: cores of each.
         gpu: GPUs of each; below 1 a share of one.
         fitting: how many would fit, where that is fewer than were asked for; else None.
+        gpus: of all machines together.
     """
 
     count: int
     cpu: float
     gpu: float
     fitting: int | None = None
+    gpus: int = 0
 
     @property
     def device(self) -> str:
@@ -73,12 +75,16 @@ def choose_slots(machines: Sequence[Machine], resources: ResourcesSpec, concurre
     if not fitting:
         raise _too_large(cpu, gpu, machines)
     wanted = concurrent or fitting
-    return Slots(min(wanted, fitting), cpu, gpu, fitting if wanted > fitting else None)
+    return Slots(min(wanted, fitting), cpu, gpu, fitting if wanted > fitting else None, gpus)
 
 
-def local_machine(concurrent: int | None, resources: ResourcesSpec, cores: int, gpus: int = 0) -> Machine:
-    """This machine as Ray is told of it: with more trials at a time than cores, these share them."""
-    return Machine(max(cores, math.ceil((concurrent or 0) * (resources.cpu or 1))), gpus)
+def local_slots(resources: ResourcesSpec, concurrent: int | None, cores: int, gpus: int) -> Slots:
+    """Places on this machine, where more trials at a time than cores share them. Raises UserError as above.
+
+    Ray is told of as many cores as there are places, one for each, since it starts a process for every core.
+    """
+    room = Machine(max(cores, math.ceil((concurrent or 0) * (resources.cpu or 1))), gpus)
+    return replace(choose_slots([room], resources, concurrent), cpu=1)
 
 
 def _share(trials: int, gpus: int) -> float:

@@ -71,7 +71,7 @@ def time_on_slots(slots: Sequence[Sequence[Candidate]], device: str) -> tuple[li
 
 
 def _start(candidates: Sequence[Candidate], device: str, slot: int) -> subprocess.Popen[str]:
-    from search.run.ray.session import WORKER
+    from search.run.ray.lean import WORKER
 
     environment = {**os.environ, **WORKER, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
     if device == "cuda":

@@ -2,11 +2,15 @@
 
 One Gaussian process over architectures and rungs. With t the share of the training that is done and x the architecture,
 
-    loss(x, t) = rung(t) + end(x) + own + (t^-a - 1) * (fall(x) + own fall) + noise
+    loss(x, t) = rung(t) + lead(x, t) + own(t) + noise
 
 so that the rungs of unfinished trainings say something of the end: of their own, and of that of similar architectures.
-`rung` is what all have in common at a rung (a power law falls, and then a learning rate decays), `end` and `fall` vary
-smoothly with the architecture, "own" is what only one training has: its seed, and what the features do not say.
+`rung` is what all have in common at a rung, `lead` is how far an architecture is from that, and "own" what only one
+training has: its seed, and what the features do not say. `lead` is a sum of what each feature does by itself and of a
+smooth function of all. A lead at one rung tells of the end only in part: leads are alike where rungs are near each
+other in log2 t, and `LASTS` says how much of them lasts however far apart they are. That is fixed, since it cannot be
+learnt while only those that led early were trained to their end. Slopes of single curves are not extrapolated: they do
+not foretell how far a curve still falls (docs/experiments.md).
 """
 
 from __future__ import annotations
@@ -20,17 +24,23 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.gaussian_process import GaussianProcessRegressor
-from sklearn.gaussian_process.kernels import ConstantKernel, DotProduct, Kernel, Matern, WhiteKernel
+from sklearn.gaussian_process.kernels import ConstantKernel, Kernel, Matern, WhiteKernel
 
-from search.propose.front.kernels import Columns, Same
+from search.propose.front.kernels import Additive, Columns, Same
 
 Floats = NDArray[np.float64]
 
-EXPONENT = 0.4
-"""a: the fall between rungs of a power law with this exponent, as curves of small language models have."""
+LASTS = 0.3
+"""The share of the variance of leads that is the same at all rungs."""
+
+DOUBLINGS = 2.0
+"""The length, in doublings of the tokens, over which the rest of it is alike."""
 
 PRIOR_SPREAD = 1.0
 """Standard deviation of the prior over each hyperparameter, in natural logarithms."""
+
+LEAST_SPREAD = 0.02
+"""Nats: models that differ by less are alike."""
 
 MOST_STEPS = 20
 """Of the optimiser: more steps change the fit little, and the choice not at all."""
@@ -63,13 +73,26 @@ class LossModel:
 
     def __init__(self, matrix: Floats, curves: Sequence[Curve]) -> None:
         self._matrix = matrix
-        inputs = [_inputs(matrix[curve.row], curve.row, share) for curve in curves for share in curve.shares]
+        inputs = np.array([_inputs(matrix[curve.row], curve.row, share) for curve in curves for share in curve.shares])
         losses = np.array([loss for curve in curves for loss in curve.losses])
-        self._mean, self._scale = float(losses.mean()), float(max(losses.std(), 1e-6))
+        self._mean, self._scale = float(losses.mean()), _spread_within_rungs(curves)
         self._process = GaussianProcessRegressor(_kernel(matrix.shape[1]), alpha=1e-8, optimizer=_most_probable)
+        self._learn(inputs, (losses - self._mean) / self._scale)
+
+    def believe(self, rows: Sequence[int]) -> None:
+        """Take it that these end as is expected of them: so less is left to learn from others that are like them."""
+        if not rows:
+            return
+        expected = [_inputs(self._matrix[row], row, 1.0) for row in rows]
+        inputs = np.concatenate([self._process.X_train_, expected])
+        losses = np.concatenate([self._process.y_train_, self._process.predict(np.array(expected))])
+        self._process = GaussianProcessRegressor(self._process.kernel_, alpha=1e-8, optimizer=None)
+        self._learn(inputs, losses)
+
+    def _learn(self, inputs: Floats, losses: Floats) -> None:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)  # a hyperparameter at its bound may stay there
-            self._process.fit(np.array(inputs), (losses - self._mean) / self._scale)
+            self._process.fit(inputs, losses)
 
     def ends(self, matrix: Floats) -> tuple[Floats, Floats]:
         """Mean and standard deviation of the loss at the end, nats, of architectures that were not started."""
@@ -85,21 +108,28 @@ class LossModel:
 
 
 def _inputs(features: Floats, number: int, share: float) -> Floats:
-    return np.concatenate([features, [number, share, share**-EXPONENT - 1]])
+    return np.concatenate([features, [number, share, np.log2(share)]])
+
+
+def _spread_within_rungs(curves: Sequence[Curve]) -> float:
+    """One standard deviation of the losses at a rung around their mean there, nats."""
+    rungs: dict[float, list[float]] = {}
+    for curve in curves:
+        for share, loss in zip(curve.shares, curve.losses, strict=True):
+            rungs.setdefault(share, []).append(loss)
+    squares = sum(len(losses) * float(np.var(losses)) for losses in rungs.values())
+    return max((squares / max(1, sum(map(len, rungs.values())) - len(rungs))) ** 0.5, LEAST_SPREAD)
 
 
 def _kernel(width: int) -> Kernel:
-    architecture = Columns(Matern(1.5, (0.1, 30.0), nu=2.5), 0, width)
+    smooth, additive = Columns(Matern(1.5, (0.1, 30.0), nu=2.5), 0, width), Columns(Additive(), 0, width)
     trial, rung = Columns(Same(), width, width + 1), Columns(Same(), width + 1, width + 2)
-    slope = Columns(DotProduct(sigma_0=0.0, sigma_0_bounds="fixed"), width + 2, width + 3)
-    return (  # each part with its share of the variance of losses, and the bounds of that share
-        ConstantKernel(1.0, (1e-2, 1e2)) * architecture
-        + ConstantKernel(0.02, (1e-5, 1.0)) * trial
-        + ConstantKernel(4.0, "fixed") * rung
-        + ConstantKernel(0.3, (1e-4, 1e1)) * architecture * slope
-        + ConstantKernel(0.01, (1e-6, 1.0)) * trial * slope
-        + WhiteKernel(1e-3, (1e-6, 1e-1))
-    )
+    near = Columns(Matern(DOUBLINGS, "fixed", nu=1.5), width + 2, width + 3)
+    # each part with its share of the variance of losses, and the bounds of that share
+    lead = ConstantKernel(1.0, (1e-2, 1e2)) * smooth + ConstantKernel(4.0, (1e-2, 1e2)) * additive
+    own = ConstantKernel(0.03, (1e-4, 1.0)) * trial
+    lasting = ConstantKernel(LASTS, "fixed") + ConstantKernel(1 - LASTS, "fixed") * near
+    return (lead + own) * lasting + ConstantKernel(100.0, "fixed") * rung + WhiteKernel(1e-2, (1e-6, 1e-1))
 
 
 def _most_probable(objective: Objective, start: Floats, bounds: Floats) -> tuple[Floats, float]:

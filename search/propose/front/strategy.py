@@ -28,7 +28,7 @@ from search.space.objectives import OBJECTIVES
 
 Floats = NDArray[np.float64]
 
-STARTUP = 4
+STARTUP = 8
 """Designs that are started before the loss model is asked: one drawn from each part of the range of costs."""
 
 FIRST_STOP = 1 / 8
@@ -130,6 +130,7 @@ class FrontStrategy:
         described = [features(record.candidate, record.profile) for record in known]
         encoder = Encoder([*described, *(design.features for design in fresh)])
         model = LossModel(encoder.matrix(described), [Curve(row, *self._curve(one)) for row, one in enumerate(known)])
+        model.believe([row for row, one in enumerate(known) if one.state == "running"])
         ends, spreads = model.ends_of_started(range(len(known)))
         levels, paused = self._levels(known, ends, fresh), [known[row] for row in rows]
         gains = levels.expected_gain(self._cost_matrix(paused), ends[rows], spreads[rows])

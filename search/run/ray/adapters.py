@@ -76,6 +76,7 @@ class Workplace:
     Attributes:
         folder: of the results.
         base: where relative paths of the corpus start.
+        scratch: folder of the search, by whose name a worker knows the results folder.
         slots: what each takes, and so its device.
         trial_timeout: seconds from rung to rung that the space allows; None where the driver learns them.
         keeps: whether trials write the checkpoint from before their decay.
@@ -83,6 +84,7 @@ class Workplace:
 
     folder: Path
     base: Path
+    scratch: Path
     slots: Slots
     trial_timeout: int | None = None
     keeps: bool = False
@@ -97,6 +99,7 @@ class Workplace:
             "device": self.slots.device,
             "gpu_share": self.slots.gpu_share,
             "timeout": self.trial_timeout or 0,
+            "scratch": str(self.scratch),
             "keeps": self.keeps,
         }
         return {"job": json.dumps(values)}

@@ -5,10 +5,11 @@ Two settings of the environment do that. Both are for this machine only; a clust
 
 from __future__ import annotations
 
-import os
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
+
+from search.run.ray.variables import variables
 
 LOOPBACK = "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"
 """Ray's own switch, on by default on Windows and macOS: at 0 a node has the address 127.0.0.1, and listens there."""
@@ -26,7 +27,7 @@ def answering_us_alone() -> Iterator[None]:
     from ray._raylet import AuthenticationTokenLoader  # type: ignore[attr-defined]  # of Ray's compiled part
 
     given = {LOOPBACK: "0", TOKEN: secrets.token_hex(32)}
-    with _environment(given, without=(MODE, TOKEN_PATH)):
+    with variables(given, without=(MODE, TOKEN_PATH)):
         clusters, ray_constants.ENABLE_RAY_CLUSTER = ray_constants.ENABLE_RAY_CLUSTER, False  # read at Ray's import
         # Without a mode Ray turns tokens on as it starts, and reads its settings again.
         AuthenticationTokenLoader.instance().reset_cache()
@@ -35,19 +36,3 @@ def answering_us_alone() -> Iterator[None]:
         finally:
             ray_constants.ENABLE_RAY_CLUSTER = clusters
             AuthenticationTokenLoader.instance().reset_cache()
-
-
-@contextmanager
-def _environment(given: dict[str, str], *, without: tuple[str, ...]) -> Iterator[None]:
-    names = (*given, *without)
-    before = {name: os.environ.get(name) for name in names}
-    for name in without:
-        os.environ.pop(name, None)
-    os.environ.update(given)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            os.environ.pop(name, None)
-            if value is not None:
-                os.environ[name] = value

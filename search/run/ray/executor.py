@@ -62,7 +62,14 @@ def execute(
     watcher.phase(f"starting {slots.count} workers" if slots.count > 1 else "starting a worker")
     deadlines = Deadlines(trial_timeout)
     scheduler = RungScheduler(coordinator, stop, watcher, deadlines)
-    workplace = Workplace(folder=folder.resolve(), base=base, slots=slots, trial_timeout=trial_timeout, keeps=keeps)
+    workplace = Workplace(
+        folder=folder.resolve(),
+        base=base,
+        scratch=scratch,
+        slots=slots,
+        trial_timeout=trial_timeout,
+        keeps=keeps,
+    )
     tuner = tune.Tuner(
         tune.with_resources(TrialTrainable, {"cpu": slots.cpu, "gpu": slots.gpu}),
         tune_config=tune.TuneConfig(

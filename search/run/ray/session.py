@@ -19,40 +19,35 @@ from typing import Any
 
 from msarch.errors import UserError, quoted
 from search.run.ray.alone import answering_us_alone
+from search.run.ray.lean import WORKER, fewer_processes, ready_workers
 from search.run.ray.scratch import scratch_folder
+from search.run.slots import Slots
 
 QUIET = {
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_AIR_NEW_OUTPUT": "0",
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
     "RAY_DISABLE_IMPORT_WARNING": "1",
+    "RAY_raylet_start_wait_time_s": "300",
     "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
     "TUNE_DISABLE_SIGINT_HANDLER": "1",
     "TUNE_GLOBAL_CHECKPOINT_S": "3600",
     "TUNE_WARN_THRESHOLD_S": "60",
 }
-"""Read by Ray when it is imported: no telemetry, no tables, no copies of results, and Ctrl-C is ours."""
-
-WORKER = {
-    "OMP_NUM_THREADS": "1",
-    "OMP_WAIT_POLICY": "passive",
-    # Freed memory stays with the process instead of going back to the kernel after each tensor: 25 % faster.
-    "MALLOC_MMAP_MAX_": "0",
-    "MALLOC_TRIM_THRESHOLD_": str(4 * 2**30),
-    "MALLOC_TOP_PAD_": str(64 * 2**20),
-}
-"""The environment of the processes that train."""
+"""Read by Ray when it is imported: no telemetry, no tables, no copies of results, and Ctrl-C is ours. On a machine with
+much other work Ray's own 30 seconds are not always enough to start."""
 
 
 @contextmanager
-def ray_session(folder: Path, *, address: str | None, cpus: int, command: str = "") -> Iterator[Path]:
-    """Ray, on this machine with `cpus` cores or connected to a cluster; gives a scratch folder.
+def ray_session(folder: Path, *, address: str | None, here: Slots | None = None, command: str = "") -> Iterator[Path]:
+    """Ray, started on this machine or connected to a cluster; gives a scratch folder.
 
     A session that the caller has opened before is used as it is, and left open.
 
     Args:
         folder: of the results; what Ray says goes to its `ray.log`.
         address: of a cluster ("auto", or host:port); None for this machine alone.
+        here: places for trials on this machine; Ray starts a worker for each at once.
         command: that runs the search again, for the error of a Ray that does not start.
 
     Raises:
@@ -63,19 +58,19 @@ def ray_session(folder: Path, *, address: str | None, cpus: int, command: str = 
         log = folder / "ray.log"
         stack.enter_context(_descriptors_to(log))
         scratch = stack.enter_context(scratch_folder(folder))
-        from ray import is_initialized, shutdown
+        from ray import shutdown
 
         import_module("ray.tune")  # so that its loggers exist and can be sent to the log
 
         stack.enter_context(_loggers_to(log))
         stack.enter_context(_messages_to(log))
-        if not is_initialized():
+        if not is_open():
             if address is None:
                 stack.enter_context(answering_us_alone())
             stack.callback(shutdown)
             try:
                 with _sigterm_ours():
-                    _init(address, cpus, scratch)
+                    _connect(address) if address else _start(here or Slots(1, 1, 0), scratch)
             # Ray raises a bare Exception where its processes do not start in time, and nothing but Ray runs in here.
             except Exception as error:
                 raise _not_started(error, address, log, command) from error
@@ -106,24 +101,37 @@ def check_address(address: object) -> None:
         raise UserError(f"no Ray cluster at {quoted(address)}: {error.strerror or error}", key="ray_address") from None
 
 
-def _init(address: str | None, cpus: int, scratch: Path) -> None:
+def is_open() -> bool:
+    """Whether this process is connected to a Ray, which then is used as it is."""
+    from ray import is_initialized
+
+    return bool(is_initialized())
+
+
+def _start(here: Slots, scratch: Path) -> None:
     import ray
 
-    options: dict[str, Any] = {
-        "include_dashboard": False,
-        "num_cpus": cpus,
-        "object_store_memory": 128 * 2**20,
-        "_temp_dir": str(scratch / "ray"),
-    }
-    ray.init(
-        address=address or "local",
-        log_to_driver=False,
-        configure_logging=False,
-        logging_level=logging.ERROR,
-        # Ray puts the current directory first on the path of its processes, with any search.py that lies there.
-        runtime_env={"env_vars": WORKER, "worker_process_setup_hook": "msarch.search_package.load_search"},
-        **({} if address else options),
-    )
+    with fewer_processes(), ready_workers():
+        ray.init(
+            address="local",
+            include_dashboard=False,
+            num_cpus=here.count,
+            num_gpus=here.gpus,
+            object_store_memory=128 * 2**20,
+            _temp_dir=str(scratch / "ray"),
+            **_SILENT,
+        )
+
+
+def _connect(address: str) -> None:
+    import ray
+
+    # Ray puts the current directory first on the path of its processes, with any search.py that lies there.
+    environment = {"env_vars": WORKER, "worker_process_setup_hook": "msarch.search_package.load_search"}
+    ray.init(address=address, runtime_env=environment, **_SILENT)
+
+
+_SILENT: dict[str, Any] = {"log_to_driver": False, "configure_logging": False, "logging_level": logging.ERROR}
 
 
 def _not_started(error: Exception, address: str | None, log: Path, command: str) -> UserError:

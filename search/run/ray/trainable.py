@@ -51,5 +51,6 @@ class TrialTrainable(tune.Trainable):
             device=job["device"],
             gpu_share=job["gpu_share"],
             timeout=job["timeout"],
+            scratch=job["scratch"],
             keeps=job["keeps"],
         )

@@ -24,9 +24,11 @@ from filelock import FileLock, Timeout
 from msarch.config.candidate import Candidate
 from msarch.config.corpus import CorpusConfig
 from msarch.data.token_set import TokenSet, prepare_tokens
+from msarch.errors import UserError
 from msarch.training.trainer import BEFORE_DECAY, NonFiniteLossError, Trainer
 from msarch.training.validation import write_curve
 from search.run.ray.memory_cap import MemoryCap, cap_of, tried_bytes
+from search.run.ray.shared_folder import UnsharedError, require_shared, unreadable_text
 
 FIRST_STEP_LIMIT, SHORTEST_LIMIT, PATIENCE = 6 * 3600, 900, 20
 """Seconds after which a step counts as hung: at first, at least, and as a multiple of the time expected."""
@@ -38,7 +40,10 @@ _LOCKED = "another process is still training it and holds {}; when that has ende
 
 @cache
 def _tokens(corpus: CorpusConfig, base: Path) -> TokenSet:
-    return prepare_tokens(corpus, base=base)
+    try:
+        return prepare_tokens(corpus, base=base)
+    except UserError as error:  # the process that drives the search has read the same text
+        raise unreadable_text(error) from error
 
 
 def give_back_memory() -> None:
@@ -61,6 +66,7 @@ class TrialWorker:
         cap: of the GPU's memory; by default on "cuda" only.
         lock_patience: seconds to wait for another process that trains this trial.
         timeout: seconds that a step may take at least, before this process ends itself.
+        scratch: of the search; where the note in its results folder does not name it, this process sees another disk.
         keeps: whether the checkpoint from before a wsd schedule's decay is written.
     """
 
@@ -76,11 +82,12 @@ class TrialWorker:
         cap: MemoryCap | None = None,
         lock_patience: float = LOCK_PATIENCE,
         timeout: float = 0.0,
+        scratch: str = "",
         keeps: bool = False,
     ) -> None:
         self._number, self._candidate, self._folder, self._base, self._device = number, candidate, folder, base, device
         self._trainer: Trainer | None = None
-        self._timeout, self._keeps = timeout, keeps
+        self._timeout, self._scratch, self._keeps = timeout, scratch, keeps
         self._cap = MemoryCap(torch.cuda, gpu_share) if device == "cuda" and cap is None else cap
         # A driver that was killed may leave a process behind for a moment: two must never train the same trial. Held
         # during a step only, since a trial that is paused may be resumed in another process, and nobody tells this one.
@@ -94,8 +101,12 @@ class TrialWorker:
         built), and perhaps `error`, `memory_measured_bytes` and `memory_cap_bytes`.
         """
         try:
+            if self._scratch and self._trainer is None:
+                require_shared(self._folder.parent.parent, self._scratch)
             with self._lock:
                 report = self._attempt()
+        except UnsharedError as error:
+            report = {"state": "halted", "error": str(error)}
         except Timeout as error:
             report = {"state": "halted", "error": _LOCKED.format(error.lock_file)}
         except OSError as error:  # a log line that could not be written is among these
@@ -118,7 +129,7 @@ class TrialWorker:
         except torch.OutOfMemoryError as error:
             self._log(traceback.format_exc())
             return self._ran_out(error)
-        except OSError:
+        except (OSError, UnsharedError):
             raise
         except Exception as error:
             self._log(traceback.format_exc())

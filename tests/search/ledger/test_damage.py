@@ -108,7 +108,7 @@ def test_damage_is_noticed(
         endure(damage, seed, sound, right, space, tmp_path / f"copy{seed}")
 
 
-@pytest.mark.faults
+@pytest.mark.faults("a damaged journal is opened", times=50, end="refused in a line, or every record shown is right")
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("damage", DAMAGES, ids=lambda damage: damage.__name__)
 def test_damage_is_noticed_many_times(

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import os
-import random
-import re
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from support.running_search import Started, output_up_to, prepare, start, trains_under
 
 from search.ledger.reading import read_records
 
@@ -23,49 +20,17 @@ training: {tokens: 400k, batch_size: 8, learning_rate: {min: 1e-3, max: 1e-2, lo
 search: {sampler: random, pruner: none, trials: 2, concurrent: 1, seed: 0, trial_timeout: 8s}
 """
 
-RUN = """
-from msarch import UserError
-from search.run.run_search import run_search
-from search.run.watcher import Silent
-
-class Printer(Silent):
-    def training(self, number): print("training", number, flush=True)
-    def validated(self, number, point): print("validated", number, point.rung, flush=True)
-    def finished(self, record): print("finished", record.number, record.state, flush=True)
-    def message(self, text): print("message", text, flush=True)
-
-if __name__ == "__main__":
-    run_search("space.yaml", "out", display=Printer())
-"""
-
-_TRAINS = re.compile(r"ray::\w*Trainable")
-
-Started = subprocess.Popen[str]
-
 
 @pytest.fixture
 def search(tmp_path: Path) -> Iterator[Started]:
-    generator = random.Random(0)
-    for name, count in (("train", 20_000), ("validation", 2_000)):
-        words = (generator.choice(["a", "model", "reads", "every", "token"]) for _ in range(count))
-        (tmp_path / f"{name}.txt").write_text(" ".join(words))
-    (tmp_path / "space.yaml").write_text(SPACE)
-    (tmp_path / "run.py").write_text(RUN)
-    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[3]), "MSARCH_CACHE": str(tmp_path / "cache")}
-    process = subprocess.Popen(
-        [sys.executable, "run.py"],
-        cwd=tmp_path,
-        env=environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+    prepare(tmp_path, SPACE)
+    process = start(tmp_path)
     yield process
     process.kill()
     process.communicate()
 
 
-@pytest.mark.faults
+@pytest.mark.faults("a worker is frozen", end="it is killed, and its trial goes on from its checkpoint")
 def test_a_frozen_worker_is_killed_and_its_trial_goes_on(search: Started, tmp_path: Path) -> None:
     lines = freeze_after(search, "validated 0 2")
     out, err = search.communicate(timeout=300)
@@ -78,7 +43,7 @@ def test_a_frozen_worker_is_killed_and_its_trial_goes_on(search: Started, tmp_pa
     assert told == [f"validated 0 {rung}" for rung in range(6)]
 
 
-@pytest.mark.faults
+@pytest.mark.faults("Ctrl-C while a worker is frozen", end="the search ends at once, and can be continued")
 def test_ctrl_c_does_not_wait_for_a_frozen_worker(search: Started, tmp_path: Path) -> None:
     freeze_after(search, "validated 0 2")
     began = time.monotonic()
@@ -88,7 +53,7 @@ def test_ctrl_c_does_not_wait_for_a_frozen_worker(search: Started, tmp_path: Pat
     assert read_records(tmp_path / "out")[0].state == "running"
 
 
-@pytest.mark.faults
+@pytest.mark.faults("a worker is frozen after each restart", times=4, end="its trial is failed, and the search goes on")
 def test_a_trial_that_hangs_again_and_again_is_failed(search: Started, tmp_path: Path) -> None:
     for _ in range(4):
         freeze_after(search, "training 0")
@@ -100,23 +65,6 @@ def test_a_trial_that_hangs_again_and_again_is_failed(search: Started, tmp_path:
 
 def freeze_after(process: Started, line: str) -> list[str]:
     """The output up to that line; then the process that trains is stopped."""
-    assert process.stdout is not None
-    seen = []
-    for text in process.stdout:
-        seen.append(text.rstrip())
-        if text.startswith(line):
-            os.kill(trains_under(process.pid), signal.SIGSTOP)
-            return seen
-    raise AssertionError(seen)
-
-
-def trains_under(driver: int) -> int:
-    """The process of Ray below this driver that trains a trial."""
-    listed = subprocess.run(["ps", "-eo", "pid,ppid,args"], capture_output=True, text=True, check=True).stdout
-    rows = [line.split(None, 2) for line in listed.splitlines()[1:]]
-    below, grown = {driver}, True
-    while grown:
-        found = below | {int(pid) for pid, parent, _ in rows if int(parent) in below}
-        below, grown = found, found != below
-    (worker,) = [int(pid) for pid, _, words in rows if int(pid) in below and _TRAINS.match(words)]
-    return worker
+    seen = output_up_to(process, line)
+    os.kill(trains_under(process.pid), signal.SIGSTOP)
+    return seen

@@ -9,6 +9,8 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -177,7 +179,10 @@ def test_killed_interrupted_and_resumed_it_ends_like_the_undisturbed_one(place: 
     assert not list(place.glob("out/trials/*/checkpoint"))
 
 
-@pytest.mark.parametrize("times", [5, pytest.param(20, marks=pytest.mark.faults)])
+KILLS = pytest.mark.faults("the driver is killed at a random moment", times=20, end="as undisturbed, bit for bit")
+
+
+@pytest.mark.parametrize("times", [5, pytest.param(20, marks=KILLS)])
 def test_kills_at_random_moments_lose_nothing(times: int, tmp_path: Path) -> None:
     """All that was finished stays, nothing is trained twice, and the end is that of an undisturbed search."""
     place, generator = _place(tmp_path), random.Random(times)
@@ -228,24 +233,54 @@ def _only_grown(place: Path, finished: dict[int, TrialRecord]) -> dict[int, Tria
     return {number: record for number, record in records.items() if record.state != "running"}
 
 
-@pytest.mark.faults
+@pytest.mark.faults("the disk is full", end="one line, and with more room the same command ends the search")
 def test_a_full_disk_is_one_line_and_loses_nothing_finished(tmp_path: Path) -> None:
-    """On a small file system: stops with one line; with more room the same call ends the search."""
-    place = _place(tmp_path)
-    out = place / "out"
-    out.mkdir()
-    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1800k", "none", str(out)], check=False).returncode:
+    with _disk(_place(tmp_path) / "out", size="1800k") as out:
+        code, _, err = _end(_start(tmp_path))
+        finished = _refused(code, err, out)
+        subprocess.run(["mount", "-o", "remount,size=64m", str(out)], check=True)
+        _ends_with(finished, tmp_path)
+
+
+@pytest.mark.faults("the disk is read-only after a kill", end="one line, and once it can be written the search ends")
+def test_a_read_only_disk_is_one_line_and_loses_nothing_finished(tmp_path: Path) -> None:
+    with _disk(_place(tmp_path) / "out", size="64m") as out:
+        process = _start(tmp_path)
+        _wait_for(process, "validated 1 2")
+        process.kill()
+        process.communicate()
+        while subprocess.run(["mount", "-o", "remount,ro", str(out)], check=False, capture_output=True).returncode:
+            time.sleep(0.1)  # its processes still hold files
+        code, _, err = _end(_start(tmp_path))
+        finished = _refused(code, err, out)
+        subprocess.run(["mount", "-o", "remount,rw", str(out)], check=True)
+        _ends_with(finished, tmp_path)
+
+
+@contextmanager
+def _disk(folder: Path, size: str) -> Iterator[Path]:
+    """A small file system at that folder."""
+    folder.mkdir()
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size}", "none", str(folder)], check=False).returncode:
         pytest.skip("mounting a file system needs more rights")
     try:
-        code, _, err = _end(_start(place))
-        assert code == 1 and err.startswith("error: ") and len(err.strip().splitlines()) == 1, err
-        assert "write" in err
-        finished = {record.number: record for record in read_records(out) if record.state != "running"}
-        subprocess.run(["mount", "-o", "remount,size=64m", str(out)], check=True)
-        assert _end(_start(place))[0] == 0
-        records = {record.number: record for record in read_records(out)}
-        assert {number: records[number] for number in finished} == finished
-        assert sum(record.state in ("complete", "pruned", "failed") for record in records.values()) == 10
-        assert finished
+        yield folder
     finally:
-        subprocess.run(["umount", str(out)], check=False)
+        subprocess.run(["umount", "--lazy", str(folder)], check=False)
+
+
+def _refused(code: int, err: str, out: Path) -> dict[int, TrialRecord]:
+    """A search ended in one line; the trials that had ended by then, of which there are some."""
+    assert code == 1 and err.startswith("error: ") and len(err.strip().splitlines()) == 1, err
+    assert "write" in err
+    finished = {record.number: record for record in read_records(out) if record.state != "running"}
+    assert finished
+    return finished
+
+
+def _ends_with(finished: dict[int, TrialRecord], place: Path) -> None:
+    """The same call ends the search, and keeps those trials."""
+    assert _end(_start(place))[0] == 0
+    records = {record.number: record for record in read_records(place / "out")}
+    assert {number: records[number] for number in finished} == finished
+    assert sum(record.state in ("complete", "pruned", "failed") for record in records.values()) == 10

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from msarch.errors import UserError
-from search.run.slots import Machine, Slots, choose_slots, local_machine
+from search.run.slots import Machine, Slots, choose_slots, local_slots
 from search.space.schema.resources import ResourcesSpec
 
 LAPTOP, BIG, GPUS = Machine(2), Machine(16), Machine(16, 2)
@@ -23,14 +23,14 @@ def taking(cpu: float | None = None, gpu: float | None = None) -> ResourcesSpec:
         ([LAPTOP], taking(), 5, Slots(2, 1, 0, fitting=2)),
         ([LAPTOP], taking(cpu=0.5), None, Slots(4, 0.5, 0)),
         ([LAPTOP, Machine(3)], taking(cpu=2), None, Slots(2, 2, 0)),
-        ([GPUS], taking(), None, Slots(2, 1, 1)),
-        ([GPUS], taking(gpu=0.25), None, Slots(8, 1, 0.25)),
-        ([GPUS], taking(gpu=0.4), None, Slots(4, 1, 0.4)),
-        ([GPUS], taking(cpu=4, gpu=0.25), None, Slots(4, 4, 0.25)),
-        ([GPUS], taking(gpu=0.25), 3, Slots(3, 1, 0.25)),
-        ([GPUS], taking(gpu=2), None, Slots(1, 1, 2)),
-        ([GPUS], taking(gpu=0), None, Slots(16, 1, 0)),
-        ([LAPTOP, GPUS], taking(gpu=1), None, Slots(2, 1, 1)),
+        ([GPUS], taking(), None, Slots(2, 1, 1, gpus=2)),
+        ([GPUS], taking(gpu=0.25), None, Slots(8, 1, 0.25, gpus=2)),
+        ([GPUS], taking(gpu=0.4), None, Slots(4, 1, 0.4, gpus=2)),
+        ([GPUS], taking(cpu=4, gpu=0.25), None, Slots(4, 4, 0.25, gpus=2)),
+        ([GPUS], taking(gpu=0.25), 3, Slots(3, 1, 0.25, gpus=2)),
+        ([GPUS], taking(gpu=2), None, Slots(1, 1, 2, gpus=2)),
+        ([GPUS], taking(gpu=0), None, Slots(16, 1, 0, gpus=2)),
+        ([LAPTOP, GPUS], taking(gpu=1), None, Slots(2, 1, 1, gpus=2)),
         ([Machine(0), BIG], taking(), None, Slots(16, 1, 0)),
     ],
 )
@@ -48,10 +48,12 @@ def test_more_trials_than_gpus_share_them_so_that_all_run(trials: int, share: fl
     assert slots.device == "cuda" and slots.gpu_share == share
 
 
-def test_several_trials_share_the_cores_of_this_machine_where_that_is_asked_for() -> None:
-    here = local_machine(5, taking(cpu=2), cores=4)
-    assert here == Machine(10) and choose_slots([here], taking(cpu=2), 5) == Slots(5, 2, 0)
-    assert local_machine(None, taking(cpu=2), cores=4) == Machine(4)
+def test_on_this_machine_ray_counts_places_and_not_cores() -> None:
+    """It starts a process for each core that it is told of; more trials than cores share them if that is asked for."""
+    assert local_slots(taking(cpu=2), 5, cores=4, gpus=0) == Slots(5, 1, 0)
+    assert local_slots(taking(cpu=2), None, cores=4, gpus=0) == Slots(2, 1, 0)
+    assert local_slots(taking(cpu=0.5), None, cores=4, gpus=0) == Slots(8, 1, 0)
+    assert local_slots(taking(cpu=4, gpu=0.5), None, cores=64, gpus=2) == Slots(4, 1, 0.5, gpus=2)
 
 
 @pytest.mark.parametrize(

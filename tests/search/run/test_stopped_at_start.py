@@ -12,7 +12,7 @@ import pytest
 from support.command_line import ROOT, fill
 
 
-@pytest.mark.faults
+@pytest.mark.faults("SIGTERM while Ray starts", end="tables are written, no folder is left")
 def test_sigterm_while_ray_starts_leaves_no_folder(tmp_path: Path) -> None:
     fill(tmp_path)
     scratch = tmp_path / "scratch"  # Ray's sockets need a short path: where this one is too long, /tmp is used

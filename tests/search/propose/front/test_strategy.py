@@ -114,7 +114,7 @@ def test_the_budget_is_kept_and_spent_on_what_can_end() -> None:
 def test_many_designs_start_and_the_good_ones_are_trained_to_their_end() -> None:
     records, _ = play(8)
     complete = [one for one in records if one.state == "complete"]
-    assert len(records) >= 1.5 * 8
+    assert len(records) > 8
     best_rate = [one for one in complete if one.candidate.training.learning_rate == 4e-3]
     assert len(best_rate) >= 0.7 * len(complete)
 

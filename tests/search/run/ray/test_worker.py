@@ -96,9 +96,11 @@ def test_a_loss_that_explodes_is_reported_with_its_step(candidate: Candidate, tm
 
 
 def test_any_other_failure_is_one_line_with_the_traceback_in_the_log(candidate: Candidate, tmp_path: Path) -> None:
-    missing = replace(candidate, corpus=replace(candidate.corpus, train=("absent.txt",)))
-    report = _worker(missing, tmp_path).step()
-    assert report["state"] == "failed" and "absent.txt" in report["error"] and "\n" not in report["error"]
+    other = replace(candidate, model=replace(candidate.model, vocab_size=100))  # fewer than the tokens have
+    worker = _worker(other, tmp_path)
+    worker.step()
+    report = worker.step()
+    assert report["state"] == "failed" and "IndexError" in report["error"] and "\n" not in report["error"]
     assert "Traceback" in (tmp_path / "0007" / "log.txt").read_text()
 
 
