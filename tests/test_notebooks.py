@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -20,7 +22,7 @@ def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     shutil.copytree(ROOT / "docs" / "notebooks", tmp_path / "docs" / "notebooks")
     table = "results/reference-shakespeare"
     shutil.copytree(ROOT / table, tmp_path / table)
-    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH")))))
     monkeypatch.setenv("MSARCH_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("IPYTHONDIR", str(tmp_path / "ipython"))
     return tmp_path
@@ -39,8 +41,8 @@ def test_it_runs(notebook: Path, checkout: Path) -> None:
     assert shown == ["".join(source) for source in written], "what it shows is no longer what it shows here"
 
 
-def cells(notebook: Path) -> list[dict[str, object]]:
-    found: list[dict[str, object]] = json.loads(notebook.read_text(encoding="utf-8"))["cells"]
+def cells(notebook: Path) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = json.loads(notebook.read_text(encoding="utf-8"))["cells"]
     return found
 
 
@@ -54,6 +56,6 @@ def test_it_is_kept_small_and_names_no_machine(notebook: Path) -> None:
 
 @pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda path: path.stem)
 def test_its_links_lead_somewhere(notebook: Path) -> None:
-    prose = "".join("".join(cell["source"]) for cell in cells(notebook) if cell["cell_type"] == "markdown")  # type: ignore[arg-type]
+    prose = "".join("".join(cell["source"]) for cell in cells(notebook) if cell["cell_type"] == "markdown")
     for target in re.findall(r"\]\(([^)#]+)", prose):
         assert (notebook.parent / target).exists(), target
