@@ -85,6 +85,9 @@ def search(
             autocompletion=words("front", "all", "none"),
         ),
     ] = None,
+    tensorboard: Annotated[
+        bool, typer.Option("--tensorboard", help="Also write event files for TensorBoard, into DIR/tensorboard.")
+    ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Estimate what the search would cost, and stop.")] = False,
 ) -> None:
     """Search a space; run the same command again to resume."""
@@ -111,6 +114,7 @@ def search(
                 time_budget=seconds,
                 ray_address=ray_address,
                 keep=check_keep(keep),
+                tensorboard=tensorboard,
             )
 
 
