@@ -18,7 +18,7 @@ def shipped_spaces() -> dict[str, str]:
     """The text of each space that ships, by name, in alphabetical order."""
     # A wheel holds spaces/ as search/space/shipped (pyproject.toml). An editable install reads the checkout's own.
     folder = INSTALLED if INSTALLED.is_dir() else CHECKOUT
-    found = {path.stem: path.read_text("utf-8") for path in sorted(folder.glob("*.yaml"))}
+    found = {path.stem: path.read_text("utf-8") for path in sorted(folder.glob("*.yaml"), key=lambda path: path.stem)}
     assert found, f"no search spaces in {folder}: the installation is incomplete"
     return found
 

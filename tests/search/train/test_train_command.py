@@ -86,7 +86,7 @@ def test_ctrl_c_leaves_a_checkpoint_and_the_printed_command_continues(place: Pat
     assert torch.equal(weights(place / "stopped"), weights(place / "whole"))
 
 
-@pytest.mark.faults
+@pytest.mark.faults("a training is killed", times=6, end="the bits of an undisturbed one")
 def test_killed_again_and_again_it_ends_with_the_bits_of_an_undisturbed_training(place: Path) -> None:
     arguments = [sys.executable, "-m", "msarch", "train", "model.yaml", "--threads", "1", "--to", "killed"]
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "MSARCH_CACHE": str(place / ".cache")}
