@@ -53,6 +53,8 @@ def test_the_python_of_the_documents_runs(tmp_path: Path, monkeypatch: pytest.Mo
     (tmp_path / "search.py").write_text("raise SystemExit('the search.py of the user ran')")
     done = msarch("search", "space.yaml", "--out", "results/quickstart", "--trials", 1, cwd=fill(tmp_path))
     assert done.returncode == 0, done.stderr
+    written = msarch("generate", "results/quickstart", "--prompt", "one big", "--tokens", 9, cwd=tmp_path)
+    assert (written.returncode, written.stdout[:7]) == (0, "one big"), written.stderr
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("MSARCH_CACHE", str(tmp_path / ".cache"))
     for page in ("python.md", "proxies.md"):
@@ -61,6 +63,13 @@ def test_the_python_of_the_documents_runs(tmp_path: Path, monkeypatch: pytest.Mo
             runnable = "\n".join(line for line in block.splitlines() if not line.startswith("msarch.run_search("))
             exec(compile(runnable, f"docs/{page}", "exec"), names)
     assert (tmp_path / "report.html").exists() and (tmp_path / "front.png").exists()
+
+
+def test_the_python_of_the_page_on_generation_runs() -> None:
+    [block] = re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "generation.md").read_text("utf-8"), re.DOTALL)
+    names: dict[str, object] = {}
+    exec(compile(block, "docs/generation.md", "exec"), names)
+    assert getattr(names["logits"], "shape", None) == (2, 1, 256)
 
 
 def test_the_python_of_the_page_on_profiles_runs() -> None:

@@ -83,6 +83,16 @@ class Tokenizer:
         text: str = self._raw.decode(numbers, skip_special_tokens=True)
         return text
 
+    def bytes_of(self, token: int) -> bytes:
+        """What a token of a vocabulary with `token_bytes` stands for; nothing for a special one."""
+        assert self.token_bytes is not None
+        if not self.token_bytes[token]:
+            return b""
+        added = self._raw.get_added_tokens_decoder().get(token)
+        if added is not None:
+            return str(added.content).encode()
+        return bytes(BYTE_LETTERS.index(letter) for letter in self.word(token))
+
     def word(self, token: int) -> str:
         """How the vocabulary writes a token."""
         return str(self._raw.id_to_token(token))

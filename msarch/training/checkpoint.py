@@ -16,7 +16,6 @@ from torch import Tensor, nn
 
 from msarch.atomic_files import atomic_write
 
-FILE = "checkpoint.safetensors"
 _METADATA = "msarch"
 
 

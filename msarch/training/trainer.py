@@ -22,16 +22,14 @@ from msarch.data.batches import training_batch
 from msarch.data.token_set import TokenSet
 from msarch.models.build import build_model
 from msarch.models.causality import check_causality
-from msarch.training.checkpoint import FILE, load_training_state, read_tensors, training_state, write_tensors
+from msarch.training.checkpoint import load_training_state, read_tensors, training_state, write_tensors
 from msarch.training.compiling import compile_layers, eager
 from msarch.training.device import DeviceMemory, make_deterministic
 from msarch.training.evaluation import Evaluation, evaluate
+from msarch.training.file_names import FILE
 from msarch.training.schedule import decay_begin, learning_rate, warmup_steps
 from msarch.training.step import make_optimizer, set_learning_rate, training_step
 from msarch.training.validation import Validation
-
-BEFORE_DECAY = "before-decay.safetensors"
-"""The checkpoint from which a wsd run can be continued to a larger budget."""
 
 # Reading a loss waits for the device, so losses are checked a few steps at a time.
 _CHECK_EVERY = 16

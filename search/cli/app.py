@@ -85,6 +85,9 @@ def search(
             autocompletion=words("front", "all", "none"),
         ),
     ] = None,
+    tensorboard: Annotated[
+        bool, typer.Option("--tensorboard", help="Also write event files for TensorBoard, into DIR/tensorboard.")
+    ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Estimate what the search would cost, and stop.")] = False,
 ) -> None:
     """Search a space; run the same command again to resume."""
@@ -111,6 +114,7 @@ def search(
                 time_budget=seconds,
                 ray_address=ray_address,
                 keep=check_keep(keep),
+                tensorboard=tensorboard,
             )
 
 
@@ -310,6 +314,47 @@ def export(
     from search.cli.export import export as export_one
 
     export_one(model, trial, to, code=code)
+
+
+@app.command()
+def generate(
+    model: Annotated[
+        str,
+        typer.Argument(
+            metavar="MODEL",
+            help="RESULTS or RESULTS:TRIAL, or the folder of msarch train.",
+            autocompletion=complete_results,
+        ),
+    ],
+    prompt: Annotated[
+        str, typer.Option(metavar="TEXT", help="What the text begins with; - reads it from standard input.")
+    ] = "",
+    trial: Annotated[
+        str | None,
+        typer.Option(metavar="best|knee|N", help="Which trial of RESULTS.", autocompletion=words("best", "knee")),
+    ] = None,
+    tokens: Annotated[
+        int, typer.Option(parser=above_zero, metavar="N", help="Tokens after the prompt, at most.")
+    ] = 200,
+    temperature: Annotated[
+        float, typer.Option(metavar="X", help="Below 1, likely tokens become likelier; 0 takes the likeliest.")
+    ] = 1.0,
+    top_k: Annotated[int | None, typer.Option(metavar="K", help="Draw from the K likeliest tokens.")] = None,
+    top_p: Annotated[
+        float | None, typer.Option(metavar="P", help="Draw from the likeliest tokens that together have this share.")
+    ] = None,
+    seed: Annotated[int, typer.Option(metavar="N", help="The same seed gives the same text.")] = 0,
+    device: Annotated[
+        str | None, typer.Option(metavar="cpu|cuda", help="A GPU by default, where there is one.")
+    ] = None,
+) -> None:
+    """Write text with a trained model, piece by piece as it comes."""
+    from msarch.generation.sampling import Sampling
+    from search.cli.generate import write_text
+
+    with keys_as_options("temperature", "top_k", "top_p", "seed"):
+        sampling = Sampling(temperature=temperature, top_k=top_k, top_p=top_p)
+        write_text(model, trial, prompt, tokens, sampling, seed=seed, device=device)
 
 
 @app.command()

@@ -38,6 +38,7 @@ def launch_search(
     time_budget: int | None,
     ray_address: str | None,
     keep: Keep | None,
+    tensorboard: bool,
 ) -> None:
     """Run a search with a display, then show its front and where its report is."""
     from search.run.budget import Budget
@@ -74,6 +75,7 @@ def launch_search(
             keep=keep,
             display=display,
             overrides=overrides,
+            tensorboard=tensorboard,
         )
     _show_outcome(folder)
 

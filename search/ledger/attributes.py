@@ -46,10 +46,14 @@ def verdict_at(attributes: Mapping[str, Any], rung: int) -> Verdict | None:
     return CONTINUE if verdict == PAUSE and f"{THAW}{rung}" in attributes else verdict
 
 
-def record_of(trial: FrozenTrial) -> TrialRecord:
-    """The record that a trial's attributes hold. A duplicate does not have its twin's figures yet: see `with_twins`."""
+def record_of(trial: FrozenTrial, candidate: Candidate | None = None) -> TrialRecord:
+    """The record that a trial's attributes hold. A duplicate does not have its twin's figures yet: see `with_twins`.
+
+    Args:
+        candidate: the trial's, where it has been read before: reading it takes most of the time.
+    """
     attributes = trial.user_attrs
-    candidate = Candidate.from_dict(attributes[CANDIDATE])
+    candidate = candidate or Candidate.from_dict(attributes[CANDIDATE])
     rungs = sorted((key for key in attributes if key.startswith(RUNG)), key=lambda key: int(key.removeprefix(RUNG)))
     curve = tuple(_validation(attributes[key]["point"], candidate) for key in rungs)
     controls = [point.rung for key, point in zip(rungs, curve, strict=True) if attributes[key]["verdict"] == CONTROL]

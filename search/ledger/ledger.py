@@ -98,15 +98,21 @@ class Ledger:
         self.objectives: tuple[str, ...] = tuple(study.metric_names or ())
         self._trials = StudyTrials(study)
         self._known: dict[int, TrialRecord] = {}  # records that are as the study has them
+        self._candidates: dict[int, Candidate] = {}  # of trials, which never change
+        self._all: list[TrialRecord] | None = None  # as the study has them, or None where that must be looked up
+        self._exhausted = EXHAUSTED in study.user_attrs
 
     def records(self) -> list[TrialRecord]:
-        """Every trial that has been proposed, by number."""
-        return [self.record(trial.number) for trial in self._trials.all() if CANDIDATE in trial.user_attrs]
+        """Every trial that has been proposed, by number. The same list until something is written: do not change it."""
+        if self._all is None:
+            self._all = [self.record(trial.number) for trial in self._trials.all() if CANDIDATE in trial.user_attrs]
+        return self._all
 
     def record(self, number: int) -> TrialRecord:
         """One trial; a duplicate with the figures of its twin."""
         if number not in self._known:
-            self._known[number] = record_of(self._trials.get(number))
+            found = self._known[number] = record_of(self._trials.get(number), self._candidates.get(number))
+            self._candidates[number] = found.candidate
         record = self._known[number]
         return record if record.twin is None else with_twin(record, self.record(record.twin))
 
@@ -182,12 +188,13 @@ class Ledger:
     @property
     def exhausted(self) -> bool:
         """Whether the whole grid was proposed, as recorded."""
-        return EXHAUSTED in self.study.user_attrs
+        return self._exhausted
 
     def record_exhausted(self) -> None:
         """Record that the whole grid was proposed, so that the next start knows."""
         if not self.exhausted:
             self.study.set_user_attr(EXHAUSTED, True)
+            self._exhausted = True
 
     def _close(self, number: int) -> TrialRecord:
         """Write the checksum of a trial whose outcome is known, and tell the study.
@@ -207,6 +214,7 @@ class Ledger:
 
     def _write(self, number: int, key: str, value: Any) -> None:
         self._known.pop(number, None)
+        self._all = None
         self._trials.set_attribute(number, key, value)
 
     def _tell(self, number: int, state: str, values: tuple[float, ...] | None) -> None:

@@ -27,11 +27,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from search.propose.seeds import derived_seed
 
-BLOCK = 256
-"""Trials that are compared with all others at a time: a few megabytes for thousands of trials."""
+Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,46 +63,85 @@ class ParetoRule:
     slack: float = 0.05
     control: float = 0.1
 
-    def is_behind(self, costs: Sequence[float], loss: float, finished: Sequence[Finished]) -> bool:
+    def history(self) -> History:
+        """An empty history of complete trials at one rung."""
+        return History(self.slack)
+
+    def is_behind(self, costs: Sequence[float], loss: float, history: History) -> bool:
         """Whether a trial of these costs would be stopped with this loss, were it no control."""
-        rivals = [other.loss for other in finished if costs_no_more(other.costs, costs)]
-        if not rivals:
+        lowest = history.lowest_rival(costs)
+        if lowest is None:
             return False
-        gap = loss - min(rivals)
-        return gap > self.floor and gap > self.margin(finished)  # a margin is never below the floor
+        gap = loss - lowest
+        return gap > self.floor and gap > self.margin(history)  # a margin is never below the floor
 
     def is_control(self, number: int) -> bool:
         """Whether the trial of that number runs on where it would be stopped."""
         return derived_seed(self.seed, number) / 2**32 < self.control
 
-    def margin(self, finished: Sequence[Finished]) -> float:
+    def margin(self, history: History) -> float:
         """How far behind its best rival a trial may be at a rung, in nats; learnt from complete trials."""
-        behind = deficits(finished, self.slack)
-        learnt = float(np.quantile(behind, self.quantile, method="higher")) if behind else 0.0
-        low, high = np.quantile([trial.loss for trial in finished], (0.25, 0.75))
+        behind = history.deficits()
+        learnt = float(np.quantile(behind, self.quantile, method="higher")) if len(behind) else 0.0
+        low, high = np.quantile(history.losses(), (0.25, 0.75))
         return max(0.0, learnt) + self.floor + 0.5 * float(high - low) / (len(behind) + 1)
+
+
+class History:
+    """Complete trials at one rung, and what they say of slow starters; it grows, at the price of one pass a trial.
+
+    Args:
+        slack: how much worse than a rival a trial may have ended to be learnt from, in nats.
+    """
+
+    def __init__(self, slack: float) -> None:
+        self._slack = slack
+        self._count = 0
+        self._figures = np.empty((0, 0))  # a row a trial: loss, loss at the end, lowest loss of the rivals, costs
+
+    def __len__(self) -> int:
+        return self._count
+
+    def add(self, trial: Finished) -> None:
+        """Take in one more trial."""
+        new, costs = self._room(3 + len(trial.costs)), np.array(trial.costs)
+        known = self._figures[: self._count]
+        loss, end, lead, dues = known[:, 0], known[:, 1], known[:, 2], known[:, 3:]
+        # the lowest loss of the rivals that a trial is learnt from gives the largest gap, to the last bit
+        overtook = (dues >= costs).all(axis=1) & (end < trial.final + self._slack)
+        lead[overtook] = np.minimum(lead[overtook], trial.loss)
+        overtaken = (dues <= costs).all(axis=1) & (trial.final < end + self._slack)
+        new[:3] = trial.loss, trial.final, loss[overtaken].min(initial=np.inf)
+        new[3:] = costs
+        self._count += 1
+
+    def losses(self) -> Floats:
+        """Of all, at this rung."""
+        found: Floats = self._figures[: self._count, 0]
+        return found
+
+    def lowest_rival(self, costs: Sequence[float]) -> float | None:
+        """The lowest loss of the trials that cost no more; None without any."""
+        known = self._figures[: self._count]
+        losses = known[(known[:, 3:] <= np.array(costs)).all(axis=1), 0] if self._count else known
+        return float(losses.min()) if len(losses) else None
+
+    def deficits(self) -> Floats:
+        """For each trial that ended better than a rival plus the slack: how far it was behind those here, at most."""
+        known = self._figures[: self._count]
+        found: Floats = (known[:, 0] - known[:, 2])[np.isfinite(known[:, 2])] if self._count else np.empty(0)
+        return found
+
+    def _room(self, width: int) -> Floats:
+        """An empty row, the next one."""
+        if self._count == len(self._figures):
+            larger = np.empty((max(64, 2 * self._count), width))
+            larger[: self._count] = self._figures if self._count else 0
+            self._figures = larger
+        row: Floats = self._figures[self._count]
+        return row
 
 
 def costs_no_more(costs: Sequence[float], other: Sequence[float]) -> bool:
     """Whether each of `costs` is at most its counterpart; true without any, as all is then judged by loss."""
     return all(mine <= theirs for mine, theirs in zip(costs, other, strict=True))
-
-
-def deficits(finished: Sequence[Finished], slack: float) -> list[float]:
-    """For each trial that ended better than a rival plus `slack`: how far it was behind those at the rung, at most."""
-    if not finished:
-        return []
-    costs = np.array([trial.costs for trial in finished])
-    losses = np.array([trial.loss for trial in finished])
-    finals = np.array([trial.final for trial in finished])
-    found: list[float] = []
-    for first in range(0, len(finished), BLOCK):
-        late = slice(first, first + BLOCK)
-        learnt_from = finals[late, None] < finals + slack
-        for cost in costs.T:
-            learnt_from &= cost <= cost[late, None]
-        learnt_from[np.arange(len(learnt_from)), np.arange(first, first + len(learnt_from))] = False  # of itself
-        leads = np.where(learnt_from, losses, np.inf).min(axis=1)
-        # the lowest loss of those rivals gives the largest gap, to the last bit
-        found.extend((losses[late] - leads)[learnt_from.any(axis=1)].tolist())
-    return found

@@ -76,8 +76,10 @@ class ParetoPruner:
         trial.set_user_attr(f"{VALUE_AT}{step}", loss)
         if CONTROL_AT in trial.user_attrs:
             return False
-        finished = list(self._finished(trial.study, step))
-        if len(finished) < self.rule.min_complete or not self.rule.is_behind(signed, loss, finished):
+        history = self.rule.history()
+        for other in self._finished(trial.study, step):
+            history.add(other)
+        if len(history) < self.rule.min_complete or not self.rule.is_behind(signed, loss, history):
             return False
         if self.rule.is_control(trial.number):
             trial.set_user_attr(CONTROL_AT, step)

@@ -143,7 +143,9 @@ class Results:
         costs = [name for name, objective in OBJECTIVES.items() if not objective.quality]
         if cost and cost not in costs:
             raise UserError(unknown("cost", cost, costs))
-        return trade_off_figure(self.records, quality, cost or first, self.objectives, self.limits, self.conditions)
+        spreads = self.confirmation.spreads if self.confirmation else {}
+        plane = (quality, cost or first)
+        return trade_off_figure(self.records, *plane, self.objectives, self.limits, self.conditions, spreads=spreads)
 
     def plot_curves(self) -> go.Figure:
         """Validation loss of each trial against training tokens, as a Plotly figure."""

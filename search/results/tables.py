@@ -11,7 +11,6 @@ from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from msarch.atomic_files import atomic_write
 from msarch.config import ModelConfig, TrainingConfig
 from msarch.config.variants import options_without_effect
 from msarch.perplexity import perplexity
@@ -78,18 +77,6 @@ def curves_frame(records: Iterable[TrialRecord]) -> pd.DataFrame:
     """One row a validation, with the columns of `CURVE_COLUMNS`."""
     ordered = sorted(records, key=lambda record: record.number)
     return _frame([_curve_row(record, point) for record in ordered for point in record.curve], CURVE_COLUMNS)
-
-
-def write_tables(folder: Path, records: Sequence[TrialRecord], objectives: Sequence[str] = DEFAULT_OBJECTIVES) -> None:
-    """Writes trials.csv, curves.csv and pareto.csv into `folder`, each whole or not at all."""
-    frames = {
-        "trials.csv": trials_frame(records),
-        "curves.csv": curves_frame(records),
-        "pareto.csv": pareto_frame(records, objectives),
-    }
-    for name, frame in frames.items():
-        with atomic_write(Path(folder) / name) as temporary:
-            frame.to_csv(temporary, index=False, lineterminator="\n", errors="backslashreplace")
 
 
 def read_trials(path: Path) -> pd.DataFrame:

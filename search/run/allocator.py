@@ -59,6 +59,7 @@ class Allocator:
     ) -> None:
         self._strategy, self._ledger, self._proposer, self._pool = strategy, ledger, proposer, pool
         self._tokens, self._checkpoints = tokens, checkpoints
+        self._seen: Sequence[TrialRecord] | None = None
         self._key: Any = None
         self._piece: Piece | _Known | None = None
 
@@ -98,9 +99,11 @@ class Allocator:
 
     def _next_piece(self, records: Sequence[TrialRecord]) -> Piece | _Known | None:
         """The same as long as nothing has happened: Ray asks again and again."""
-        key = [(record.number, record.state, record.paused, len(record.curve)) for record in records]
-        if key != self._key:
-            self._key, self._piece = key, self._choose(records)
+        if records is not self._seen:
+            key = [(record.number, record.state, record.paused, len(record.curve)) for record in records]
+            if key != self._key:
+                self._key, self._piece = key, self._choose(records)
+            self._seen = records
         return self._piece
 
     def _choose(self, records: Sequence[TrialRecord]) -> Piece | _Known | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from msarch.training.trainer import BEFORE_DECAY
+from msarch.training.file_names import BEFORE_DECAY
 from search.ledger.folder import trial_folder
 from search.ledger.records import TrialRecord
 from search.results.front import pareto_front

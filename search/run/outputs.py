@@ -21,6 +21,7 @@ from search.space.writer import space_yaml
 
 if TYPE_CHECKING:
     from msarch.data.token_set import TokenSet
+    from search.results.table_files import TableFiles
 
 TABLES_SECONDS = 5.0
 """Between two writings of the tables while trials run."""
@@ -38,6 +39,7 @@ class Outputs:
     def __init__(self, space: Space, folder: Path, watcher: Watcher) -> None:
         self._space, self._folder, self._watcher = space, folder, watcher
         self._written = 0.0
+        self._tables: TableFiles | None = None
         self.records: Callable[[], list[TrialRecord]] = list
 
     def write_origin(self, tokens: TokenSet) -> None:
@@ -50,9 +52,10 @@ class Outputs:
 
     def write_tables(self) -> None:
         """trials.csv, curves.csv and pareto.csv."""
-        from search.results.tables import write_tables
+        from search.results.table_files import TableFiles
 
-        write_tables(self._folder, self.records(), self._space.objectives)
+        self._tables = self._tables or TableFiles(self._folder, self._space.objectives)
+        self._tables.write(self.records())
         self._written = time.monotonic()
 
     def write_report(self) -> None:

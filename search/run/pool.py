@@ -59,12 +59,13 @@ class SpacePool:
         self._proposer, self._profile, self._seed, self._message = proposer, profile, seed, message
         self._draws: list[_Draw] = []
         self._digests: set[str] = set()
+        self._tried: dict[int, str] = {}
         self._told = False
         self._study = _new_study()
 
     def __call__(self, records: Sequence[TrialRecord]) -> list[Design]:
         """The designs that may be started; none where the space has no more."""
-        tried = {record.candidate.digest() for record in records}
+        tried = {self._digest(record) for record in records}
         found = [self._draw(index) for index in range(min(FIRST + EACH * len(records), MOST))]
         fresh = _fresh(found, tried)
         while not fresh:
@@ -74,6 +75,12 @@ class SpacePool:
             found.append(self._draw(len(found)))
             fresh = _fresh(found[-1:], tried)
         return fresh
+
+    def _digest(self, record: TrialRecord) -> str:
+        """Of a trial's candidate, which never changes."""
+        if record.number not in self._tried:
+            self._tried[record.number] = record.candidate.digest()
+        return self._tried[record.number]
 
     def _draw(self, index: int) -> _Draw:
         if index == len(self._draws):

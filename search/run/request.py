@@ -29,6 +29,7 @@ class SearchRequest:
         time_budget: seconds from the first training step to the stop; None for no limit.
         ray_address: of a Ray cluster; None for this machine alone.
         keep: which finished trials keep the checkpoint from before their decay.
+        tensorboard: whether event files for TensorBoard are written.
         options: what was asked for beside the space, by option of the command line.
     """
 
@@ -41,6 +42,7 @@ class SearchRequest:
     time_budget: int | None
     ray_address: str | None
     keep: Keep
+    tensorboard: bool
     options: tuple[tuple[str, str], ...]
 
     @classmethod
@@ -56,6 +58,7 @@ class SearchRequest:
         time_budget: int | None = None,
         ray_address: str | None = None,
         keep: Keep | None = None,
+        tensorboard: bool = False,
     ) -> SearchRequest:
         """Load the space and check the numbers. Raises UserError."""
         numbers = {"trials": trials, "tokens": tokens, "concurrent": concurrent, "time_budget": time_budget}
@@ -77,6 +80,7 @@ class SearchRequest:
             time_budget=time_budget or loaded.search.time_budget,
             ray_address=ray_address,
             keep=keep or loaded.search.keep,
+            tensorboard=tensorboard,
             options=tuple((_option(name), str(value)) for name, value in asked.items() if value is not None),
         )
 
@@ -85,6 +89,7 @@ class SearchRequest:
         words = ["msarch", "search", self.source, "--out", str(self.folder)]
         for name, value in (*self.options, *(("--set", override) for override in self.space.overrides)):
             words += [name, value]
+        words += ["--tensorboard"] if self.tensorboard else []
         return shlex.join(words)
 
 

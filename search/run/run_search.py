@@ -17,13 +17,14 @@ from msarch.machine import usable_cores
 from search.ledger.folder import JOURNAL, locked
 from search.propose.pruners import pruner_warning
 from search.run.coordinator import Coordinator
+from search.run.event_watcher import EventWatcher
 from search.run.failures import FailingSearchError
 from search.run.open_search import open_search
 from search.run.outputs import Outputs
 from search.run.request import SearchRequest
 from search.run.slots import Slots, local_slots
 from search.run.text import prepare_text, token_preparer
-from search.run.watcher import Silent, Watcher
+from search.run.watcher import Silent, Watcher, Watchers
 from search.space.limits import check_limits
 from search.space.schema.search import Keep
 from search.space.space import Space
@@ -50,6 +51,7 @@ def run_search(
     keep: Keep | None = None,
     display: Watcher | None = None,
     overrides: Sequence[str] = (),
+    tensorboard: bool = False,
 ) -> Path:
     """Search a space, and return the results folder.
 
@@ -69,6 +71,7 @@ def run_search(
             on: "front", "all" or "none"; the space's by default.
         display: gets every event of the search.
         overrides: such as ``training.tokens=1M``, where `space` is a name or a path.
+        tensorboard: also write event files for TensorBoard, into the results folder.
 
     Raises:
         UserError: the space, folder, corpus, address or a number is invalid, or a file could not be written, or trials
@@ -85,6 +88,7 @@ def run_search(
         time_budget=time_budget,
         ray_address=ray_address,
         keep=keep,
+        tensorboard=tensorboard,
     )
     watcher = display or Silent()
     settings = request.space.search
@@ -119,7 +123,8 @@ def _search(request: SearchRequest, watcher: Watcher) -> End:
     with locked(folder):
         from msarch.memory.profile import profile_candidate
 
-        outputs = Outputs(space, folder, watcher)
+        events = EventWatcher(folder) if request.tensorboard else None
+        outputs = Outputs(space, folder, Watchers(watcher, events) if events else watcher)
         if not (folder / JOURNAL).exists():
             outputs.write_origin(tokens)  # first, so that no journal is ever without its space
         coordinator = open_search(
@@ -134,11 +139,15 @@ def _search(request: SearchRequest, watcher: Watcher) -> End:
         )
         outputs.records = coordinator.records
         outputs.write_origin(tokens)
+        if events:
+            events.begin(coordinator.records())
         if space.search.strategy == "front":
             watcher.phase("drawing and profiling designs")
         try:
             return "complete" if coordinator.ended else _train(request, coordinator, outputs, base)
         finally:
+            if events:
+                events.close()
             watcher.phase("writing tables and report")
             outputs.write_tables()
             outputs.write_report()

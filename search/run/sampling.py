@@ -35,6 +35,8 @@ class Sampling:
         self._proposer, self._mirror, self._trials, self._budget = proposer, mirror, trials, budget
         self._records, self._watcher = records, watcher
         self._proposing = True
+        self._counted: list[TrialRecord] | None = None  # the records whose tokens are known
+        self._tokens = 0
 
     def next_number(self) -> int | None:
         """The number of a new proposal; None where the last ones all led to no training."""
@@ -66,4 +68,11 @@ class Sampling:
         if self._budget.tokens is None:
             assert self._budget.trials is not None
             return self._trials.trained < self._budget.trials
-        return sum(map(tokens_of, self._records())) + self._proposer.tokens_per_trial <= self._budget.tokens
+        return self._spent() + self._proposer.tokens_per_trial <= self._budget.tokens
+
+    def _spent(self) -> int:
+        """Tokens of all trials, counted once as long as nothing has happened: Ray asks again and again."""
+        records = self._records()
+        if records is not self._counted:
+            self._counted, self._tokens = records, sum(map(tokens_of, records))
+        return self._tokens

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -63,6 +64,7 @@ class Trials:
         self._profile, self._watcher, self._kept = profile, watcher, kept
         self._duplicates = Duplicates()
         self._states: dict[int, TrialState] = {}
+        self._counts = Counter[TrialState]()  # of trials by state
         self.rejected = 0
         self.room = Room()
 
@@ -73,7 +75,8 @@ class Trials:
         for record in records:
             self._duplicates.note(record)
             if record.state == "running" or record.paused:
-                self._states[record.number], self.rejected = record.state, 0
+                self._set_state(record.number, record.state)
+                self.rejected = 0
             else:
                 self.rejected = 0 if record.state in TRAINED else self.rejected
                 self._note_end(record)
@@ -81,12 +84,12 @@ class Trials:
     @property
     def idle(self) -> bool:
         """Whether no trial runs."""
-        return "running" not in self._states.values()
+        return not self._counts["running"]
 
     @property
     def trained(self) -> int:
         """How many trials were trained, or are being trained."""
-        return sum(state in (*TRAINED, "running") for state in self._states.values()) - self.waiting
+        return sum(self._counts[state] for state in TRAINED) + self._counts["running"] - self.waiting
 
     @property
     def waiting(self) -> int:
@@ -112,7 +115,7 @@ class Trials:
 
     def admit(self, number: int) -> Job | None:
         """Decide what becomes of a proposal: a job, or ended at once as infeasible or a duplicate."""
-        self._states[number] = "running"
+        self._set_state(number, "running")
         record = self._ledger.record(number)
         candidate = self._proposer.runnable(record.candidate)
         profile = record.profile or self._profile(candidate)
@@ -155,7 +158,7 @@ class Trials:
         """A trial waits to be resumed from its checkpoint."""
         record = self._ledger.record(number)
         assert record.paused, record
-        self._states[number] = record.state
+        self._set_state(number, record.state)
         self.room.leave(number)
         self._watcher.paused(record)
         self._release_duplicates(number)
@@ -178,12 +181,18 @@ class Trials:
         self._release_duplicates(number)
 
     def _note_end(self, record: TrialRecord) -> None:
-        self._states[record.number] = record.state
+        self._set_state(record.number, record.state)
         self.rejected += record.state not in TRAINED
         if self._folder is not None:
             shutil.rmtree(trial_folder(self._folder, record.number) / "checkpoint", ignore_errors=True)
         if self._kept is not None:
             self._kept.note_end(record)
+
+    def _set_state(self, number: int, state: TrialState) -> None:
+        if number in self._states:
+            self._counts[self._states[number]] -= 1
+        self._states[number] = state
+        self._counts[state] += 1
 
     def _release_duplicates(self, number: int) -> None:
         for duplicate in self._duplicates.released_by(number):

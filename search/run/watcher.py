@@ -38,6 +38,48 @@ class Watcher(Protocol):
         """Something that a user should read, one line."""
 
 
+class Watchers:
+    """Forwards every event to several watchers, one after another."""
+
+    def __init__(self, *watchers: Watcher) -> None:
+        self._watchers = watchers
+
+    def phase(self, text: str) -> None:
+        """Forwarded."""
+        for each in self._watchers:
+            each.phase(text)
+
+    def started(self, number: int, candidate: Candidate, profile: dict[str, Any]) -> None:
+        """Forwarded."""
+        for each in self._watchers:
+            each.started(number, candidate, profile)
+
+    def training(self, number: int) -> None:
+        """Forwarded."""
+        for each in self._watchers:
+            each.training(number)
+
+    def validated(self, number: int, point: Validation) -> None:
+        """Forwarded."""
+        for each in self._watchers:
+            each.validated(number, point)
+
+    def paused(self, record: TrialRecord) -> None:
+        """Forwarded."""
+        for each in self._watchers:
+            each.paused(record)
+
+    def finished(self, record: TrialRecord) -> None:
+        """Forwarded."""
+        for each in self._watchers:
+            each.finished(record)
+
+    def message(self, text: str) -> None:
+        """Forwarded."""
+        for each in self._watchers:
+            each.message(text)
+
+
 class Silent:
     """A watcher that ignores every event; a base class for watchers of a few events."""
 

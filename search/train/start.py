@@ -10,8 +10,8 @@ from msarch.config.candidate import Candidate
 from msarch.config.corpus import CorpusConfig, TokenizerConfig
 from msarch.errors import UserError
 from msarch.paths import is_file, is_folder
+from msarch.training.file_names import BEFORE_DECAY
 from msarch.training.schedule import with_budget
-from msarch.training.trainer import BEFORE_DECAY
 from search.ledger.folder import trial_folder
 from search.results.named_candidate import NamedCandidate, find_candidate
 from search.results.reproduce import with_corpus

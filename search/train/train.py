@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from msarch.config.candidate import Candidate
 from msarch.errors import UserError, shortened
-from msarch.training.checkpoint import FILE
-from msarch.training.trainer import BEFORE_DECAY, NonFiniteLossError, Trainer
+from msarch.training.file_names import BEFORE_DECAY, FILE
+from msarch.training.trainer import NonFiniteLossError, Trainer
 from msarch.training.validation import Validation, write_curve
 from msarch.units import format_bytes
 from search.ledger.folder import locked

@@ -24,7 +24,7 @@ def record(number: int, loss: float) -> TrialRecord:
         candidate=Candidate(model=small("vanilla", "1@1"), training=training_of(4)),
         profile={},
         loss=loss,
-        curve=[Validation(rung=0, step=1, tokens=64, loss=loss, bits_per_byte=loss, seconds=0.0)],
+        curve=(Validation(rung=0, step=1, tokens=64, loss=loss, bits_per_byte=loss, seconds=0.0),),
     )
 
 

@@ -15,6 +15,7 @@ not foretell how far a curve still falls (docs/experiments.md).
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -118,7 +119,8 @@ def _spread_within_rungs(curves: Sequence[Curve]) -> float:
         for share, loss in zip(curve.shares, curve.losses, strict=True):
             rungs.setdefault(share, []).append(loss)
     squares = sum(len(losses) * float(np.var(losses)) for losses in rungs.values())
-    return max((squares / max(1, sum(map(len, rungs.values())) - len(rungs))) ** 0.5, LEAST_SPREAD)
+    freedom = max(1, sum(map(len, rungs.values())) - len(rungs))
+    return max(math.sqrt(squares / freedom), LEAST_SPREAD)
 
 
 def _kernel(width: int) -> Kernel:

@@ -103,6 +103,11 @@ class Confirmation:
     claims: list[Claim]
     missing: list[int]
 
+    @property
+    def spreads(self) -> dict[int, float]:
+        """Standard deviations over seeds by number of the trial: nats for perplexity, otherwise bits per byte."""
+        return {each.record.number: each.spread for each in self.models if each.spread is not None}
+
 
 def confirmation(records: Sequence[TrialRecord], objectives: Sequence[str], runs: Sequence[Run]) -> Confirmation | None:
     """What these runs say of the front; None where there is no run of its models, or of their rivals."""

@@ -25,7 +25,8 @@ from msarch.config.candidate import Candidate
 from msarch.config.corpus import CorpusConfig
 from msarch.data.token_set import TokenSet, prepare_tokens
 from msarch.errors import UserError
-from msarch.training.trainer import BEFORE_DECAY, NonFiniteLossError, Trainer
+from msarch.training.file_names import BEFORE_DECAY
+from msarch.training.trainer import NonFiniteLossError, Trainer
 from msarch.training.validation import write_curve
 from search.run.ray.memory_cap import MemoryCap, cap_of, tried_bytes
 from search.run.ray.shared_folder import UnsharedError, require_shared, unreadable_text

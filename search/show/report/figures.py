@@ -28,6 +28,9 @@ Point = tuple[float, float, TrialRecord]
 HoverTexts = Mapping[int, str]
 """What the pointer shows, by number of the trial; nothing where a page shows it by itself."""
 
+Spreads = Mapping[int, float]
+"""Standard deviations over seeds by number of the trial: of the loss in nats for perplexity, else of bits per byte."""
+
 
 def trade_off_figure(
     records: Sequence[TrialRecord],
@@ -37,11 +40,13 @@ def trade_off_figure(
     limits: Mapping[str, int],
     conditions: str = "",
     texts: HoverTexts | None = None,
+    spreads: Spreads | None = None,
 ) -> go.Figure:
     """Every trial's quality against one cost, both logarithmic; a record without the figures is left out.
 
     The axes show the front and most complete trials; a double click shows all. `conditions` are those of the cost
-    where they are not as trained; `texts` what the pointer shows, made here where it is None.
+    where they are not as trained; `texts` what the pointer shows, made here where it is None; `spreads` become
+    error bars.
     """
     texts = hover_texts(records) if texts is None else texts
     complete, pruned = (points_of(records, state, quality, cost) for state in ("complete", "pruned"))
@@ -55,6 +60,7 @@ def trade_off_figure(
     keys = {"x": OBJECTIVES[cost].key, "y": OBJECTIVES[quality].key}
     _add_pruned(figure, pruned, texts, keys | {"y": f"latest_{quality}"})
     _add_front_line(figure, line)
+    _add_error_bars(figure, complete, spreads or {}, quality)
     _add_complete(figure, complete, texts, front, keys)
     _add_infeasible(figure, infeasible, texts, keys["x"], right)
     add_marks(figure, points_of(records, "complete", quality, cost), quality, cost)
@@ -133,6 +139,24 @@ def _add_complete(
             if members:
                 meta = keys | {"front": True} if on_front else keys
                 figure.add_trace(go.Scatter(**_positions(members, texts, meta), **group, marker=marker))
+
+
+def _add_error_bars(figure: go.Figure, points: Sequence[Point], spreads: Spreads, quality: str) -> None:
+    """Bars alone, in traces of their own: in one with other trials Plotly would draw caps for all of them."""
+    sure = {record.number: (x, y) for x, y, record in points if record.number in spreads}
+    for variant, members in by_variant(record for _, _, record in points if record.number in sure).items():
+        x, y = zip(*(sure[record.number] for record in members), strict=True)
+        ends = [_ends(sure[record.number][1], spreads[record.number], quality) for record in members]
+        up, down = zip(*ends, strict=True)
+        bars = {"type": "data", "array": up, "arrayminus": down, "color": look(variant).colour, "width": 5}
+        figure.add_trace(go.Scatter(x=x, y=y, error_y=bars, mode="none", hoverinfo="skip", showlegend=False))
+
+
+def _ends(value: float, spread: float, quality: str) -> tuple[float, float]:
+    """How far a bar reaches up and down: the spread of a perplexity is that of its logarithm."""
+    if quality == "perplexity":
+        return value * math.expm1(spread), -value * math.expm1(-spread)
+    return spread, spread
 
 
 def _add_pruned(figure: go.Figure, points: Sequence[Point], texts: HoverTexts, keys: dict[str, str]) -> None:

@@ -60,7 +60,7 @@ def write_report(
     path = Path(path)
     ordered = sorted(records, key=lambda record: record.number)
     costs = costs_of(ordered, objectives, conditions)
-    sections = make_sections(ordered, objectives, limits, costs, conditions)
+    sections = make_sections(ordered, objectives, limits, costs, conditions, confirmed)
     page = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined).from_string(page_template())
     text = page.render(
         **plotly_tags(path, bundle),

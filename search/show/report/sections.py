@@ -10,6 +10,7 @@ from typing import Any
 import plotly.graph_objects as go
 
 from search.ledger.records import TrialRecord
+from search.results.confirm.confirmation import Confirmation
 from search.results.front import reference_point, split
 from search.results.importance import FEWEST, option_importance
 from search.show.drawing.svg import draw_svg
@@ -36,6 +37,10 @@ CAPTIONS = {
     "curves": "",
     "parallel": "",
 }
+_BARS = (
+    " Bars reach one standard deviation up and down: so much does a model's figure differ from seed to seed. They come "
+    "from further seeds on the {} split (see the table below) and are drawn around the figure of the search's own seed."
+)
 _GROWTH = (
     "Hypervolume of the front so far (the area it covers, see above) against the training tokens that all trials "
     "together had spent, in the order in which they were begun. Where the line is flat, trials found nothing better."
@@ -79,22 +84,26 @@ def make_sections(
     limits: Mapping[str, int],
     costs: Sequence[Cost],
     conditions: str,
+    confirmed: Confirmation | None = None,
 ) -> Sections:
     """Every part that these trials have something for."""
     quality = split(objectives)[0]
+    spreads = confirmed.spreads if confirmed else {}
     made = Sections()
     fronts: set[int] = set()
     if not records:
         return made
     made.figures["front"] = {}
     for cost in costs:
-        figure = trade_off_figure(records, quality, cost.name, objectives, limits, conditions, texts={})
+        figure = trade_off_figure(records, quality, cost.name, objectives, limits, conditions, {}, spreads)
         made.figures["front"][cost.name] = packed_figure(figure)
         outside = _outside(figure, records, quality, cost.name)
         made.costs.append({"name": cost.name, "label": cost.label, "caption": f"{cost.meaning}{outside}"})
         fronts |= front_in(records, quality, cost.name, objectives)
         if variant_columns_used(records, (quality, cost.name)):
             _add_variants(made, records, (quality, cost.name), limits)
+    if confirmed and spreads:
+        made.captions["front"] = CAPTIONS["front"] + _BARS.format(confirmed.split)
     made.drawings.update(_drawings(record for record in records if record.number in fronts))
     _add_history(made, records, objectives, limits)
     return made

@@ -44,6 +44,12 @@ def print_line(text: str, *, error: bool = False) -> None:
     print(printable(text), file=sys.stderr if error else sys.stdout)
 
 
+def print_piece(text: str) -> None:
+    """A piece of a text that goes on, at once, on standard output."""
+    sys.stdout.write(printable(text))
+    sys.stdout.flush()
+
+
 def print_with_colours(text: str) -> None:
     """Lines on standard output that hold our own colours; whatever else they hold was made `printable` before."""
     print(text)

@@ -20,7 +20,7 @@ STRATEGIES: tuple[str, ...] = get_args(Strategy)
 SAMPLERS: tuple[str, ...] = get_args(Sampler)
 PRUNERS: tuple[str, ...] = get_args(Pruner)
 
-DEFAULT_STRATEGY: Strategy = "prune"
+DEFAULT_STRATEGY: Strategy = "front"
 PARTS_OF_PRUNE = ("sampler", "pruner", "startup")
 """Keys that the strategy "prune" alone reads; where one of them is written, that strategy is meant."""
 PARTS_OF_FRONT = ("checkpoints",)

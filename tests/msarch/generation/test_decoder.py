@@ -11,7 +11,7 @@ from support.small_models import CONFIGS, label, small, windows
 from torch import Tensor
 
 from msarch import ModelConfig, TrainingConfig, build_model
-from msarch.generation import Decoder
+from msarch.generation import Decoder, arrange_weights
 from msarch.layers.past import KeysAndValues, LastKeys, LastState, Room, RunningBlock
 from msarch.layers.resampling import CausalUpsample
 from msarch.memory.inference import cache_bytes
@@ -168,6 +168,18 @@ def test_training_after_generation_is_training() -> None:
         model(tokens).sum().backward()
 
 
+@one_of_each
+def test_arranged_weights_are_the_same_weights(config: ModelConfig) -> None:
+    model, tokens = model_of(config), tokens_of(config)
+    with torch.no_grad():
+        expected = model(tokens)
+    before = {name: weight.clone() for name, weight in model.state_dict().items()}
+    arrange_weights(model)
+    assert all(torch.equal(before[name], weight) for name, weight in model.state_dict().items())
+    assert not model.embedding.weight.is_contiguous()
+    assert furthest(in_parts(Decoder(model, 2), tokens, [9]), expected) < 1e-10
+
+
 def test_the_last_logits_alone() -> None:
     model, tokens = model_of(ONE_OF_EACH[1]), tokens_of(ONE_OF_EACH[1])
     last = Decoder(model, 2).extend(tokens, last=2)
@@ -223,7 +235,8 @@ def late_last_keys(self: Any, k: Tensor, v: Tensor, at: Tensor) -> tuple[Tensor,
     keys, values, places = join_keys(self, k, v, at)
     if keys.shape[1] < 2:
         return keys, values, places
-    return *(torch.cat([x[:, :1], x[:, :-1]], dim=1) for x in (keys, values)), places  # type: ignore[return-value]
+    keys, values = (torch.cat([x[:, :1], x[:, :-1]], dim=1) for x in (keys, values))
+    return keys, values, places
 
 
 def early_places(self: Any, k: Tensor, v: Tensor, token: int, change: Any) -> tuple[Tensor, Tensor]:

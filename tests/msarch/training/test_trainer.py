@@ -19,9 +19,10 @@ from support.small_runs import candidate, token_set, trained, weights
 from msarch import Candidate, ModelConfig, TrainingConfig
 from msarch.layers.resampling import CausalUpsample
 from msarch.models.causality import CausalityError
-from msarch.training.checkpoint import FILE, read_tensors
+from msarch.training.checkpoint import read_tensors
+from msarch.training.file_names import BEFORE_DECAY, FILE
 from msarch.training.schedule import learning_rate, with_budget
-from msarch.training.trainer import BEFORE_DECAY, NonFiniteLossError, Trainer
+from msarch.training.trainer import NonFiniteLossError, Trainer
 
 
 @pytest.mark.parametrize("config", CONFIGS[::3], ids=label)

@@ -33,7 +33,7 @@ def test_a_baseline_as_json(folder: Path) -> None:
 def test_the_default_strategy_as_a_table(folder: Path) -> None:
     done = msarch("replay", "table", "--seeds", 1, "--trainings", 8, cwd=folder)
     assert done.returncode == 0
-    assert done.stdout.startswith("tpe + pareto on the 16 models of table: 1 replay, each stopped after 8 trainings")
+    assert done.stdout.startswith("front on the 16 models of table: 1 replay, each stopped after 8 trainings")
     assert "trainings to 95 % of the hypervolume" in done.stdout and "of these, on the true front" in done.stdout
 
 

@@ -14,7 +14,7 @@ from search.ledger.folder import JOURNAL
 from search.ledger.line_sums import sums_path
 from search.ledger.notes import list_trials
 from search.ledger.reading import read_ledger, read_records
-from search.results.tables import write_tables
+from search.results.table_files import write_tables
 from search.space.space import Space
 
 REFUSED = re.escape(f"{JOURNAL}: ")

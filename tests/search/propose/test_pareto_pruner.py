@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from search.propose.pareto_pruner import COSTS, LAST_STEP, NUMBER, ParetoPruner
-from search.propose.pareto_rule import BLOCK, Finished, ParetoRule, costs_no_more, deficits
+from search.propose.pareto_rule import Finished, History, ParetoRule, costs_no_more
 
 STEPS = (1, 2, 4, 8)
 Curve = tuple[float, list[float]]
@@ -84,9 +84,16 @@ def test_the_same_trial_is_kept_where_only_dearer_ones_were_better() -> None:
 def test_the_margin_grows_with_how_late_winners_won() -> None:
     cheap = [Finished((1.0,), 5.0, 4.3) for _ in range(4)]
     late = [Finished((2.0,), 5.0 + behind, 4.0) for behind in (0.1, 0.2, 0.4)]
-    assert deficits([*cheap, *late], 0.0) == pytest.approx([0.1, 0.2, 0.4])
-    assert ParetoRule().margin([*cheap, *late]) > 0.4
-    assert ParetoRule().margin(cheap) == pytest.approx(0.02)
+    assert _history([*cheap, *late], 0.0).deficits() == pytest.approx([0.1, 0.2, 0.4])
+    assert ParetoRule().margin(_history([*cheap, *late], 0.05)) > 0.4
+    assert ParetoRule().margin(_history(cheap, 0.05)) == pytest.approx(0.02)
+
+
+def _history(finished: list[Finished], slack: float) -> History:
+    history = History(slack)
+    for one in finished:
+        history.add(one)
+    return history
 
 
 def _deficits_one_by_one(finished: list[Finished], slack: float) -> list[float]:
@@ -103,14 +110,19 @@ def _deficits_one_by_one(finished: list[Finished], slack: float) -> list[float]:
     return found
 
 
-@pytest.mark.parametrize("count", [0, 1, 2, 9, BLOCK - 1, BLOCK, BLOCK + 1, 2 * BLOCK + 37])
+@pytest.mark.parametrize("count", [0, 1, 2, 9, 64, 65, 300])
 @pytest.mark.parametrize("costs", [0, 1, 2])
 def test_deficits_are_those_found_one_by_one_to_the_last_bit(count: int, costs: int) -> None:
     rng = np.random.default_rng(count + costs)
     figures = rng.normal(5, 0.5, (count, 2)).round(count % 4 or 9).tolist()  # ties, where few digits are kept
     dues = rng.integers(1, 40, (count, costs)).tolist()
     finished = [Finished(tuple(due), *pair) for due, pair in zip(dues, figures, strict=True)]
-    assert deficits(finished, 0.05) == _deficits_one_by_one(finished, 0.05)
+    history = _history(finished, 0.05)
+    assert history.deficits().tolist() == _deficits_one_by_one(finished, 0.05)
+    assert history.losses().tolist() == [one.loss for one in finished] if count else len(history) == 0
+    for due in [*dues[:3], [5] * costs]:
+        rivals = [one.loss for one in finished if costs_no_more(one.costs, due)]
+        assert history.lowest_rival(due) == min(rivals, default=None)
 
 
 def test_one_in_ten_is_a_control_and_is_marked() -> None:
@@ -166,7 +178,14 @@ def _search(curves: list[Curve]) -> set[int]:
     return alive
 
 
+def test_a_mirror_that_is_rebuilt_is_learnt_anew() -> None:
+    """The same numbers then stand for other trials."""
+    pruner = ParetoPruner(ParetoRule(control=0))
+    assert _judge(pruner, _mirror(_ordinary(8)), 9.0, [9.0])
+    assert not _judge(pruner, _mirror([(cost + 10, losses) for cost, losses in _ordinary(8)]), 9.0, [9.0])
+
+
 def test_near_misses_are_learnt_from_too() -> None:
     fast = Finished((1.0,), loss=5.0, final=4.00)
     near, far = Finished((2.0,), loss=5.6, final=4.03), Finished((2.0,), loss=5.9, final=4.30)
-    assert deficits([fast, near, far], 0.05) == pytest.approx([0.6])
+    assert _history([fast, near, far], 0.05).deficits() == pytest.approx([0.6])

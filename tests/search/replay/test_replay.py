@@ -82,10 +82,15 @@ def test_the_same_seed_replays_alike_and_another_one_does_not(table: Table) -> N
 
 
 def test_msarchs_default_is_replayed_whatever_the_space_says(table: Table) -> None:
-    assert str(Strategy()) == "tpe + pareto"
+    assert str(Strategy()) == "front"
     space = space_under(table, Strategy(), 4)
-    assert (space.search.sampler, space.search.pruner, space.search.seed) == ("tpe", "pareto", 4)
-    assert not space.points and space.search.startup == 10
+    assert (space.search.strategy, space.search.seed) == ("front", 4) and not space.points
+
+
+def test_the_default_sampler_and_pruner_are_replayed_where_pruning_is_asked_for(table: Table) -> None:
+    assert str(Strategy(strategy="prune")) == "tpe + pareto"
+    space = space_under(table, Strategy(strategy="prune"), 4)
+    assert (space.search.sampler, space.search.pruner, space.search.startup) == ("tpe", "pareto", 10)
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,8 @@ from msarch import Candidate, ModelConfig, TrainingConfig, UserError
 from search.ledger.records import TrialRecord
 from search.results.column_docs import with_current_tables
 from search.results.columns import COLUMNS, OUTCOMES, Column, column_name, describe_columns, option_columns
-from search.results.tables import option_values, read_trials, trial_row, trials_frame, varying_options, write_tables
+from search.results.table_files import write_tables
+from search.results.tables import option_values, read_trials, trial_row, trials_frame, varying_options
 
 VERSION_0_1 = """
 trial:Int64 state:string variant:string layers:string d_model:Int64 n_heads:Int64 context:Int64 batch_size:Int64

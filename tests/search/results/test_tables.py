@@ -17,13 +17,13 @@ from msarch.errors import UserError
 from search.ledger.records import TrialRecord
 from search.results.columns import COLUMNS
 from search.results.front import pareto_front
+from search.results.table_files import write_tables
 from search.results.tables import (
     curves_frame,
     pareto_frame,
     read_curves,
     read_trials,
     trials_frame,
-    write_tables,
 )
 from search.show.terminal.front_table import format_front
 
@@ -75,11 +75,11 @@ def test_a_write_that_fails_leaves_the_old_table(
     write_tables(tmp_path, make_records(3), OBJECTIVES)
     before = (tmp_path / "trials.csv").read_bytes()
 
-    def full(self: pd.DataFrame, path: Path, **_: object) -> None:
-        Path(path).write_text("trial,sta")
+    def full(self: Path, content: bytes) -> int:
+        self.write_text("trial,sta")
         raise OSError("No space left on device")
 
-    monkeypatch.setattr(pd.DataFrame, "to_csv", full)
+    monkeypatch.setattr(Path, "write_bytes", full)
     with pytest.raises(OSError, match="No space"):
         write_tables(tmp_path, make_records(9), OBJECTIVES)
     assert (tmp_path / "trials.csv").read_bytes() == before

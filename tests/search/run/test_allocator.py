@@ -14,7 +14,8 @@ from search.ledger.folder import JOURNAL, trial_folder
 from search.ledger.line_sums import sums_path
 from search.ledger.reading import read_ledger, read_records
 from search.ledger.records import TrialRecord
-from search.results.tables import read_trials, write_tables
+from search.results.table_files import write_tables
+from search.results.tables import read_trials
 from search.space.space import Space
 
 

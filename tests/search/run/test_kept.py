@@ -10,7 +10,7 @@ import pytest
 from support.made_up_search import Journalist, drive, open_in, space_in
 
 from msarch.errors import UserError
-from msarch.training.trainer import BEFORE_DECAY
+from msarch.training.file_names import BEFORE_DECAY
 from search.ledger.folder import trial_folder
 from search.ledger.records import TrialRecord
 from search.results.front import pareto_front

@@ -24,7 +24,7 @@ model:
     vanilla: {layers: "1..4@1"}
 training: {tokens: 100k, batch_size: 4, learning_rate: 1e-3}
 objectives: [perplexity, memory]
-search: {trials: 20}
+search: {strategy: prune, trials: 20}
 """
 
 

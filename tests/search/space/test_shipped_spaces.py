@@ -37,7 +37,7 @@ def test_it_is_commented_for_a_newcomer(name: str) -> None:
 def test_quickstart_searches_all_variants_on_the_embedded_corpus() -> None:
     space = load_space("quickstart")
     assert set(space.branches) == {"vanilla", "top_down", "bottom_up", "retina"}
-    assert space.corpus.source == "python-docs" and space.search.trials >= 20
+    assert space.corpus.source == "python-docs" and space.search.tokens == 11_000_000
 
 
 def test_the_papers_space_holds_its_baselines_and_30_layers() -> None:

@@ -18,11 +18,13 @@ from msarch.config.candidate import Candidate
 from msarch.config.corpus import CorpusConfig, TokenizerConfig
 from msarch.data.token_set import TokenSet, prepare_tokens
 from msarch.errors import UserError
-from msarch.training.checkpoint import FILE, read_tensors
-from msarch.training.trainer import BEFORE_DECAY, Trainer
+from msarch.training.checkpoint import read_tensors
+from msarch.training.file_names import BEFORE_DECAY, FILE
+from msarch.training.trainer import Trainer
 from msarch.training.validation import Validation
+from search.run.event_files import EVENTS
 from search.space.config_file import read_config
-from search.train.events import EVENTS, EventFiles
+from search.train.events import EventFiles
 from search.train.folder import Settings
 from search.train.record import CONFIG, METRICS, RECORD, TOKENIZER, WEIGHTS, ModelRecord, read_record
 from search.train.start import Start, find_start, with_fitting_tokenizer

@@ -14,8 +14,8 @@ import torch
 import yaml
 from support.command_line import ROOT, fill, msarch
 
-from msarch.training.checkpoint import FILE, read_tensors
-from msarch.training.trainer import BEFORE_DECAY
+from msarch.training.checkpoint import read_tensors
+from msarch.training.file_names import BEFORE_DECAY, FILE
 from search.ledger.folder import trial_folder
 from search.results.results import load_results
 from search.train.record import WEIGHTS, read_record

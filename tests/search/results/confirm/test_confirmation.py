@@ -11,12 +11,13 @@ from typing import Any
 
 import pytest
 from scipy.stats import ttest_rel
+from support.confirmed_runs import runs_of
 
 from msarch.errors import UserError
 from search.ledger.records import TrialRecord
 from search.results.confirm.confirmation import Confirmation, confirmation
-from search.results.confirm.plan import pairs, reseeded, trials_to_confirm
-from search.results.confirm.runs import Run, read_runs, run_file, write_run
+from search.results.confirm.plan import pairs, trials_to_confirm
+from search.results.confirm.runs import read_runs, run_file, write_run
 
 PLANE = ("perplexity", "memory")
 Maker = Callable[..., TrialRecord]
@@ -34,21 +35,6 @@ def make(make_record: Maker) -> Maker:
         return replace(record, candidate=replace(record.candidate, model=model))
 
     return made
-
-
-def runs_of(record: TrialRecord, *losses: float) -> list[Run]:
-    candidates = [reseeded(record.candidate, further) for further in range(1, len(losses) + 1)]
-    return [
-        Run(
-            trial=record.number,
-            seed=candidate.seed,
-            candidate=candidate.digest(),
-            split="test",
-            loss=loss,
-            bits_per_byte=loss / 2,
-        )
-        for candidate, loss in zip(candidates, losses, strict=True)
-    ]
 
 
 def confirmed(*trained: tuple[TrialRecord, tuple[float, ...]]) -> Confirmation:

@@ -18,7 +18,8 @@ from msarch.config import ModelConfig, TrainingConfig
 from msarch.config.candidate import Candidate
 from msarch.config.corpus import CorpusConfig, TokenizerConfig
 from msarch.training.checkpoint import read_tensors
-from msarch.training.trainer import BEFORE_DECAY, Trainer
+from msarch.training.file_names import BEFORE_DECAY
+from msarch.training.trainer import Trainer
 from msarch.training.validation import Validation
 from search.run.ray.worker import TrialWorker
 

@@ -10,9 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from support.browser import draw_all, errors, overflow, point_at, press_at, read_in_the_dark, wait_for
+from support.confirmed_runs import runs_of
 
 from search.ledger.metrics import metric
 from search.ledger.records import TrialRecord
+from search.results.confirm.confirmation import confirmation
 from search.results.front import best, pareto_front
 
 Maker = Callable[..., list[TrialRecord]]
@@ -31,32 +34,6 @@ def opened(make_records: Maker, write: Write, tmp_path: Path, browser: Any) -> C
         return records
 
     return open_report
-
-
-def draw_all(browser: Any) -> None:
-    """Figures are drawn when they come near the window."""
-    browser.execute_script("document.querySelectorAll('.plot').forEach(plot => { plot.scrollIntoView(); })")
-    drawn = "return [...document.querySelectorAll('.plot')].every(plot => plot.querySelector('svg.main-svg'))"
-    scroll = "document.querySelector('.plot:not(.js-plotly-plot)')?.scrollIntoView()"
-    wait_for(browser, f"{scroll}; {drawn}")
-    browser.execute_script("scrollTo(0, 0)")
-
-
-def wait_for(browser: Any, script: str, seconds: float = 60) -> Any:
-    end = time.monotonic() + seconds
-    while not (found := browser.execute_script(script)):
-        assert time.monotonic() < end, script
-        time.sleep(0.05)
-    return found
-
-
-def errors(browser: Any) -> list[str]:
-    return [entry["message"] for entry in browser.get_log("browser")]
-
-
-def overflow(browser: Any) -> int:
-    script = "return document.documentElement.scrollWidth - document.documentElement.clientWidth"
-    return int(browser.execute_script(script))
 
 
 def test_it_renders_without_a_network(opened: Maker, browser: Any) -> None:
@@ -140,8 +117,7 @@ def test_the_best_trial_is_drawn_and_any_other_when_clicked(opened: Maker, brows
 def test_the_pointer_shows_a_models_drawing(opened: Maker, browser: Any) -> None:
     cheapest = pareto_front(opened(60))[0]
     x, y = place_of(browser, cheapest.number)
-    browser.execute_cdp_cmd("Input.dispatchMouseEvent", {"type": "mouseMoved", "x": x - 30, "y": y - 30})
-    browser.execute_cdp_cmd("Input.dispatchMouseEvent", {"type": "mouseMoved", "x": x, "y": y})
+    point_at(browser, x, y)
     text = wait_for(browser, "const card = document.getElementById('float'); return card.hidden ? '' : card.innerText")
     assert f"trial {cheapest.number}" in text and cheapest.candidate.model.layers in text
     assert browser.find_elements("css selector", "#float svg.msarch-drawing")
@@ -161,10 +137,28 @@ def place_of(browser: Any, number: int) -> tuple[float, float]:
     return x, y
 
 
-def press_at(browser: Any, x: float, y: float) -> None:
-    for kind in ("mouseMoved", "mousePressed", "mouseReleased"):
-        where = {"type": kind, "x": x, "y": y, "button": "left", "clickCount": 1}
-        browser.execute_cdp_cmd("Input.dispatchMouseEvent", where)
+def test_models_with_further_seeds_have_error_bars(
+    make_records: Maker, write: Write, tmp_path: Path, browser: Any
+) -> None:
+    records = make_records(60, seed=4)
+    losses = {record.number: record.loss or 0.0 for record in pareto_front(records)[:3]}
+    runs = [run for r in records if (loss := losses.get(r.number)) for run in runs_of(r, loss + 0.02, loss - 0.02)]
+    write(tmp_path / "report.html", records, confirmed=confirmation(records, ("perplexity", "memory"), runs))
+    browser.get((tmp_path / "report.html").as_uri())
+    draw_all(browser)
+    assert len(browser.find_elements("css selector", "#front .errorbar path.yerror")) == len(losses)
+    assert (
+        "Bars reach one standard deviation up and down" in browser.find_element("css selector", "#front-caption").text
+    )
+    lengths = (
+        "return document.getElementById('front').data.flatMap(trace => (trace.error_y?.array ?? []).map("
+        "(up, i) => [Math.log(trace.y[i]), Math.log(1 + up / trace.y[i]),"
+        " -Math.log(1 - trace.error_y.arrayminus[i] / trace.y[i])]))"
+    )
+    spread = 0.02 * 2**0.5  # of two losses that lie 0.04 nats apart
+    bars = sorted(browser.execute_script(lengths))
+    assert bars == [pytest.approx([loss, spread, spread]) for loss in sorted(losses.values())]
+    assert errors(browser) == []
 
 
 def test_a_long_table_is_written_in_part(opened: Maker, browser: Any) -> None:
@@ -225,8 +219,7 @@ def test_it_follows_the_readers_theme(opened: Maker, browser: Any) -> None:
     paper = "return getComputedStyle(document.body).backgroundColor"
     plot = "return document.getElementById('front').layout.paper_bgcolor"
     assert (browser.execute_script(paper), browser.execute_script(plot)) == ("rgb(255, 255, 255)", "#ffffff")
-    wanted = {"features": [{"name": "prefers-color-scheme", "value": "dark"}]}
-    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", wanted)
+    read_in_the_dark(browser)
     assert wait_for(browser, f"{plot} === '#14181f'")
     assert browser.execute_script(paper) == "rgb(20, 24, 31)"
     drawing = "return getComputedStyle(document.querySelector('.msarch-drawing .paper')).fill"

@@ -1,0 +1,17 @@
+"""The benchmark drives real searches; how long they take is not judged here."""
+
+from __future__ import annotations
+
+from contextlib import nullcontext
+from pathlib import Path
+
+import pytest
+
+from benchmarks.driver_speed import measured
+
+
+@pytest.mark.parametrize("strategy", ["tpe", "front"])
+def test_a_search_is_driven_to_its_end_and_its_time_is_shared_out(strategy: str, tmp_path: Path) -> None:
+    [mark] = measured(tmp_path, strategy, 6, nullcontext())
+    assert mark.driver > 0 and mark.fit > 0 and mark.memory > 10
+    assert len((tmp_path / "trials.csv").read_text().splitlines()) >= 1 + 6
