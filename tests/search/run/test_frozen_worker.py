@@ -16,8 +16,8 @@ from search.ledger.reading import read_records
 SPACE = """
 corpus: {train: "train.txt", validation: "validation.txt", tokenizer: bytes}
 model: {context: 32, d_model: 32, d_head: 16, variant: {vanilla: {layers: "2@1"}}}
-training: {tokens: 400k, batch_size: 8, learning_rate: {min: 1e-3, max: 1e-2, log: true}, validation_tokens: 500}
-search: {sampler: random, pruner: none, trials: 2, concurrent: 1, seed: 0, trial_timeout: 8s}
+training: {tokens: 100k, batch_size: 8, learning_rate: {min: 1e-3, max: 1e-2, log: true}, validation_tokens: 500}
+search: {sampler: random, pruner: none, trials: 2, concurrent: 1, seed: 0, trial_timeout: 20s}
 """
 
 
@@ -35,7 +35,7 @@ def test_a_frozen_worker_is_killed_and_its_trial_goes_on(search: Started, tmp_pa
     lines = freeze_after(search, "validated 0 2")
     out, err = search.communicate(timeout=300)
     assert (search.returncode, err) == (0, "")
-    assert "message trial 0: no sign of life for 8s; its process is killed" in out
+    assert "message trial 0: no sign of life for 20s; its process is killed" in out
     records = read_records(tmp_path / "out")
     assert [record.state for record in records] == ["complete", "complete"]
     assert "continues after step" in (tmp_path / "out/trials/0000/log.txt").read_text()
@@ -60,7 +60,7 @@ def test_a_trial_that_hangs_again_and_again_is_failed(search: Started, tmp_path:
     assert search.communicate(timeout=300)[1] == ""
     records = read_records(tmp_path / "out")
     assert [record.state for record in records] == ["failed", "complete"]
-    assert records[0].error.startswith("it hung 4 times: no sign of life for 8s")
+    assert records[0].error.startswith("it hung 4 times: no sign of life for 20s")
 
 
 def freeze_after(process: Started, line: str) -> list[str]:
