@@ -134,7 +134,7 @@ def train(cell: Run, smallest: Run, novels: Novels, ledger: Ledger, scratch: Pat
     """
     lineage = smallest.candidate().digest()
     trainer = Trainer(cell.candidate(), novels.tokens(cell.tokenizer))
-    trainer.restore(scratch / lineage)
+    trainer.restore(scratch / lineage, any_warmup=True)  # that of the smallest budget serves all
     began = time.perf_counter()
     while not trainer.finished:
         trainer.advance()

@@ -28,7 +28,11 @@ def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-@pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda path: path.stem)
+@pytest.mark.parametrize(
+    "notebook",
+    [pytest.param(path, marks=pytest.mark.slow if path.stem == "own_text" else []) for path in NOTEBOOKS],
+    ids=lambda path: path.stem,
+)
 def test_it_runs(notebook: Path, checkout: Path) -> None:
     nbformat = pytest.importorskip("nbformat", reason="pip install -e '.[dev]'")
     nbclient = pytest.importorskip("nbclient", reason="pip install -e '.[dev]'")

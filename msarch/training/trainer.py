@@ -205,12 +205,12 @@ class Trainer:
         }
         write_tensors(folder / name, training_state(self.model, self.optimizer), progress)
 
-    def restore(self, folder: Path, name: str = FILE) -> bool:
+    def restore(self, folder: Path, name: str = FILE, *, any_warmup: bool = False) -> bool:
         """Continue from the checkpoint in `folder`; False where it holds none of this candidate.
 
         A wsd run also continues from one of the same candidate with a smaller budget, made before its decay, whose
         warm-up took as many steps: it ends with the bits of a run from the beginning. Rungs that it has already passed
-        are not validated.
+        are not validated. With `any_warmup` the warm-up may have been a shorter one, and the bits are others.
         """
         if not (folder / name).exists():
             return False
@@ -219,7 +219,7 @@ class Trainer:
         except (SafetensorError, ValueError):
             return False  # damaged, as by a full disk: training starts again
         same = progress.get("candidate") == self.candidate.digest()
-        if not same and not self._continues(progress):
+        if not same and not self._continues(progress, any_warmup):
             return False
         load_training_state(self.model, self.optimizer, {name: t.to(self.device) for name, t in state.items()})
         self.step, self._seconds = progress["step"], progress["seconds"]
@@ -227,12 +227,12 @@ class Trainer:
         self.curve = [Validation(**point) for point in progress["curve"] if same]
         return True
 
-    def _continues(self, progress: dict[str, Any]) -> bool:
+    def _continues(self, progress: dict[str, Any], any_warmup: bool) -> bool:
         """Whether a checkpoint is of this candidate with a smaller budget, from before its decay."""
         return (
             self.candidate.training.schedule == "wsd"
             and progress.get("lineage") == self._lineage()
-            and progress.get("warmup") == self._warmup()
+            and (any_warmup or progress.get("warmup") == self._warmup())
             and progress["tokens"] <= self.candidate.training.tokens
             and progress["step"] <= decay_begin(progress["steps"])
         )

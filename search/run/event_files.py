@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +19,8 @@ FLUSH_SECONDS = 10
 
 def require_tensorboard() -> None:
     """Raises UserError where tensorboardX is not installed: before anything is trained."""
-    try:
-        import tensorboardX  # noqa: F401
-    except ImportError:
-        raise UserError("needs tensorboardX: pip install tensorboardX", key="--tensorboard") from None
+    if find_spec("tensorboardX") is None:
+        raise UserError("needs tensorboardX: pip install tensorboardX", key="--tensorboard")
 
 
 class EventFile:

@@ -24,8 +24,8 @@ def test_each_budget_goes_on_from_the_one_before(
     starts: list[int] = []
     restore = Trainer.restore
 
-    def noting(trainer: Trainer, folder: Path) -> bool:
-        found = restore(trainer, folder)
+    def noting(trainer: Trainer, folder: Path, *, any_warmup: bool) -> bool:
+        found = restore(trainer, folder, any_warmup=any_warmup)
         starts.append(trainer.step)
         return found
 

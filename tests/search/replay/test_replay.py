@@ -102,6 +102,7 @@ def test_an_unknown_strategy_is_refused(given: dict[str, str], message: str) -> 
         Strategy(**given)
 
 
+@pytest.mark.slow
 def test_the_front_strategy_pauses_models_and_finds_the_front_sooner_than_chance(table: Table) -> None:
     found = replay(table, Strategy(strategy="front"), range(3), trainings=24)
     chance = replay(table, Strategy("random", "none"), range(3), trainings=48)

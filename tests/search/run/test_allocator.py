@@ -93,6 +93,7 @@ def test_a_larger_budget_resumes_what_was_paused_under_its_number(space: Space, 
 
 
 @by_lowest_loss
+@pytest.mark.faults("the driver is killed after any line of the journal", end="the same choices as undisturbed")
 def test_killed_after_any_line_of_the_journal_it_ends_as_if_it_had_not_been(space: Space, tmp_path: Path) -> None:
     whole = Workers()
     whole.run(open_in(space, tmp_path / "whole"))

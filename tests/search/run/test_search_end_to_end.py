@@ -179,18 +179,18 @@ def test_killed_interrupted_and_resumed_it_ends_like_the_undisturbed_one(place: 
     assert not list(place.glob("out/trials/*/checkpoint"))
 
 
-KILLS = pytest.mark.faults("the driver is killed at a random moment", times=20, end="as undisturbed, bit for bit")
+KILLS = 20
 
 
-@pytest.mark.parametrize("times", [5, pytest.param(20, marks=KILLS)])
-def test_kills_at_random_moments_lose_nothing(times: int, tmp_path: Path) -> None:
+@pytest.mark.faults("the driver is killed at a random moment", times=KILLS, end="as undisturbed, bit for bit")
+def test_kills_at_random_moments_lose_nothing(tmp_path: Path) -> None:
     """All that was finished stays, nothing is trained twice, and the end is that of an undisturbed search."""
-    place, generator = _place(tmp_path), random.Random(times)
+    place, generator = _place(tmp_path), random.Random(KILLS)
     _end(_start(place))
     (place / "out").rename(place / "whole")
     finished: dict[int, TrialRecord] = {}
     kills = 0
-    while kills < times:
+    while kills < KILLS:
         process = _start(place, trials=10)
         if _run_to_a_random_moment(process, place / "out", generator):
             process.kill()

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 from support.changed_trainer import python_path_with
 from support.command_line import fill
 
@@ -29,6 +30,7 @@ def failing(real):
 """
 
 
+@pytest.mark.faults("trials run out of memory", end="they are infeasible, the others complete")
 def test_trials_that_run_out_are_infeasible_and_the_others_complete(tmp_path: Path) -> None:
     path = python_path_with(tmp_path / "startup", OUT_OF_MEMORY)
     done = subprocess.run(

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 from support.changed_trainer import python_path_with
 from support.command_line import fill
 
@@ -20,6 +21,7 @@ def change(trainer):
 """
 
 
+@pytest.mark.faults("every trial fails", end="the search stops after five and says why")
 def test_a_search_whose_trials_all_fail_stops_after_five(tmp_path: Path) -> None:
     path = python_path_with(tmp_path / "startup", FAILING)
     done = subprocess.run(
