@@ -23,10 +23,15 @@ def needs(candidate: Candidate, dimension: Dimension, size: int, checkpointing: 
     return profile_training_step(at.model, training).peak_bytes
 
 
-# Each model meets each dimension once, and each way of checkpointing.
+# Each model meets each dimension once, and each way of checkpointing; one of the two with `make test-slow` only.
 WAYS = list(itertools.product(get_args(Way), get_args(Dimension)))
 CASES = [
-    pytest.param(config, *WAYS[at], id=f"{label(config)} / {' '.join(WAYS[at])}")
+    pytest.param(
+        config,
+        *WAYS[at],
+        marks=[] if (at < 2) == (number % 4 < 2) else pytest.mark.slow,
+        id=f"{label(config)} / {' '.join(WAYS[at])}",
+    )
     for number, config in enumerate(MULTISCALE)
     for at in (number % 2, 3 - number % 2)
 ]

@@ -115,11 +115,16 @@ CONDITIONS = [
 ]
 
 
-# Three of the six for each model, in turn, so that every variant meets all of them.
+# Three of the six for each model, in turn, so that every variant meets all of them; two of the three in `make test-slow`.
 @pytest.mark.parametrize(
     ("config", "attention", "loss", "dtype", "checkpointing"),
     [
-        pytest.param(config, *CONDITIONS[at], id=f"{label(config)} / {' '.join(CONDITIONS[at])}")
+        pytest.param(
+            config,
+            *CONDITIONS[at],
+            marks=[] if at == number % len(CONDITIONS) else pytest.mark.slow,
+            id=f"{label(config)} / {' '.join(CONDITIONS[at])}",
+        )
         for number, config in enumerate(CONFIGS)
         for at in range(number % 2, len(CONDITIONS), 2)
     ],
