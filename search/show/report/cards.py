@@ -86,6 +86,10 @@ def _pruner_cards(records: Sequence[TrialRecord], objectives: Sequence[str]) -> 
         return []
     stopped = f"{found.pruned:,} {'trial was' if found.pruned == 1 else 'trials were'} stopped early (pruned), which "
     saved = f"saved {found.saved * 100:.0f}\u00a0% of the training tokens. "
+    paused = sum(record.paused for record in records)
+    if paused:  # the strategy front has no pruner
+        text = "Their checkpoints are kept: the same command with more tokens resumes the most promising of them."
+        return [Card(title="Stopped early", figure=f"{paused:,} paused", text=stopped + saved + text)]
     if not found.controls:
         text = "No trial that it would have stopped ran on as a control, so its rate of error is not known."
         return [Card(title="Pruner", figure="rate of error unknown", text=stopped + saved + text)]

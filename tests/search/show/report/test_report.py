@@ -56,6 +56,12 @@ def column(page: str, name: str) -> list[tuple[str, Any]]:
     return [pairs[place] for place in packed["at"]] if "at" in packed else pairs
 
 
+def test_paused_trials_are_no_pruners_work(make_records: Maker, write: Write, tmp_path: Path) -> None:
+    records = [replace(each, paused=each.state == "pruned", control_rung=None) for each in make_records(60, seed=4)]
+    page = without_scripts(write(tmp_path / "report.html", records))
+    assert "14 paused" in page and "with more tokens resumes" in page and "Pruner" not in page
+
+
 def test_the_table_holds_every_trial(make_records: Maker, write: Write, tmp_path: Path) -> None:
     records = make_records(60, seed=4)
     page = write(tmp_path / "report.html", records)
