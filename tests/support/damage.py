@@ -75,8 +75,9 @@ def zero_a_stretch(content: bytes, random_: random.Random) -> bytes:
 
 
 def nest_deeply(content: bytes, random_: random.Random) -> bytes:
-    """A line that no parser finishes."""
-    at = content.index(b"\n", random_.randrange(len(content) - 1)) + 1
+    """A line that no parser finishes, before the last one: after that it would be what a crash leaves, no damage."""
+    last = content.rindex(b"\n", 0, len(content) - 1)
+    at = content.index(b"\n", random_.randrange(last)) + 1
     return content[:at] + b"[" * 200_000 + b"\n" + content[at:]
 
 
