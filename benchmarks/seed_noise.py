@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 
 import pandas as pd
@@ -25,7 +26,6 @@ from scipy.stats import kendalltau
 
 from benchmarks.options import seed_noise
 from msarch import UserError, load_results
-from msarch.data.token_set import TokenSet
 from search.ledger.records import TrialRecord
 from search.results.confirm.plan import reseeded
 from search.results.reproduce import open_corpus, train_again, with_corpus
@@ -67,7 +67,7 @@ def train_missing(
 ) -> pd.DataFrame:
     """The runs of `file`, after those that it lacked."""
     runs = pd.read_csv(file) if file.exists() else pd.DataFrame(columns=COLUMNS)
-    tokens: dict[str, TokenSet] = {}
+    text = cache(open_corpus)
     for further in range(1, seeds + 1):
         for record in chosen:
             candidate = reseeded(record.candidate, further)
@@ -75,8 +75,7 @@ def train_missing(
                 continue
             console.print(f"training trial {record.number} with seed {candidate.seed}", highlight=False)
             here = with_corpus(candidate, overrides)
-            text = tokens.setdefault(str(here.corpus), open_corpus(here.corpus))
-            *_, trainer = train_again(here, text, "cpu")
+            *_, trainer = train_again(here, text(here.corpus), "cpu")
             lines = [
                 [record.number, candidate.seed, each.rung, each.tokens, each.loss, each.bits_per_byte]
                 for each in trainer.curve

@@ -14,7 +14,7 @@ from msarch.config.candidate import Candidate
 from msarch.errors import UserError, quoted
 from search.run.budget import Budget
 from search.run.estimate import Estimate, estimate_search
-from search.run.request import check_number
+from search.run.request import check_number, check_pays
 from search.run.slots import local_slots
 from search.run.text import prepare_text, token_preparer
 from search.run.timing import Timing, time_on_slots
@@ -101,6 +101,7 @@ def plan_search(
     watcher = watcher or Silent()
     for name, value in (("trials", trials), ("tokens", tokens), ("concurrent", concurrent)):
         check_number(name, value)
+    check_pays(space, trials, tokens)
     watcher.phase("checking the limits")
     check_limits(space)
     space, _ = prepare_text(space, token_preparer(Path.cwd(), watcher), watcher)

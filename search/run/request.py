@@ -68,6 +68,7 @@ class SearchRequest:
         loaded = load(space, overrides)
         for name in numbers:
             check_number(name, getattr(loaded.search, name), key=f"search.{name}")
+        check_pays(loaded, trials, tokens)
         check_keep(keep)
         asked = {**numbers, "ray_address": ray_address, "keep": keep}
         return cls(
@@ -126,6 +127,18 @@ def check_keep(keep: str | None) -> Keep | None:
 LARGEST = 10**15
 """Tokens, more than any text has; for trials and seconds it is beyond all doubt."""
 _COUNTED = {"trials": "trials", "tokens": "tokens", "concurrent": "trials at a time"}
+
+
+def check_pays(space: Space, trials: int | None, tokens: int | None) -> None:
+    """Raises UserError where the tokens of the whole search do not pay for a single training."""
+    key = "tokens" if tokens is not None else "search.tokens"
+    budget = tokens if tokens is not None or trials is not None else space.search.tokens
+    if budget is not None and budget < space.fewest_tokens_per_trial:
+        raise UserError(
+            f"{budget:,} tokens pay for no training: one takes {space.fewest_tokens_per_trial:,}; give at least as "
+            f"many, or lower training.tokens",
+            key=key,
+        )
 
 
 def check_one_budget(trials: int | None, tokens: int | None) -> None:

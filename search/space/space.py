@@ -91,6 +91,11 @@ class Space:
             else TrainingConfig(batch_size=1).tokens
         )
 
+    @property
+    def fewest_tokens_per_trial(self) -> int:
+        """Training tokens of one whole trial; the fewest where they vary."""
+        return int(self.training["tokens"].domain.smallest) if "tokens" in self.training else self.tokens_per_trial
+
     def parameters(self) -> list[Parameter]:
         """Every parameter once, varying or not, but for the layers."""
         model = {

@@ -62,28 +62,14 @@ def _train(
 
     tokens = open_corpus(here.corpus)
     split = "test" if tokens.test is not None else "validation"
+    run = partial(Run, trial=trial, seed=candidate.seed, candidate=candidate.digest(), split=split)
     trainer = None
     try:
         for trainer in train_again(here, tokens, device, checkpoint=_checkpoint(folder)):
             watch(trainer)
     except NonFiniteLossError as error:
-        return Run(
-            trial=trial,
-            seed=candidate.seed,
-            candidate=candidate.digest(),
-            split=split,
-            loss=None,
-            bits_per_byte=None,
-            error=str(error),
-        )
+        return run(loss=None, bits_per_byte=None, error=str(error))
     assert trainer is not None
     last = trainer.curve[-1]
     loss, bits = test_figures(trainer) or (last.loss, last.bits_per_byte)
-    return Run(
-        trial=trial,
-        seed=candidate.seed,
-        candidate=candidate.digest(),
-        split=split,
-        loss=loss,
-        bits_per_byte=bits,
-    )
+    return run(loss=loss, bits_per_byte=bits)

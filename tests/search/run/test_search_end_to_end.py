@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from support.running_search import output_up_to
 
 from msarch.config.candidate import Candidate
 from search.ledger.reading import read_records
@@ -89,17 +90,6 @@ def _start(place: Path, **options: object) -> Started:
     )
 
 
-def _wait_for(process: Started, line: str) -> list[str]:
-    """Its output up to the first line that starts so."""
-    assert process.stdout is not None
-    seen = []
-    for text in process.stdout:
-        seen.append(text.rstrip())
-        if text.startswith(line):
-            return seen
-    raise AssertionError(f"no '{line}' in {seen}; {process.stderr.read() if process.stderr else ''}")
-
-
 def _end(process: Started) -> tuple[int, str, str]:
     out, err = process.communicate()
     return process.returncode, out, err
@@ -156,17 +146,17 @@ def test_an_undisturbed_search_leaves_a_whole_folder(place: Path, whole: list[Tr
 def test_killed_interrupted_and_resumed_it_ends_like_the_undisturbed_one(place: Path, whole: list[TrialRecord]) -> None:
     """SIGKILL in the middle of a trial, a second search meanwhile, and Ctrl-C."""
     process = _start(place)
-    _wait_for(process, "validated 1 2")
+    output_up_to(process, "validated 1 2")
     process.kill()
     process.communicate()
     before = {record.number: record for record in read_records(place / "out")}
     assert before[0].state in ("complete", "infeasible", "failed") and before[1].state == "running"
 
     process = _start(place)
-    _wait_for(process, "started")
+    output_up_to(process, "started")
     code, _, err = _end(_start(place))
     assert code == 1 and "another search is running in out" in err and len(err.strip().splitlines()) == 1
-    _wait_for(process, "finished")
+    output_up_to(process, "finished")
     process.send_signal(signal.SIGINT)
     code, out, err = _end(process)
     assert (code, err) == (130, "") and "continue with: msarch search space.yaml --out out --concurrent 1" in out
@@ -246,7 +236,7 @@ def test_a_full_disk_is_one_line_and_loses_nothing_finished(tmp_path: Path) -> N
 def test_a_read_only_disk_is_one_line_and_loses_nothing_finished(tmp_path: Path) -> None:
     with _disk(_place(tmp_path) / "out", size="64m") as out:
         process = _start(tmp_path)
-        _wait_for(process, "validated 1 2")
+        output_up_to(process, "validated 1 2")
         process.kill()
         process.communicate()
         while subprocess.run(["mount", "-o", "remount,ro", str(out)], check=False, capture_output=True).returncode:
