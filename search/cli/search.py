@@ -42,11 +42,12 @@ def launch_search(
 ) -> None:
     """Run a search with a display, then show its front and where its report is."""
     from search.run.budget import Budget
-    from search.run.request import check_number
+    from search.run.request import check_number, check_pays
     from search.show.terminal.display import SearchDisplay
 
     check_number("time_budget", time_budget, key="--time-budget")
     space = load_space(source, overrides)
+    check_pays(space, trials, tokens)  # before the display says that a folder's search goes on
     folder = out or Path("results") / space.name
     budget = Budget.of(space, trials=trials, tokens=tokens)
     with (
