@@ -50,7 +50,7 @@ OUTCOMES: dict[str, Column] = {
     "violation": Column("string", "", "the limit that an infeasible candidate exceeds"),
     "twin": Column("Int64", "", "of a duplicate, the trial with the same candidate"),
     "error": Column("string", "", "why a trial failed"),
-    "paused": Column("boolean", "", "whether a trial in the state pruned is only paused: a larger budget may resume it"),
+    "paused": Column("boolean", "", "whether a pruned trial is only paused: a larger budget may resume it"),
 }
 """What became of a trial, and what was predicted of it."""
 

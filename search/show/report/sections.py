@@ -50,8 +50,8 @@ _IMPORTANCE = (
     "complete trials with all of them. With few trials this is a hint, not a finding."
 )
 _CURVES = (
-    "Trials on the front are coloured; those that were stopped early are dashed. Click a legend entry to hide it, and a "
-    "curve to see what it belongs to."
+    "Trials on the front are coloured; those that were stopped early are dashed. Click a legend entry to hide it, and "
+    "a curve to see what it belongs to."
 )
 _PARALLEL = (
     "Each line is a complete trial, from its options on the left to what came of it on the right. Click a legend "
