@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import torch
 from support.profiles import assert_parts_add_up
-from support.small_models import CONFIGS, label, training_of
+from support.small_models import CONFIGS, COVERING, covering_configs, label, training_of
 
 from msarch import ModelConfig, TrainingConfig, build_model
 from msarch.config.variants import VARIANTS
@@ -82,6 +82,7 @@ def test_loss_of_random_tokens_is_that_of_a_uniform_guess(config: ModelConfig) -
     assert abs(loss.item() - math.log(config.vocab_size)) < most
 
 
+@covering_configs
 def test_one_batch_can_be_learnt_by_heart(config: ModelConfig) -> None:
     torch.manual_seed(0)
     config = replace(config, d_model=32, context=24)
@@ -119,18 +120,26 @@ CONDITIONS = [
 ]
 
 
-# Three of the six for each model, in turn, so that every variant meets all of them; two of the three in `make test-slow`.
+TURNS = {config: turn for name in VARIANTS for turn, config in enumerate(c for c in COVERING if c.variant == name)}
+"""Which of the six a model meets by default; three of them with `make test-slow`."""
+
+
+def test_every_variant_meets_every_condition() -> None:
+    met = {(config.variant, turn % len(CONDITIONS)) for config, turn in TURNS.items()}
+    assert met == {(name, at) for name in VARIANTS for at in range(len(CONDITIONS))}
+
+
 @pytest.mark.parametrize(
     ("config", "attention", "loss", "dtype", "checkpointing"),
     [
         pytest.param(
             config,
             *CONDITIONS[at],
-            marks=[] if at == number % len(CONDITIONS) else pytest.mark.slow,
+            marks=[] if config in TURNS and at == TURNS[config] % len(CONDITIONS) else pytest.mark.slow,
             id=f"{label(config)} / {' '.join(CONDITIONS[at])}",
         )
         for number, config in enumerate(CONFIGS)
-        for at in range(number % 2, len(CONDITIONS), 2)
+        for at in range(TURNS.get(config, number) % 2, len(CONDITIONS), 2)
     ],
 )
 def test_memory_without_hardware_equals_memory_on_real_tensors(
@@ -143,6 +152,7 @@ def test_memory_without_hardware_equals_memory_on_real_tensors(
     assert_parts_add_up(config, predicted)
 
 
+@covering_configs
 def test_checkpointing_changes_no_bit_of_the_training(config: ModelConfig) -> None:
     tokens = torch.randint(config.vocab_size, (4, config.context + 1))
     finals = []
@@ -211,13 +221,14 @@ def test_gradients_are_those_of_the_function(config: ModelConfig) -> None:
     config = replace(config, d_model=8, vocab_size=vocab_size, context=2 * max(config.scales) + 1)
     model = randomised_copy(build_model(config))
     tokens = torch.randint(config.vocab_size, (1, config.context))
-    parameters = list(model.parameters())
+    parameters: list[torch.Tensor] = list(model.parameters())
     direction = [torch.randn_like(parameter) for parameter in parameters]
 
     def loss(step: float) -> torch.Tensor:
         with torch.no_grad():
             torch._foreach_add_(parameters, direction, alpha=step)
-        return model(tokens).log_softmax(dim=-1)[..., 0].sum()
+        total: torch.Tensor = model(tokens).log_softmax(dim=-1)[..., 0].sum()
+        return total
 
     gradients = torch.autograd.grad(loss(0.0), parameters)
     along = sum((gradient * part).sum() for gradient, part in zip(gradients, direction, strict=True))
