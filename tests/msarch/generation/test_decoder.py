@@ -57,11 +57,10 @@ def furthest(found: Tensor, expected: Tensor) -> float:
 
 
 def prompts(config: ModelConfig) -> list[list[int]]:
-    """None, one token, around the first coarse block, several parts, everything at once."""
+    """None, around the first coarse block, several parts, everything at once."""
     block = max(config.scales)
     return [
         [],
-        [1],
         [block - 1],
         [block, 2, 3],
         [block + 1, config.context // 3],

@@ -22,11 +22,11 @@ SPACE = """
 corpus: {train: "text/train.txt", validation: "text/validation.txt", tokenizer: bytes}
 model:
   context: 32
-  d_model: {min: 16, max: 48, step: 16}
+  d_model: {values: [16, 32]}
   d_head: 16
   variant:
-    vanilla: {layers: "1..3@1"}
-    top_down: {layers: "1..2@4 1..2@1"}
+    vanilla: {layers: "1..2@1"}
+    top_down: {layers: "1@4 1..2@1"}
 training: {tokens: 20k, batch_size: 8, learning_rate: {min: 1e-3, max: 1e-1, log: true}, validation_tokens: 500}
 limits: {memory: 3 MiB}
 objectives: [perplexity, memory]
