@@ -35,7 +35,7 @@ from search.show.report.page import (
 from search.show.report.sections import CAPTIONS, Sections, make_sections
 from search.space.objectives import OBJECTIVES
 
-STATES = ("complete", "pruned", "infeasible", "duplicate", "failed", "running")
+STATES = ("complete", "paused", "pruned", "infeasible", "duplicate", "failed", "running")
 
 
 def write_report(
@@ -75,7 +75,7 @@ def write_report(
         captions=CAPTIONS | sections.captions,
         tables=sections.tables,
         confirmed=confirmed_sections(confirmed) if confirmed else [],
-        notes=[*([_CONDITIONS.format(conditions)] if conditions else []), *_NOTES],
+        notes=_notes(ordered, conditions),
         environment=_flat(environment),
         dark=dark_colours(),
         data=_data(ordered, objectives, costs, sections, title, results),
@@ -113,7 +113,7 @@ def _data(
 
 
 def _counts(records: Sequence[TrialRecord], limits: Mapping[str, int], conditions: str) -> list[str]:
-    counts = Counter[str](record.state for record in records)
+    counts = Counter(record.shown_state for record in records)
     words = [f"{len(records):,} {'trial' if len(records) == 1 else 'trials'}"]
     words += [f"{counts[state]:,} {state}" for state in STATES if counts[state]]
     words += [f"{name.replace('_', ' ')} at most {formatter(name)(limit)}" for name, limit in limits.items()]
@@ -133,11 +133,24 @@ _NOTES = [
     "bits per byte within one corpus.",
     "Memory is the predicted peak of one full training step of exactly what was trained; unfused is the same with "
     "attention that keeps its scores. A measured figure stands beside it where a GPU measured one.",
-    "A pruned trial was stopped early because trials that cost no more were clearly ahead of it. An infeasible one "
-    "was above a limit and never trained.",
+    "An infeasible trial was above a limit and never trained.",
     "Each trial can be reproduced. The order of trials in a parallel search cannot: another run of the same "
     "search may propose others. With one trial at a time it is the same.",
 ]
+
+
+_STOPPED = {
+    "paused": "A paused trial was stopped early because the search expected more from training others. Its checkpoint "
+    "is kept: the same command with more tokens resumes the most promising of them.",
+    "pruned": "A pruned trial was stopped early for good: it was clearly behind trials that cost no more, or, where "
+    "trials are paused, there was no room left for its checkpoint.",
+}
+
+
+def _notes(records: Sequence[TrialRecord], conditions: str) -> list[str]:
+    states = {record.shown_state for record in records}
+    under = [_CONDITIONS.format(conditions)] if conditions else []
+    return [*under, *_NOTES, *(note for state, note in _STOPPED.items() if state in states)]
 
 
 def _flat(environment: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]]:
