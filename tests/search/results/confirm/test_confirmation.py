@@ -7,7 +7,6 @@ import math
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 from scipy.stats import ttest_rel
@@ -21,20 +20,6 @@ from search.results.confirm.runs import read_runs, run_file, write_run
 
 PLANE = ("perplexity", "memory")
 Maker = Callable[..., TrialRecord]
-
-
-@pytest.fixture
-def make(make_record: Maker) -> Maker:
-    """`make(number, variant, perplexity, memory_mib)`."""
-
-    def made(number: int, variant: str, perplexity: float, memory_mib: float) -> TrialRecord:
-        record = make_record(number, perplexity, memory_mib)
-        layers = "2@4 1@1" if variant == "top_down" else "2@1"
-        plain: dict[str, Any] = {"variant": variant, "layers": layers, "retina_factors": (), "retina_windows": ()}
-        model = replace(record.candidate.model, **plain)
-        return replace(record, candidate=replace(record.candidate, model=model))
-
-    return made
 
 
 def confirmed(*trained: tuple[TrialRecord, tuple[float, ...]]) -> Confirmation:
