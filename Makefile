@@ -6,7 +6,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: quickstart test test-faults test-slow check reference reference-shakespeare docs clean
+.PHONY: quickstart test test-faults test-slow check reference reference-shakespeare reference-python docs clean
 
 quickstart: $(VENV)/.installed
 	$(BIN)/msarch search quickstart
@@ -48,6 +48,10 @@ reference: $(VENV)/.installed-dev
 reference-shakespeare: $(VENV)/.installed-dev
 	$(BIN)/msarch search reference-shakespeare --set corpus.train="$(SHAKESPEARE)"
 	$(BIN)/python -m benchmarks.seed_noise results/reference-shakespeare
+
+reference-python: $(VENV)/.installed-dev
+	$(BIN)/msarch search reference-python
+	$(BIN)/python -m benchmarks.seed_noise results/reference-python
 
 docs: $(VENV)/.installed-dev
 	$(BIN)/python -m search.space.schema.docs > docs/space.md
