@@ -18,6 +18,7 @@ from support.small_models import CONFIGS, label, small
 from support.small_runs import candidate, token_set, trained, weights
 
 from msarch import Candidate, ModelConfig, TrainingConfig
+from msarch.config.variants import VARIANTS
 from msarch.layers.resampling import CausalUpsample
 from msarch.models.causality import CausalityError
 from msarch.training.adamw import AdamW
@@ -27,9 +28,15 @@ from msarch.training.schedule import learning_rate, with_budget
 from msarch.training.trainer import NonFiniteLossError, Trainer
 
 ROOT = Path(__file__).parents[3]
+# One of each variant, with its options; a third of all configurations in `make test-slow`.
+LEARNING = [[c for c in CONFIGS if c.variant == variant][-1] for variant in VARIANTS]
 
 
-@pytest.mark.parametrize("config", CONFIGS[::3], ids=label)
+@pytest.mark.parametrize(
+    "config",
+    [*LEARNING, *(pytest.param(c, marks=pytest.mark.slow) for c in CONFIGS[::3] if c not in LEARNING)],
+    ids=label,
+)
 def test_training_learns_and_the_same_seed_gives_the_same_bits(config: ModelConfig, tmp_path: Path) -> None:
     tokens = token_set(tmp_path)
     one, two = (trained(Trainer(candidate(config, learning_rate=1e-2), tokens)) for _ in range(2))
