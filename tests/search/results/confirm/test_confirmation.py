@@ -7,7 +7,6 @@ import math
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -23,20 +22,6 @@ from search.show.confirmed import trust
 
 PLANE = ("perplexity", "memory")
 Maker = Callable[..., TrialRecord]
-
-
-@pytest.fixture
-def make(make_record: Maker) -> Maker:
-    """`make(number, variant, perplexity, memory_mib)`."""
-
-    def made(number: int, variant: str, perplexity: float, memory_mib: float) -> TrialRecord:
-        record = make_record(number, perplexity, memory_mib)
-        layers = "2@4 1@1" if variant == "top_down" else "2@1"
-        plain: dict[str, Any] = {"variant": variant, "layers": layers, "retina_factors": (), "retina_windows": ()}
-        model = replace(record.candidate.model, **plain)
-        return replace(record, candidate=replace(record.candidate, model=model))
-
-    return made
 
 
 def confirmed(*trained: tuple[TrialRecord, tuple[float, ...]]) -> Confirmation:
