@@ -18,7 +18,7 @@ from search.ledger.records import TrialRecord
 from search.results.confirm.confirmation import Confirmation
 from search.results.front import best, pareto_front, reference_point, split
 from search.results.results import Bundle
-from search.show.confirmed import confirmed_sections
+from search.show.confirmed import confirmed_sections, trust
 from search.show.palette import formatter
 from search.show.report.cards import cards, reproduce_command
 from search.show.report.costs import Cost, costs_of
@@ -66,7 +66,7 @@ def write_report(
         **plotly_tags(path, bundle),
         title=title,
         style=Markup(style()),
-        headline=headline(ordered, objectives) | ({"trust": _CONFIRMED} if confirmed else {}),
+        headline=headline(ordered, objectives) | _trust(ordered, objectives, confirmed),
         counts=_counts(ordered, limits, conditions),
         cards=cards(ordered, objectives, reference_point(ordered, objectives, limits), results),
         counted=len(ordered),
@@ -112,6 +112,13 @@ def _data(
     return {name: Markup(as_json(part)) for name, part in parts.items()}
 
 
+def _trust(
+    records: Sequence[TrialRecord], objectives: Sequence[str], confirmed: Confirmation | None
+) -> dict[str, Markup]:
+    top = best(records, quality=split(objectives)[0])
+    return {"trust": Markup.escape(trust(confirmed, top.number))} if confirmed and top else {}
+
+
 def _counts(records: Sequence[TrialRecord], limits: Mapping[str, int], conditions: str) -> list[str]:
     counts = Counter(record.shown_state for record in records)
     words = [f"{len(records):,} {'trial' if len(records) == 1 else 'trials'}"]
@@ -123,9 +130,6 @@ def _counts(records: Sequence[TrialRecord], limits: Mapping[str, int], condition
 _CONDITIONS = (
     "What if: memory, cache and operations are those of a training step with {}. Perplexity, times and curves are as "
     "trained, under each trial's own conditions. Only complete trials are shown."
-)
-_CONFIRMED = Markup(
-    "The front was trained again with further seeds: below, how sure it is, and which differences are within the noise."
 )
 _NOTES = [
     "Perplexity is exp of the mean loss on text that was not trained on: the model is as unsure of the next token as "

@@ -174,12 +174,13 @@ def test_kills_at_random_moments_lose_nothing(tmp_path: Path) -> None:
     _end(_start(place))
     (place / "out").rename(place / "whole")
     finished: dict[int, TrialRecord] = {}
-    kills = 0
+    kills, scratch = 0, set[Path]()
     while kills < KILLS:
         process = _start(place, trials=10)
         if _run_to_a_random_moment(process, place / "out", generator):
             process.kill()
             kills += 1
+            scratch |= {Path(note.read_text()) for note in (place / "out").glob(".scratch")}
         else:
             (place / "out").rename(place / f"done{kills}")
             finished = {}
@@ -189,6 +190,10 @@ def test_kills_at_random_moments_lose_nothing(tmp_path: Path) -> None:
     assert _end(_start(place))[0] == 0
     records = read_records(place / "out")
     assert [_comparable(r) for r in records] == [_comparable(r) for r in read_records(place / "whole")]
+    assert scratch and not [folder for folder in scratch if folder.exists()]
+    # Nor will one be made again: Ray's agents, which name it and outlive a killed search by a minute, were ended.
+    running = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True).stdout
+    assert not [folder for folder in scratch if f"{folder}/" in running]
 
 
 def _run_to_a_random_moment(process: Started, out: Path, generator: random.Random) -> bool:
