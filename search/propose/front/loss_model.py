@@ -7,10 +7,12 @@ One Gaussian process over architectures and rungs. With t the share of the train
 so that the rungs of unfinished trainings say something of the end: of their own, and of that of similar architectures.
 `rung` is what all have in common at a rung, `lead` is how far an architecture is from that, and "own" what only one
 training has: its seed, and what the features do not say. `lead` is a sum of what each feature does by itself and of a
-smooth function of all. A lead at one rung tells of the end only in part: leads are alike where rungs are near each
-other in log2 t, and `LASTS` says how much of them lasts however far apart they are. That is fixed, since it cannot be
-learnt while only those that led early were trained to their end. Slopes of single curves are not extrapolated: they do
-not foretell how far a curve still falls (docs/experiments.md).
+smooth function of all. How much the features of the training do, the learning rate above all, is learnt apart from how
+much those of the architecture do: beside twenty figures of size the rate would otherwise hardly count. A lead at one
+rung tells of the end only in part: leads are alike where rungs are near each other in log2 t, and `LASTS` says how much
+of them lasts however far apart they are. That is fixed, since it cannot be learnt while only those that led early were
+trained to their end. Slopes of single curves are not extrapolated: they do not foretell how far a curve still falls
+(docs/experiments.md).
 """
 
 from __future__ import annotations
@@ -70,14 +72,17 @@ class LossModel:
     Args:
         matrix: features between 0 and 1, (architectures, columns), of all that were started.
         curves: what is known of them.
+        training: how many of the first columns say how a model is trained; the others say what it is.
     """
 
-    def __init__(self, matrix: Floats, curves: Sequence[Curve]) -> None:
+    def __init__(self, matrix: Floats, curves: Sequence[Curve], training: int = 0) -> None:
         self._matrix = matrix
         inputs = np.array([_inputs(matrix[curve.row], curve.row, share) for curve in curves for share in curve.shares])
         losses = np.array([loss for curve in curves for loss in curve.losses])
         self._mean, self._scale = float(losses.mean()), _spread_within_rungs(curves)
-        self._process = GaussianProcessRegressor(_kernel(matrix.shape[1]), alpha=1e-8, optimizer=_most_probable)
+        self._process = GaussianProcessRegressor(
+            _kernel(training, matrix.shape[1]), alpha=1e-8, optimizer=_most_probable
+        )
         self._learn(inputs, (losses - self._mean) / self._scale)
 
     def believe(self, rows: Sequence[int]) -> None:
@@ -123,15 +128,27 @@ def _spread_within_rungs(curves: Sequence[Curve]) -> float:
     return max(math.sqrt(squares / freedom), LEAST_SPREAD)
 
 
-def _kernel(width: int) -> Kernel:
-    smooth, additive = Columns(Matern(1.5, (0.1, 30.0), nu=2.5), 0, width), Columns(Additive(), 0, width)
-    trial, rung = Columns(Same(), width, width + 1), Columns(Same(), width + 1, width + 2)
+def _kernel(training: int, width: int) -> Kernel:
+    rung = Columns(Same(), width + 1, width + 2)
     near = Columns(Matern(DOUBLINGS, "fixed", nu=1.5), width + 2, width + 3)
-    # each part with its share of the variance of losses, and the bounds of that share
-    lead = ConstantKernel(1.0, (1e-2, 1e2)) * smooth + ConstantKernel(4.0, (1e-2, 1e2)) * additive
-    own = ConstantKernel(0.03, (1e-4, 1.0)) * trial
     lasting = ConstantKernel(LASTS, "fixed") + ConstantKernel(1 - LASTS, "fixed") * near
-    return (lead + own) * lasting + ConstantKernel(100.0, "fixed") * rung + WhiteKernel(1e-2, (1e-6, 1e-1))
+    noise = WhiteKernel(1e-2, (1e-6, 1e-1))
+    return lead_kernel(training, width) * lasting + ConstantKernel(100.0, "fixed") * rung + noise
+
+
+def lead_kernel(training: int, width: int) -> Kernel:
+    """Of lead and own, over features and, in the column after them, the number of the training.
+
+    Args:
+        training: how many of the features say how a model is trained; these come first.
+        width: how many features.
+    """
+    # each part with its share of the variance of losses, and the bounds of that share
+    found = ConstantKernel(1.0, (1e-2, 1e2)) * Columns(Matern(1.5, (0.1, 30.0), nu=2.5), 0, width)
+    groups = [(first, last) for first, last in ((0, training), (training, width)) if last > first]
+    for first, last in groups:
+        found += ConstantKernel(4.0 / len(groups), (1e-2, 1e2)) * Columns(Additive(), first, last)
+    return found + ConstantKernel(0.03, (1e-4, 1.0)) * Columns(Same(), width, width + 1)
 
 
 def _most_probable(objective: Objective, start: Floats, bounds: Floats) -> tuple[Floats, float]:

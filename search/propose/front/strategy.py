@@ -129,7 +129,8 @@ class FrontStrategy:
             return []
         described = [features(record.candidate, record.profile) for record in known]
         encoder = Encoder([*described, *(design.features for design in fresh)])
-        model = LossModel(encoder.matrix(described), [Curve(row, *self._curve(one)) for row, one in enumerate(known)])
+        curves = [Curve(row, *self._curve(one)) for row, one in enumerate(known)]
+        model = LossModel(encoder.matrix(described), curves, encoder.training)
         model.believe([row for row, one in enumerate(known) if one.state == "running"])
         ends, spreads = model.ends_of_started(range(len(known)))
         levels, paused = self._levels(known, ends, fresh), [known[row] for row in rows]
