@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from benchmarks.search_efficiency.runs import Run
+from search.ledger.records import TrialRecord
 from search.replay.summary import SHARES, TRAININGS
 from search.replay.table import Table
 from search.replay.tally import Replay
@@ -27,7 +28,8 @@ def measured(run: Run, table: Table) -> Run:
 
 def _found(run: Run, table: Table) -> Iterator[tuple[float, float]]:
     records = {model.record.number: model.record for model in table.models}
-    kept, volume = [], 0.0  # what adds nothing now adds nothing later either
+    kept: list[TrialRecord] = []
+    volume = 0.0  # what adds nothing now adds nothing later either
     for number, at in run.completed:
         if (larger := table.volume([*kept, records[number]])) > volume:
             kept.append(records[number])

@@ -19,7 +19,7 @@ from benchmarks.search_efficiency.stopped import noise_of
 from benchmarks.seed_noise import FILE as SEEDS
 from msarch.training.validation import Validation
 from search.propose.front.features import Encoder, features
-from search.propose.front.loss_model import lead_kernel
+from search.propose.front.kernels import LeadKernel
 from search.replay.table import Table, TableModel
 
 Floats = NDArray[np.float64]
@@ -86,7 +86,7 @@ class ExpectedLosses:
         losses, seeds = self._losses
         matrix, training = self._features
         luck = (self.noise / self._scale) ** 2 / seeds
-        process = GaussianProcessRegressor(lead_kernel(training, matrix.shape[1]), alpha=luck)
+        process = GaussianProcessRegressor(LeadKernel(training, matrix.shape[1]), alpha=luck)
         return process.fit(self._inputs, (losses - self._centre) / self._scale)
 
 
@@ -104,7 +104,7 @@ def further_seeds(table: Table) -> dict[int, list[float]]:
     runs = pd.read_csv(file)
     last = {model.record.number: end_of(model).rung for model in table.models}
     ends = runs[runs.rung == runs.trial.map(last)]
-    return {int(number): group.loss.tolist() for number, group in ends.groupby("trial")}
+    return {number: ends[ends.trial == number].loss.tolist() for number in set(ends.trial.tolist())}
 
 
 def end_of(model: TableModel) -> Validation:

@@ -9,10 +9,10 @@ so that the rungs of unfinished trainings say something of the end: of their own
 training has: its seed, and what the features do not say. `lead` is a sum of what each feature does by itself and of a
 smooth function of all. How much the features of the training do, the learning rate above all, is learnt apart from how
 much those of the architecture do: beside twenty figures of size the rate would otherwise hardly count. A lead at one
-rung tells of the end only in part: leads are alike where rungs are near each other in log2 t, and `LASTS` says how much
-of them lasts however far apart they are. That is fixed, since it cannot be learnt while only those that led early were
-trained to their end. Slopes of single curves are not extrapolated: they do not foretell how far a curve still falls
-(docs/experiments.md).
+rung tells of the end only in part: leads are alike where rungs are near each other in log2 t, and `kernels.LASTS` says
+how much of them lasts however far apart they are. That is fixed, since it cannot be learnt while only those that led
+early were trained to their end. Slopes of single curves are not extrapolated: they do not foretell how far a curve
+still falls (docs/experiments.md).
 """
 
 from __future__ import annotations
@@ -27,17 +27,10 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.gaussian_process import GaussianProcessRegressor
-from sklearn.gaussian_process.kernels import ConstantKernel, Kernel, Matern, WhiteKernel
 
-from search.propose.front.kernels import Additive, Columns, Same
+from search.propose.front.kernels import LossKernel
 
 Floats = NDArray[np.float64]
-
-LASTS = 0.3
-"""The share of the variance of leads that is the same at all rungs."""
-
-DOUBLINGS = 2.0
-"""The length, in doublings of the tokens, over which the rest of it is alike."""
 
 PRIOR_SPREAD = 1.0
 """Standard deviation of the prior over each hyperparameter, in natural logarithms."""
@@ -81,7 +74,7 @@ class LossModel:
         losses = np.array([loss for curve in curves for loss in curve.losses])
         self._mean, self._scale = float(losses.mean()), _spread_within_rungs(curves)
         self._process = GaussianProcessRegressor(
-            _kernel(training, matrix.shape[1]), alpha=1e-8, optimizer=_most_probable
+            LossKernel(training, matrix.shape[1]), alpha=1e-8, optimizer=_most_probable
         )
         self._learn(inputs, (losses - self._mean) / self._scale)
 
@@ -126,29 +119,6 @@ def _spread_within_rungs(curves: Sequence[Curve]) -> float:
     squares = sum(len(losses) * float(np.var(losses)) for losses in rungs.values())
     freedom = max(1, sum(map(len, rungs.values())) - len(rungs))
     return max(math.sqrt(squares / freedom), LEAST_SPREAD)
-
-
-def _kernel(training: int, width: int) -> Kernel:
-    rung = Columns(Same(), width + 1, width + 2)
-    near = Columns(Matern(DOUBLINGS, "fixed", nu=1.5), width + 2, width + 3)
-    lasting = ConstantKernel(LASTS, "fixed") + ConstantKernel(1 - LASTS, "fixed") * near
-    noise = WhiteKernel(1e-2, (1e-6, 1e-1))
-    return lead_kernel(training, width) * lasting + ConstantKernel(100.0, "fixed") * rung + noise
-
-
-def lead_kernel(training: int, width: int) -> Kernel:
-    """Of lead and own, over features and, in the column after them, the number of the training.
-
-    Args:
-        training: how many of the features say how a model is trained; these come first.
-        width: how many features.
-    """
-    # each part with its share of the variance of losses, and the bounds of that share
-    found = ConstantKernel(1.0, (1e-2, 1e2)) * Columns(Matern(1.5, (0.1, 30.0), nu=2.5), 0, width)
-    groups = [(first, last) for first, last in ((0, training), (training, width)) if last > first]
-    for first, last in groups:
-        found += ConstantKernel(4.0 / len(groups), (1e-2, 1e2)) * Columns(Additive(), first, last)
-    return found + ConstantKernel(0.03, (1e-4, 1.0)) * Columns(Same(), width, width + 1)
 
 
 def _most_probable(objective: Objective, start: Floats, bounds: Floats) -> tuple[Floats, float]:
