@@ -41,6 +41,9 @@ LEAST_SPREAD = 0.02
 MOST_STEPS = 20
 """Of the optimiser: more steps change the fit little, and the choice not at all."""
 
+MOST_FITTED = 256
+"""Losses that the hyperparameters are fitted to: the time of a step of the fit grows with their cube."""
+
 Objective = Callable[[Floats], tuple[float, Floats]]
 
 
@@ -70,13 +73,21 @@ class LossModel:
 
     def __init__(self, matrix: Floats, curves: Sequence[Curve], training: int = 0) -> None:
         self._matrix = matrix
-        inputs = np.array([_inputs(matrix[curve.row], curve.row, share) for curve in curves for share in curve.shares])
-        losses = np.array([loss for curve in curves for loss in curve.losses])
-        self._mean, self._scale = float(losses.mean()), _spread_within_rungs(curves)
+        self._mean, self._scale = _mean(curves), _spread_within_rungs(curves)
+        few = _few(curves)
         self._process = GaussianProcessRegressor(
             LossKernel(training, matrix.shape[1]), alpha=1e-8, optimizer=_most_probable
         )
-        self._learn(inputs, (losses - self._mean) / self._scale)
+        self._learn(*self._observed(few))
+        if len(few) < len(curves):
+            self._process = GaussianProcessRegressor(self._process.kernel_, alpha=1e-8, optimizer=None)
+            self._learn(*self._observed(curves))
+
+    def _observed(self, curves: Sequence[Curve]) -> tuple[Floats, Floats]:
+        rows = [(curve.row, share) for curve in curves for share in curve.shares]
+        inputs = np.array([_inputs(self._matrix[row], row, share) for row, share in rows])
+        losses = np.array([loss for curve in curves for loss in curve.losses])
+        return inputs, (losses - self._mean) / self._scale
 
     def believe(self, rows: Sequence[int]) -> None:
         """Take it that these end as is expected of them: so less is left to learn from others that are like them."""
@@ -108,6 +119,20 @@ class LossModel:
 
 def _inputs(features: Floats, number: int, share: float) -> Floats:
     return np.concatenate([features, [number, share, np.log2(share)]])
+
+
+def _few(curves: Sequence[Curve]) -> Sequence[Curve]:
+    """All, or as many drawn at random as have `MOST_FITTED` losses."""
+    counts = [len(curve.losses) for curve in curves]
+    if sum(counts) <= MOST_FITTED:
+        return curves
+    order = np.random.default_rng(len(curves)).permutation(len(curves))
+    enough = int(np.searchsorted(np.cumsum([counts[index] for index in order]), MOST_FITTED, side="right"))
+    return [curves[index] for index in sorted(order[:enough].tolist())]
+
+
+def _mean(curves: Sequence[Curve]) -> float:
+    return float(np.mean([loss for curve in curves for loss in curve.losses]))
 
 
 def _spread_within_rungs(curves: Sequence[Curve]) -> float:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from search.propose.front.loss_model import Curve, LossModel
+from search.propose.front import loss_model
+from search.propose.front.loss_model import Curve, LossModel, _few
 
 SHARES = (1 / 16, 1 / 8, 1 / 4, 1 / 2, 1.0)
 
@@ -83,6 +84,17 @@ def test_what_is_believed_of_one_tells_of_its_like(trainings: Trainings) -> None
     model.believe([0])
     (after_mean,), (after,) = model.ends_of_started([6])
     assert after < 0.6 * before and after_mean == pytest.approx(mean, abs=0.02)
+
+
+def test_many_losses_are_all_used_but_not_all_fitted_to(trainings: Trainings, monkeypatch: pytest.MonkeyPatch) -> None:
+    curves = [trainings.curve(row, 5) for row in range(60)]
+    assert _few(curves) == curves
+    exact = LossModel(trainings.matrix, curves).ends_of_started(range(60))
+    monkeypatch.setattr(loss_model, "MOST_FITTED", 62)
+    assert len(_few(curves)) == 12
+    model = LossModel(trainings.matrix, curves)
+    assert model.ends_of_started(range(60))[0] == pytest.approx(exact[0], abs=0.01)
+    assert np.abs(model.ends_of_started(range(60))[0] - trainings.ends).mean() < 0.01
 
 
 def test_the_same_beginnings_give_the_same_model(trainings: Trainings) -> None:
