@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 
 
@@ -11,6 +12,23 @@ def usable_cores() -> int:
     if hasattr(os, "sched_getaffinity"):  # Linux: containers and batch systems pin processes to some of the cores
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
+
+
+def gpu_count(root: Path = Path("/")) -> int:
+    """GPUs that torch can use, which is imported only where there is a driver of one.
+
+    Args:
+        root: where dev/ is.
+    """
+    if sys.platform == "linux" and not any(any(root.glob(f"dev/{name}")) for name in _GPU_DEVICES):
+        return 0
+    import torch
+
+    return torch.cuda.device_count()
+
+
+_GPU_DEVICES = ("nvidia*", "nvhost*", "nvmap", "kfd", "dxg")
+"""Files of GPU drivers: NVIDIA's, for its boards with a GPU in the processor too, AMD's, and Windows' for Linux."""
 
 
 def free_memory(root: Path = Path("/")) -> int | None:

@@ -43,8 +43,7 @@ def prepare_worker() -> None:
         ImportError: as `load_search` does.
     """
     load_search()
-    # The last is what torch imports at the first step of any optimizer, for more than a second.
-    for module in ("search.run.ray.trainable", "search.run.ray.worker", "torch._dynamo"):
+    for module in ("search.run.ray.trainable", "search.run.ray.worker"):
         import_module(module)
 
 

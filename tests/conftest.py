@@ -1,9 +1,12 @@
-"""For all tests: the longest files first, so that no worker is left alone with one at the end; a table of faults."""
+"""For all tests: the longest files first, so that no worker is left alone with one at the end; one search; faults."""
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from support.faults_table import describe, table
+from support.small_search import search_once
 
 LONGEST = (
     "test_soak",
@@ -15,6 +18,12 @@ LONGEST = (
     "test_report_in_browser",
 )
 """Parts of names of files whose tests search with Ray, start a browser, or run for a minute in another way."""
+
+
+@pytest.fixture(scope="session")
+def small_search(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a text, a space and the results of its search, which all tests share: read only."""
+    return search_once(tmp_path_factory)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -35,7 +35,7 @@ class TrainingConfig:
         dtype: "float32", or "bfloat16" for autocast with float32 parameters.
         optimizer: "adamw", the fused implementation.
         checkpointing: "none", or "block" to recompute each block in the backward pass.
-        rungs: shares of the budget at which the model is validated and may be pruned.
+        rungs: shares of the budget at which the model is validated and may be stopped early.
         validation_tokens: target tokens of each validation, the first of the split; 0 derives 0.8 % of the
             budget, so that six validations cost less than 3 % of a trial.
     """

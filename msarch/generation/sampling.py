@@ -12,6 +12,9 @@ from torch import Tensor
 
 from msarch.errors import UserError
 
+_COLDEST = 1e-30
+"""The least temperature that float32 can divide by; the likeliest token is all that is left long before."""
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Sampling:
@@ -41,7 +44,9 @@ def next_tokens(logits_BV: Tensor, sampling: Sampling, generator: torch.Generato
     """One token for each sequence: (B, V) -> (B,) int64."""
     if sampling.temperature == 0:
         return logits_BV.argmax(dim=-1)
-    likely_BV, tokens_BV = (logits_BV.to(torch.float32) / sampling.temperature).sort(dim=-1, descending=True)
+    likely_BV, tokens_BV = logits_BV.to(torch.float32).sort(dim=-1, descending=True)
+    # Below the likeliest, so that a temperature near 0 gives minus infinity and never infinity minus infinity.
+    likely_BV = (likely_BV - likely_BV[:, :1]) / max(sampling.temperature, _COLDEST)
     if sampling.top_k is not None:
         likely_BV = likely_BV[:, : sampling.top_k]
     shares_BV = likely_BV.softmax(dim=-1)

@@ -28,7 +28,8 @@ class MsarchConfig(PretrainedConfig):
         values: dict[str, Any] = {
             name: tuple(each) if isinstance(each, list) else each for name, each in self.architecture.items()
         }
-        return ModelConfig(**values)
+        # resize_token_embeddings changes the size here alone
+        return ModelConfig(**{**values, "vocab_size": self.vocab_size})
 
 
 def _common(architecture: dict[str, Any]) -> dict[str, Any]:

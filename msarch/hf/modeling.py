@@ -65,12 +65,15 @@ class MsarchForCausalLM(PreTrainedModel, GenerationMixin):
 
         `labels` are the tokens themselves, -100 where none is to be predicted. `logits_to_keep` is how many of the last
         positions have logits; 0 for all. With `use_cache` the output has `past_key_values`; passed on with the tokens
-        that follow, what was read before is not computed again.
+        that follow, what was read before is not computed again. With `labels` there is no cache.
         """
         if attention_mask is not None and not bool(attention_mask[:, 0].all()):
             raise ValueError("this model has no padding on the left; pad on the right: padding_side='right'")
-        if use_cache or past_key_values is not None:
-            return self._extend(input_ids, past_key_values, logits_to_keep)
+        if labels is not None and past_key_values is not None:
+            raise ValueError("labels need all tokens in one pass; leave out past_key_values")
+        if labels is None and (use_cache or past_key_values is not None):
+            output = self._extend(input_ids, past_key_values, logits_to_keep)
+            return output if return_dict is not False else output.to_tuple()
         features_BTD = self.model.features(input_ids)
         logits = linear(features_BTD[:, -logits_to_keep:], self.model.readout_weight)
         loss = None

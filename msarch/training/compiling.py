@@ -20,6 +20,9 @@ def compile_layers(model: nn.Module, backend: Any = "inductor") -> None:
     """Compile each transformer layer in place, at its first call; parameters keep their names."""
     for layer in (module for module in model.modules() if isinstance(module, TransformerLayer)):
         layer.compile(backend=backend, dynamic=False)
+    # Set to what it is already: this tells the compiler too, which then does not choose kernels by timing them.
+    warns = torch.is_deterministic_algorithms_warn_only_enabled()
+    torch.use_deterministic_algorithms(torch.are_deterministic_algorithms_enabled(), warn_only=warns)
 
 
 @contextmanager

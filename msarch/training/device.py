@@ -15,7 +15,8 @@ def make_deterministic(device: str, threads: int) -> None:
     A CUDA kernel without a deterministic form warns and runs; on CPUs every kernel used here has one.
     """
     torch.set_num_threads(threads)
-    torch.use_deterministic_algorithms(True, warn_only=device != "cpu")
+    # As `use_deterministic_algorithms` does, which would import torch's compiler too, for a second of each process.
+    torch.set_deterministic_debug_mode("error" if device == "cpu" else "warn")
     # Otherwise torch fills each new tensor first, which costs time; no tensor here is read before it is written.
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]  # set by a property
 

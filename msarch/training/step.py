@@ -17,12 +17,13 @@ from msarch.layers.attention import attention_kernel
 from msarch.layers.transformer_layer import Recomputable
 from msarch.layers.widths import width_read
 from msarch.models.language_model import LanguageModel
+from msarch.training.adamw import AdamW
 from msarch.training.loss import chunked_loss, full_loss
 
 LOSSES: dict[str, Callable[[Tensor, Tensor, Tensor], Tensor]] = {"full": full_loss, "chunked": chunked_loss}
 
 
-def make_optimizer(model: LanguageModel, training: TrainingConfig) -> torch.optim.AdamW:
+def make_optimizer(model: LanguageModel, training: TrainingConfig) -> AdamW:
     """Fused AdamW; weight decay acts on matrices, not on norms and biases.
 
     In muP (arXiv 2203.03466, table 8, for Adam) a matrix between states learns 1/m as fast, where m is the width ratio
@@ -49,7 +50,7 @@ def make_optimizer(model: LanguageModel, training: TrainingConfig) -> torch.opti
     ]
     for group in groups:
         group["lr"] = training.learning_rate * group["lr_share"]
-    return torch.optim.AdamW(groups, betas=training.betas, fused=True)
+    return AdamW(groups, betas=training.betas, fused=True)
 
 
 def set_learning_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:

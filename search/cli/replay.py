@@ -78,7 +78,7 @@ def _name(figure: Figure) -> str:
         case "hypervolume_at":
             return f"hypervolume after {figure.name} trainings"
         case "pruned":
-            return "models pruned"
+            return "models stopped early"
     return "of these, on the true front"
 
 

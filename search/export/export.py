@@ -6,7 +6,7 @@ import json
 import shutil
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import yaml
 
@@ -18,6 +18,9 @@ from search.export.card import model_card
 from search.export.code import CONFIGURATION, MODELING, exported_code
 from search.train.record import CONFIG, TOKENIZER, WEIGHTS
 from search.train.trained_model import TrainedModel
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 CLASSES = {"AutoConfig": f"{CONFIGURATION}.MsarchConfig", "AutoModelForCausalLM": f"{MODELING}.MsarchForCausalLM"}
 
@@ -32,8 +35,11 @@ def export_model(trained: TrainedModel, folder: Path, *, code: bool = True) -> N
         UserError: the folder holds other files, or the weights are damaged.
         OSError: it cannot be written.
     """
+    from safetensors.torch import save_file
+
     if any(folder.glob("[!.]*")):
         raise UserError(f"{folder} holds files already; name a new folder", key="--to")
+    weights = _weights(trained.weights)
     files = {
         "README.md": model_card(trained, on_its_own=code),
         "config.json": _json(_config(trained, code)),
@@ -47,20 +53,19 @@ def export_model(trained: TrainedModel, folder: Path, *, code: bool = True) -> N
             path.write_text(text, encoding="utf-8")
     with atomic_write(folder / TOKENIZER) as path:
         shutil.copyfile(trained.tokenizer, path)
-    _write_weights(trained.weights, folder / WEIGHTS)
+    with atomic_write(folder / WEIGHTS) as path:
+        save_file(weights, path, {"format": "pt"})
 
 
-def _write_weights(source: Path, target: Path) -> None:
+def _weights(source: Path) -> dict[str, Tensor]:
+    """The weights under the names of transformers."""
     from safetensors import SafetensorError
-    from safetensors.torch import save_file
 
     try:
         tensors, _ = read_tensors(source)
     except (SafetensorError, ValueError) as error:
         raise UserError(f"is damaged ({error}); train the model again", file=str(source)) from None
-    named = {f"model.{name}": tensor for name, tensor in tensors.items()}
-    with atomic_write(target) as path:
-        save_file(named, path, {"format": "pt"})
+    return {f"model.{name}": tensor for name, tensor in tensors.items()}
 
 
 def _config(trained: TrainedModel, code: bool) -> dict[str, Any]:

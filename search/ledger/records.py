@@ -54,6 +54,11 @@ class TrialRecord:
     paused: bool = False
 
     @property
+    def shown_state(self) -> str:
+        """The state as people read it: "paused" for a trial that may be resumed."""
+        return "paused" if self.paused else self.state
+
+    @property
     def ran_out(self) -> bool:
         """Whether it was infeasible only when it was tried: the GPU's memory ran out."""
         return self.state == "infeasible" and self.memory_measured_bytes is not None

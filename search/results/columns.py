@@ -26,7 +26,9 @@ class Column:
 OUTCOMES: dict[str, Column] = {
     "trial": Column("Int64", "", "number of the trial, counted from 0"),
     "state": Column(
-        "string", "", "complete, pruned, infeasible (never trained, or out of memory), duplicate, failed or running"
+        "string",
+        "",
+        "complete, pruned (stopped early), infeasible (never trained, or out of memory), duplicate, failed or running",
     ),
     "perplexity": Column("Float64", "", "exp of the final validation loss; only where complete or duplicate"),
     "bits_per_byte": Column("Float64", "bits/byte", "the final validation loss per byte of text"),
@@ -48,7 +50,7 @@ OUTCOMES: dict[str, Column] = {
     "violation": Column("string", "", "the limit that an infeasible candidate exceeds"),
     "twin": Column("Int64", "", "of a duplicate, the trial with the same candidate"),
     "error": Column("string", "", "why a trial failed"),
-    "paused": Column("boolean", "", "whether a pruned trial waits to be resumed, as it is by a larger budget"),
+    "paused": Column("boolean", "", "whether a pruned trial is only paused: a larger budget may resume it"),
 }
 """What became of a trial, and what was predicted of it."""
 

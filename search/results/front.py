@@ -196,6 +196,11 @@ def _check_usable(record: TrialRecord, max_memory: int | None) -> TrialRecord:
     why = {"infeasible": record.violation, "failed": record.error}.get(record.state, "")
     if record.state == "duplicate":
         raise UserError(f"trial {number} is a duplicate of trial {record.twin}: choose trial {record.twin}")
+    if record.paused:
+        raise UserError(
+            f"trial {number} is paused, trained only in part: choose a complete trial, or resume the search with more "
+            "--tokens"
+        )
     if record.state != "complete":
         raise UserError(
             f"trial {number} is {record.state}{f' ({shortened(why)})' if why else ''}: choose a complete trial"
@@ -219,7 +224,7 @@ def _why_none(records: Sequence[TrialRecord], max_memory: int | None) -> str:
         smallest = min(complete, key=lambda record: record.profile["memory_bytes"])
         needed, allowed = LIMITS["memory"].format_both(smallest.profile["memory_bytes"], max_memory)
         return f"no complete trial fits {allowed}: the smallest, trial {smallest.number}, needs {needed}"
-    counts = Counter(record.state for record in records)
+    counts = Counter(record.shown_state for record in records)
     if counts["complete"]:
         return "no complete trial has the figures that this asks for"
     return f"no trial is complete: {', '.join(f'{n} {state}' for state, n in counts.items()) or 'none was run'}"

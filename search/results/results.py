@@ -168,7 +168,7 @@ class Results:
         return architecture_figure(record.candidate.model)
 
     def __repr__(self) -> str:
-        states = Counter(record.state for record in self.records)
+        states = Counter(record.shown_state for record in self.records)
         counts = ", ".join(f"{count} {state}" for state, count in states.items()) or "no trial yet"
         return f"<Results of {self.folder}: {counts}; {len(self.front)} on the front>"
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from msarch.atomic_files import atomic_write
-from msarch.machine import usable_cores
+from msarch.machine import gpu_count, usable_cores
 from search.results.environment import ENVIRONMENT, read_environment
 
 if TYPE_CHECKING:
@@ -66,6 +66,8 @@ def processor() -> str:
 
 
 def _gpus() -> list[str]:
+    if not gpu_count():
+        return []
     import torch
 
     return [torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count())]

@@ -10,10 +10,11 @@ import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
+from msarch.config.candidate import Candidate
 from msarch.errors import UserError
-from msarch.machine import usable_cores
+from msarch.machine import gpu_count, usable_cores
 from search.ledger.folder import JOURNAL, locked
 from search.propose.pruners import pruner_warning
 from search.run.coordinator import Coordinator
@@ -121,8 +122,6 @@ def _search(request: SearchRequest, watcher: Watcher) -> End:
     prepare = token_preparer(base, watcher)
     space, tokens = prepare_text(request.space, prepare, watcher)
     with locked(folder):
-        from msarch.memory.profile import profile_candidate
-
         events = EventWatcher(folder) if request.tensorboard else None
         outputs = Outputs(space, folder, Watchers(watcher, events) if events else watcher)
         if not (folder / JOURNAL).exists():
@@ -131,7 +130,7 @@ def _search(request: SearchRequest, watcher: Watcher) -> End:
             space,
             folder,
             prepare=prepare,
-            profile=profile_candidate,
+            profile=_profile,
             watcher=outputs,
             trials=request.trials,
             tokens=request.tokens,
@@ -141,10 +140,9 @@ def _search(request: SearchRequest, watcher: Watcher) -> End:
         outputs.write_origin(tokens)
         if events:
             events.begin(coordinator.records())
-        if space.search.strategy == "front":
-            watcher.phase("drawing and profiling designs")
         try:
-            return "complete" if coordinator.ended else _train(request, coordinator, outputs, base)
+            ended = outputs.records() and coordinator.ended  # to ask a new search would profile its first designs
+            return "complete" if ended else _train(request, coordinator, outputs, base)
         finally:
             if events:
                 events.close()
@@ -153,23 +151,35 @@ def _search(request: SearchRequest, watcher: Watcher) -> End:
             outputs.write_report()
 
 
+def _profile(candidate: Candidate) -> dict[str, Any]:
+    """`profile_candidate`, which imports torch at its first call: by then, Ray's processes are starting."""
+    from msarch.memory.profile import profile_candidate
+
+    return profile_candidate(candidate)
+
+
 def _train(request: SearchRequest, coordinator: Coordinator, watcher: Watcher, base: Path) -> End:
     """Run the trials on Ray until all are done, time is up, or the user interrupts."""
     watcher.phase("starting Ray")
     from search.run.ray.session import prepare_environment, ray_session
 
     prepare_environment(request.ray_address)
-    from search.run.ray.adapters import StopSignal
-    from search.run.ray.executor import execute, interrupts, slots_of_cluster
+    from search.run.ray.stopping import StopSignal, interrupts
 
     stop, settings = StopSignal(time_budget=request.time_budget), request.space.search
     here = _slots_here(request)
     session = ray_session(request.folder, address=request.ray_address, here=here, command=request.command())
     with interrupts(stop), session as scratch:
         if not stop.interrupted:
+            # Only now: what is slow to import or to compute is not waited for, since Ray's processes are starting.
+            from search.run.ray.executor import execute, slots_of_cluster
+
             slots = here or slots_of_cluster(settings.resources, request.concurrent)
             if slots.fitting is not None:
                 watcher.message(f"{slots.fitting} trials run at a time, not {request.concurrent}: no more have room")
+            if settings.strategy == "front":
+                watcher.phase("drawing and profiling designs")
+                stop.guard(lambda: coordinator.ended, None)
             execute(
                 coordinator,
                 stop,
@@ -193,11 +203,7 @@ def _slots_here(request: SearchRequest) -> Slots | None:
 
     if request.ray_address is not None or is_open():
         return None
-    import torch
-
-    return local_slots(
-        request.space.search.resources, request.concurrent, usable_cores(), gpus=torch.cuda.device_count()
-    )
+    return local_slots(request.space.search.resources, request.concurrent, usable_cores(), gpus=gpu_count())
 
 
 def _is_left(coordinator: Coordinator) -> bool:

@@ -27,6 +27,21 @@ def confirmed_sections(confirmed: Confirmation) -> list[tuple[str, str, TextTabl
     return [*sections, (CLAIMS, _CLAIMS, claims_table(confirmed))] if confirmed.claims else sections
 
 
+def trust(confirmed: Confirmation, best: int) -> str:
+    """What a headline says of the noise between seeds, and of the best model against vanilla; `best` is its number."""
+    unit = "nats" if confirmed.quality == "perplexity" else "bits per byte"
+    again = "The front was trained again with further seeds (see below)."
+    if confirmed.noise is not None:
+        again += f" Between two models trained once, differences below {confirmed.noise:.2g} {unit} are noise."
+    claim = next((each for each in confirmed.claims if each.point == best and each.rival is not None), None)
+    if claim is None or claim.gain is None or claim.verdict == "unknown":
+        return again
+    word = "better" if claim.gain >= 0 else "worse"
+    noise = ", which is within the noise" if claim.verdict == "within the noise" else ""
+    held = f"trial {claim.rival}, the best vanilla model that costs no more"
+    return f"{again} With new seeds, the best model is {abs(claim.gain):.2g} {unit} {word} than {held}{noise}."
+
+
 def models_table(confirmed: Confirmation) -> TextTable:
     """One row a model, the cheapest first."""
     quality = confirmed.quality.replace("_", " ")

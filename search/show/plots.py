@@ -13,6 +13,7 @@ from search.ledger.metrics import latest_quality, metric, objective_values
 from search.ledger.records import TrialRecord
 from search.results.front import pareto_front, split
 from search.show.palette import INK, MUTED, RULE, WARNING, formatter, log_ticks, look
+from search.show.stopped import stopped_word
 from search.space.objectives import DEFAULT_OBJECTIVES, OBJECTIVES, label_under
 
 if TYPE_CHECKING:
@@ -57,7 +58,7 @@ def front_figure(
 ) -> Figure:
     """Trials and the front in the plane of the first quality and the first cost, both logarithmic.
 
-    The axes span the complete trials: those pruned so early that they lie above are left out. `conditions` are
+    The axes span the complete trials: those stopped so early that they lie above are left out. `conditions` are
     those of the costs where they are not as trained.
     """
     from matplotlib import rc_context
@@ -71,7 +72,7 @@ def front_figure(
         points = _points(records, plane)
         front = pareto_front(records, plane)
         _draw_trials(axes, points, {record.number for record in front})
-        _draw_pruned(axes, records, plane, max((y for _, y, _ in points), default=math.inf))
+        _draw_stopped(axes, records, plane, max((y for _, y, _ in points), default=math.inf))
         _draw_front(axes, [objective_values(record, plane) or () for record in front])
         _dress(axes, [(x, y) for x, y, _ in points], plane, (limits or {}).get(plane[1]), title)
         _label_axes(axes, plane, conditions)
@@ -98,17 +99,17 @@ def _draw_trials(axes: Axes, points: Sequence[tuple[float, float, TrialRecord]],
         axes.scatter([], [], s=40, label=variant, **shared)
 
 
-def _draw_pruned(axes: Axes, records: Sequence[TrialRecord], plane: tuple[str, str], highest: float) -> None:
+def _draw_stopped(axes: Axes, records: Sequence[TrialRecord], plane: tuple[str, str], highest: float) -> None:
     shared: dict[str, Any] = {"facecolors": "none", "linewidths": 0.7}
-    pruned = [record for record in records if record.state == "pruned"]
-    figures = [
-        (metric(r, OBJECTIVES[plane[1]].key), latest_quality(r, plane[0]), r.candidate.model.variant) for r in pruned
-    ]
-    shown = [(x, y, look(variant)) for x, y, variant in figures if x is not None and y is not None and y <= highest]
-    for x, y, style in shown:
+    stopped = [record for record in records if record.state == "pruned"]
+    figures = [(metric(r, OBJECTIVES[plane[1]].key), latest_quality(r, plane[0]), r) for r in stopped]
+    shown = [(x, y, record) for x, y, record in figures if x is not None and y is not None and y <= highest]
+    for x, y, record in shown:
+        style = look(record.candidate.model.variant)
         axes.scatter([x], [y], s=20, marker=style.marker, edgecolors=style.colour, alpha=0.6, **shared)
     if shown:
-        axes.scatter([], [], s=28, marker="o", edgecolors=MUTED, label="pruned", **shared)
+        name = stopped_word(record for _, _, record in shown)
+        axes.scatter([], [], s=28, marker="o", edgecolors=MUTED, label=name, **shared)
 
 
 def _columns(points: Sequence[tuple[float, float]]) -> tuple[list[float], list[float]]:

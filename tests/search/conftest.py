@@ -1,13 +1,16 @@
-"""Records as a search leaves them, made up from a seed: every state, all variants, curves that cross."""
+"""A copy of a small search; and records as a search leaves them, made up from a seed: every state, all variants."""
 
 from __future__ import annotations
 
 import math
 import random
+import shutil
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
+from support.commands import Here
 
 from msarch.config import ModelConfig, TrainingConfig
 from msarch.config.candidate import Candidate
@@ -26,6 +29,18 @@ LAYERS = {
     "retina": ["2@1", "4@1", "6@1"],
 }
 RecordMaker = Callable[..., list[TrialRecord]]
+
+
+@pytest.fixture(scope="module")
+def place(small_search: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a text, a space and the results of its search, for the tests of one file to write into."""
+    return shutil.copytree(small_search, tmp_path_factory.mktemp("searched") / "place")
+
+
+@pytest.fixture
+def here(place: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Here:
+    """`here(*arguments)`: a command of ours in `place`, in this process."""
+    return Here(place, monkeypatch, capfd)
 
 
 @pytest.fixture

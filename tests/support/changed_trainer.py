@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
+from subprocess import CompletedProcess
 
-from support.command_line import ROOT
+from support.command_line import ROOT, fill, msarch
 
 # Python imports `sitecustomize` from its path at every start, in Ray's workers too. torch is not imported here: the
 # change is made when the trainer is imported, and only then.
@@ -33,3 +34,9 @@ def python_path_with(folder: Path, change: str) -> str:
     folder.mkdir()
     (folder / "sitecustomize.py").write_text(change + _STARTUP, encoding="utf-8")
     return f"{folder}:{ROOT}"
+
+
+def search_with(change: str, place: Path, trials: int) -> CompletedProcess[str]:
+    """A search of so many trials in `place`, into `out`, with that change of the trainer."""
+    path = python_path_with(place / "startup", change)
+    return msarch("search", "space.yaml", "--out", "out", "--trials", trials, cwd=fill(place), PYTHONPATH=path)

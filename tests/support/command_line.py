@@ -17,9 +17,14 @@ model:
   variant:
     vanilla: {layers: "1..2@1"}
     top_down: {layers: "1@4 1@1"}
-training: {tokens: 8k, batch_size: 8, learning_rate: {min: 1e-3, max: 1e-2, log: true}, validation_tokens: 300}
+training:
+  tokens: 8k
+  batch_size: 8
+  learning_rate: {min: 1e-3, max: 1e-2, log: true}
+  schedule: wsd
+  validation_tokens: 300
 limits: {memory: 20 MiB}
-search: {strategy: prune, trials: 3, seed: 0}
+search: {strategy: prune, trials: 6, startup: 3, seed: 0}
 """
 
 

@@ -5,7 +5,10 @@ from __future__ import annotations
 from dataclasses import fields
 from typing import Any
 
+import pytest
+
 from msarch import ModelConfig, TrainingConfig
+from msarch.config import MODEL_CHOICES
 
 
 def small(variant: str, layers: str, *, context: int = 48, **options: Any) -> ModelConfig:
@@ -117,6 +120,27 @@ CONFIGS = [
 ]
 
 
+def traits(config: ModelConfig) -> set[tuple[Any, ...]]:
+    """What a configuration is an example of: its variant with the value of each option, and with each kind of stage."""
+    options = [(name, getattr(config, name)) for name in MODEL_CHOICES]
+    stages = [(stage.factor > 1, stage.width > 0, bool(stage.ff_layers), stage.layers == 0) for stage in config.stages]
+    counts = ("scales", len(config.scales), len(config.retina_windows))
+    return {(config.variant, *trait) for trait in (*options, *stages, counts)}
+
+
+def covering(configs: list[ModelConfig]) -> list[ModelConfig]:
+    """As few of the configurations as have all their traits together, about."""
+    left, chosen = set[tuple[Any, ...]]().union(*map(traits, configs)), list[ModelConfig]()
+    while left:
+        chosen.append(max(configs, key=lambda config: len(traits(config) & left)))
+        left -= traits(chosen[-1])
+    return chosen
+
+
+COVERING = covering(CONFIGS)
+"""Every variant with each of its options, for tests that take long."""
+
+
 def label(config: ModelConfig) -> str:
     """The variant, its layers, and every option that is not at its default."""
     named = ("variant", "layers", "d_model", "n_heads", "vocab_size", "context")
@@ -124,3 +148,9 @@ def label(config: ModelConfig) -> str:
     default = {f.name: f.default for f in fields(ModelConfig)}
     shown = [" ".join(map(str, v)) if isinstance(v, tuple) else str(v) for k, v in extra.items() if v != default[k]]
     return " / ".join([f"{config.variant} {config.layers}", *shown])
+
+
+covering_configs = pytest.mark.parametrize(
+    "config", [pytest.param(c, marks=[] if c in COVERING else pytest.mark.slow, id=label(c)) for c in CONFIGS]
+)
+"""A test of each of `COVERING`, and of the rest of `CONFIGS` with `make test-slow`."""

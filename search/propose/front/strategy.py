@@ -22,7 +22,6 @@ from msarch.training.validation import Validation
 from search.ledger.records import TrialRecord
 from search.propose.front.features import Encoder, Feature, features
 from search.propose.front.improvement import FrontLevels
-from search.propose.front.loss_model import Curve, LossModel
 from search.propose.seeds import derived_seed
 from search.space.objectives import OBJECTIVES
 
@@ -144,6 +143,8 @@ class FrontStrategy:
         Args:
             known: at least two, as `known` gives them.
         """
+        from search.propose.front.loss_model import Curve, LossModel  # brings scikit-learn, for which no search waits
+
         described = [features(record.candidate, record.profile) for record in known]
         encoder = Encoder([*described, *(design.features for design in pool)])
         curves = [Curve(row, *self._curve(one)) for row, one in enumerate(known)]

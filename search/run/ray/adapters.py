@@ -7,9 +7,8 @@ saves the state of its parts from time to time; the journal has everything, so t
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -23,50 +22,10 @@ from msarch.units import format_seconds
 from search.ledger.folder import trial_folder
 from search.run.coordinator import Coordinator
 from search.run.deadlines import Deadlines
+from search.run.ray.stopping import StopSignal
 from search.run.slots import Slots
 from search.run.trials import Job
 from search.run.watcher import Watcher
-
-
-@dataclass
-class StopSignal:
-    """Why a search should stop now, if it should.
-
-    Attributes:
-        time_budget: seconds from the first training step to the stop, or None.
-        interrupted: by Ctrl-C.
-        failure: what went wrong in the process that drives the search.
-    """
-
-    time_budget: float | None = None
-    interrupted: bool = False
-    failure: BaseException | None = field(default=None, repr=False)
-    _deadline: float | None = field(default=None, init=False)
-
-    def start_clock(self) -> None:
-        """Begin to count the time budget; only the first call does."""
-        if self.time_budget is not None and self._deadline is None:
-            self._deadline = time.monotonic() + self.time_budget
-
-    @property
-    def out_of_time(self) -> bool:
-        """Whether the time budget is spent."""
-        return self._deadline is not None and time.monotonic() >= self._deadline
-
-    @property
-    def is_set(self) -> bool:
-        """Whether the search should stop."""
-        return self.interrupted or self.failure is not None or self.out_of_time
-
-    def guard(self, action: Callable[[], Any], otherwise: Any) -> Any:
-        """The result of `action`; `otherwise` if the search is stopping, or stops because `action` raised."""
-        if self.is_set:
-            return otherwise
-        try:
-            return action()
-        except (Exception, KeyboardInterrupt) as error:
-            self.failure = error
-            return otherwise
 
 
 @dataclass(frozen=True)

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import signal
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from types import FrameType
 from typing import TYPE_CHECKING
 
 from msarch.machine import free_memory
 from search.run.coordinator import Coordinator
 from search.run.deadlines import Deadlines
-from search.run.ray.adapters import CoordinatedSearcher, RungScheduler, SignalStopper, StopSignal, Workplace
+from search.run.ray.adapters import CoordinatedSearcher, RungScheduler, SignalStopper, Workplace
+from search.run.ray.stopping import StopSignal, interrupts
 from search.run.room import room_of
 from search.run.slots import Machine, Slots, choose_slots
 from search.run.watcher import Watcher
@@ -108,24 +104,3 @@ def slots_of_cluster(resources: ResourcesSpec, concurrent: int | None) -> Slots:
 
 def _name(trial: Trial) -> str:
     return str(trial.trial_id)
-
-
-@contextmanager
-def interrupts(stop: StopSignal) -> Iterator[None]:
-    """Ctrl-C, or SIGTERM, requests a clean stop; a second one stops at once."""
-    if threading.current_thread() is not threading.main_thread():
-        yield  # signals reach the main thread only
-        return
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-
-    def interrupt(number: int, frame: FrameType | None) -> None:
-        stop.interrupted = True
-        signal.signal(number, signal.SIG_DFL if number == signal.SIGTERM else signal.default_int_handler)
-
-    for number in before:
-        signal.signal(number, interrupt)
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

@@ -54,6 +54,23 @@ def ready_workers() -> Any:
     return variables({**WORKER, HOOK: "msarch.search_package.prepare_worker", **_path_to_msarch()})
 
 
+@contextmanager
+def trials_in_ready_workers() -> Iterator[None]:
+    """Inside, Ray Tune takes workers that are ready.
+
+    For every trial it asks for an environment with a variable of PyTorch Lightning's, and with what these workers have
+    from the search's own process anyway. Ray would start other workers for that, and end the ready ones.
+    """
+    from ray.tune.execution import class_cache
+
+    before = class_cache.DEFAULT_ENV_VARS, class_cache.ENV_VARS_TO_PROPAGATE
+    class_cache.DEFAULT_ENV_VARS, class_cache.ENV_VARS_TO_PROPAGATE = {}, set()
+    try:
+        yield
+    finally:
+        class_cache.DEFAULT_ENV_VARS, class_cache.ENV_VARS_TO_PROPAGATE = before
+
+
 def _start_nothing(node: object, **options: object) -> None:
     """In place of a method of Ray's that starts a process."""
 

@@ -19,7 +19,7 @@ from typing import Any
 
 from msarch.errors import UserError, quoted
 from search.run.ray.alone import answering_us_alone
-from search.run.ray.lean import WORKER, fewer_processes, ready_workers
+from search.run.ray.lean import WORKER, fewer_processes, ready_workers, trials_in_ready_workers
 from search.run.ray.scratch import scratch_folder
 from search.run.slots import Slots
 
@@ -60,8 +60,6 @@ def ray_session(folder: Path, *, address: str | None, here: Slots | None = None,
         scratch = stack.enter_context(scratch_folder(folder))
         from ray import shutdown
 
-        import_module("ray.tune")  # so that its loggers exist and can be sent to the log
-
         stack.enter_context(_loggers_to(log))
         stack.enter_context(_messages_to(log))
         if not is_open():
@@ -74,6 +72,9 @@ def ray_session(folder: Path, *, address: str | None, here: Slots | None = None,
             # Ray raises a bare Exception where its processes do not start in time, and nothing but Ray runs in here.
             except Exception as error:
                 raise _not_started(error, address, log, command) from error
+            if address is None:
+                stack.enter_context(trials_in_ready_workers())
+        import_module("ray.tune")  # so that its loggers exist and can be sent to the log; it takes a while
         stack.enter_context(_loggers_to(log))  # again: starting Ray removes handlers
         yield scratch
 
@@ -118,6 +119,8 @@ def _start(here: Slots, scratch: Path) -> None:
             num_cpus=here.count,
             num_gpus=here.gpus,
             object_store_memory=128 * 2**20,
+            # Of idle workers Ray keeps as many as cores are free, and a trial takes its cores before its worker.
+            _system_config={"num_workers_soft_limit": here.count},
             _temp_dir=str(scratch / "ray"),
             **_SILENT,
         )

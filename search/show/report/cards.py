@@ -1,4 +1,4 @@
-"""The cards at the top of a report: best, knee, hypervolume, and what the pruner did."""
+"""The cards at the top of a report: best, knee, hypervolume, and what stopping early saved."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from search.ledger.records import TrialRecord
 from search.results.efficiency import pruning
 from search.results.front import best, hypervolume, knee, pareto_front, split
 from search.show.palette import formatter
+from search.show.stopped import stopped_word
 from search.show.terminal.front_table import format_figure
 from search.space.objectives import OBJECTIVES
 
@@ -27,7 +28,7 @@ class Card:
 def cards(
     records: Sequence[TrialRecord], objectives: Sequence[str], reference: Mapping[str, float], results: str
 ) -> list[Card]:
-    """Best and knee (one card where they are the same trial), hypervolume, pruner."""
+    """Best and knee (one card where they are the same trial), hypervolume, early stopping."""
     top = best(records, quality=split(objectives)[0])
     if top is None:
         return [Card(title="No front yet", figure="0 trials complete", text="No trial has been trained to its end.")]
@@ -84,9 +85,10 @@ def _pruner_cards(records: Sequence[TrialRecord], objectives: Sequence[str]) -> 
     found = pruning(records, objectives)
     if not found.pruned and not found.controls:
         return []
-    stopped = f"{found.pruned:,} {'trial was' if found.pruned == 1 else 'trials were'} stopped early (pruned), which "
-    saved = f"saved {found.saved * 100:.0f}\u00a0% of the training tokens. "
     paused = sum(record.paused for record in records)
+    word = stopped_word(records)
+    stopped = f"{found.pruned:,} {'trial was' if found.pruned == 1 else 'trials were'} stopped early ({word}), which "
+    saved = f"saved {found.saved * 100:.0f}\u00a0% of the training tokens. "
     if paused:  # the strategy front has no pruner
         text = "Their checkpoints are kept: the same command with more tokens resumes the most promising of them."
         return [Card(title="Stopped early", figure=f"{paused:,} paused", text=stopped + saved + text)]

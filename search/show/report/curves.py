@@ -20,18 +20,19 @@ _FEW = 100
 
 
 def curves_figure(records: Sequence[TrialRecord], objectives: Sequence[str]) -> go.Figure:
-    """Validation loss against training tokens: the front in colour, pruned trials dashed, the others grey."""
+    """Validation loss against training tokens: the front in colour, the others grey; those stopped early are dashed."""
     figure = go.Figure()
     front = {record.number for record in pareto_front(records, objectives)}
     groups: dict[str, tuple[list[TrialRecord], dict[str, Any]]] = {
         "complete": ([], {"color": FAINT, "width": 1}),
+        "paused": ([], {"color": FAINT, "width": 1, "dash": "dash"}),
         "pruned": ([], {"color": FAINT, "width": 1, "dash": "dash"}),
         "running": ([], {"color": MUTED, "width": 1, "dash": "dot"}),
     }
     drawn = [record for record in records if record.curve]
     for record in drawn:
-        if record.state in groups and record.number not in front:
-            groups[record.state][0].append(record)
+        if record.shown_state in groups and record.number not in front:
+            groups[record.shown_state][0].append(record)
     for name, (members, line) in groups.items():
         if members:
             figure.add_trace(_curves_trace(members, name, line, 4, marked=len(drawn) <= _FEW))

@@ -19,6 +19,7 @@ from search.results.variants import by_variant
 from search.show.palette import INK, MUTED, PAPER, look
 from search.show.report.layout import add_axis_title, hover_texts, log_axis, plot_layout
 from search.show.report.marks import add_limit, add_marks
+from search.show.stopped import stopped_word
 from search.show.view import cost_span, quality_span
 from search.space.objectives import OBJECTIVES, label_under
 
@@ -49,16 +50,16 @@ def trade_off_figure(
     error bars.
     """
     texts = hover_texts(records) if texts is None else texts
-    complete, pruned = (points_of(records, state, quality, cost) for state in ("complete", "pruned"))
+    complete, stopped = (points_of(records, state, quality, cost) for state in ("complete", "pruned"))
     infeasible = _costs(records, OBJECTIVES[cost].key)
     line = points_of(pareto_front(records, (quality, cost)), "complete", quality, cost)
     front = front_in(records, quality, cost, objectives)
     limit = limits.get(cost)
-    left, right = cost_span([x for x, _, _ in complete or pruned], limit)
-    bottom, top = quality_span([y for _, y, _ in complete or pruned], [y for _, y, _ in line])
+    left, right = cost_span([x for x, _, _ in complete or stopped], limit)
+    bottom, top = quality_span([y for _, y, _ in complete or stopped], [y for _, y, _ in line])
     figure = go.Figure()
     keys = {"x": OBJECTIVES[cost].key, "y": OBJECTIVES[quality].key}
-    _add_pruned(figure, pruned, texts, keys | {"y": f"latest_{quality}"})
+    _add_stopped(figure, stopped, texts, keys | {"y": f"latest_{quality}"})
     _add_front_line(figure, line)
     _add_error_bars(figure, complete, spreads or {}, quality)
     _add_complete(figure, complete, texts, front, keys)
@@ -86,7 +87,7 @@ def front_in(records: Sequence[TrialRecord], quality: str, cost: str, objectives
 
 
 def points_of(records: Iterable[TrialRecord], state: str, quality: str, cost: str) -> list[Point]:
-    """The trials in a state whose figures can stand on logarithmic axes; pruned ones at their last validation."""
+    """The trials in a state whose figures can stand on logarithmic axes; stopped ones at their last validation."""
     points = []
     for record in records:
         x, y = metric(record, OBJECTIVES[cost].key), latest_quality(record, quality)
@@ -159,8 +160,9 @@ def _ends(value: float, spread: float, quality: str) -> tuple[float, float]:
     return spread, spread
 
 
-def _add_pruned(figure: go.Figure, points: Sequence[Point], texts: HoverTexts, keys: dict[str, str]) -> None:
-    group = _group(figure, "pruned, at its last validation", "circle-open", MUTED, 3) if points else {}
+def _add_stopped(figure: go.Figure, points: Sequence[Point], texts: HoverTexts, keys: dict[str, str]) -> None:
+    name = f"{stopped_word(record for _, _, record in points)}, at its last validation"
+    group = _group(figure, name, "circle-open", MUTED, 3) if points else {}
     at = {record.number: (x, y) for x, y, record in points}
     for variant, members in by_variant(record for _, _, record in points).items():
         style = look(variant)

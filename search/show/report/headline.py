@@ -105,19 +105,27 @@ def _searched(records: Sequence[TrialRecord]) -> str:
     if not trained:
         return ""
     variants = list(dict.fromkeys(record.candidate.model.variant for record in trained))
-    counts = Counter(record.state for record in records)
+    counts = Counter(record.shown_state for record in records)
     budgets = sorted({record.candidate.training.tokens for record in trained})
     tokens = " to ".join(format_count(each) for each in dict.fromkeys((budgets[0], budgets[-1])))
     seconds = format_seconds(sum(record.seconds for record in trained))
     models = "1 model" if len(trained) == 1 else f"{len(trained):,} models"
-    stopped = f" {counts['pruned']:,} of them {_were(counts['pruned'])} stopped early." if counts["pruned"] else ""
     ruled_out = counts["infeasible"]
     never = f" {ruled_out:,} more {_were(ruled_out)} above a limit and never trained." if ruled_out else ""
     corpus = _corpus(trained[0].candidate.corpus)
     return (
         f"{models} ({_listed(variants)}) {_were(len(trained))} trained on {corpus}, with a budget of {tokens} "
-        f"tokens each, {seconds} of training in all.{stopped}{never}"
+        f"tokens each, {seconds} of training in all.{_stopped(counts)}{never}"
     )
+
+
+def _stopped(counts: Counter[str]) -> str:
+    """How many were not trained to their end."""
+    paused, pruned = counts["paused"], counts["pruned"]
+    if not paused:
+        return f" {pruned:,} of them {_were(pruned)} stopped early." if pruned else ""
+    rest = f", and {pruned:,} {_were(pruned)} stopped early for good" if pruned else ""
+    return f" {paused:,} of them {'is' if paused == 1 else 'are'} paused before the end{rest}."
 
 
 def _trust(found: Verdict) -> str:

@@ -28,7 +28,7 @@ def hover_texts(records: Sequence[TrialRecord]) -> dict[int, str]:
 
 def _hover_lines(record: TrialRecord, options: Sequence[str]) -> list[str]:
     model = record.candidate.model
-    lines = [f"<b>trial {record.number}</b> {escape(record.state)}"]
+    lines = [f"<b>trial {record.number}</b> {escape(record.shown_state)}"]
     lines.append(f"{escape(model.variant)} <b>{escape(model.layers)}</b>")
     row = trial_row(record)
     chosen = [f"{name} {format_option(row[name])}" for name in options if row[name] is not None]

@@ -18,7 +18,7 @@ from search.ledger.records import TrialRecord
 from search.results.confirm.confirmation import Confirmation
 from search.results.front import best, pareto_front, reference_point, split
 from search.results.results import Bundle
-from search.show.confirmed import confirmed_sections
+from search.show.confirmed import confirmed_sections, trust
 from search.show.palette import formatter
 from search.show.report.cards import cards, reproduce_command
 from search.show.report.costs import Cost, costs_of
@@ -35,7 +35,7 @@ from search.show.report.page import (
 from search.show.report.sections import CAPTIONS, Sections, make_sections
 from search.space.objectives import OBJECTIVES
 
-STATES = ("complete", "pruned", "infeasible", "duplicate", "failed", "running")
+STATES = ("complete", "paused", "pruned", "infeasible", "duplicate", "failed", "running")
 
 
 def write_report(
@@ -66,7 +66,7 @@ def write_report(
         **plotly_tags(path, bundle),
         title=title,
         style=Markup(style()),
-        headline=headline(ordered, objectives) | ({"trust": _CONFIRMED} if confirmed else {}),
+        headline=headline(ordered, objectives) | _trust(ordered, objectives, confirmed),
         counts=_counts(ordered, limits, conditions),
         cards=cards(ordered, objectives, reference_point(ordered, objectives, limits), results),
         counted=len(ordered),
@@ -75,7 +75,7 @@ def write_report(
         captions=CAPTIONS | sections.captions,
         tables=sections.tables,
         confirmed=confirmed_sections(confirmed) if confirmed else [],
-        notes=[*([_CONDITIONS.format(conditions)] if conditions else []), *_NOTES],
+        notes=_notes(ordered, conditions),
         environment=_flat(environment),
         dark=dark_colours(),
         data=_data(ordered, objectives, costs, sections, title, results),
@@ -112,8 +112,15 @@ def _data(
     return {name: Markup(as_json(part)) for name, part in parts.items()}
 
 
+def _trust(
+    records: Sequence[TrialRecord], objectives: Sequence[str], confirmed: Confirmation | None
+) -> dict[str, Markup]:
+    top = best(records, quality=split(objectives)[0])
+    return {"trust": Markup.escape(trust(confirmed, top.number))} if confirmed and top else {}
+
+
 def _counts(records: Sequence[TrialRecord], limits: Mapping[str, int], conditions: str) -> list[str]:
-    counts = Counter[str](record.state for record in records)
+    counts = Counter(record.shown_state for record in records)
     words = [f"{len(records):,} {'trial' if len(records) == 1 else 'trials'}"]
     words += [f"{counts[state]:,} {state}" for state in STATES if counts[state]]
     words += [f"{name.replace('_', ' ')} at most {formatter(name)(limit)}" for name, limit in limits.items()]
@@ -124,20 +131,30 @@ _CONDITIONS = (
     "What if: memory, cache and operations are those of a training step with {}. Perplexity, times and curves are as "
     "trained, under each trial's own conditions. Only complete trials are shown."
 )
-_CONFIRMED = Markup(
-    "The front was trained again with further seeds: below, how sure it is, and which differences are within the noise."
-)
 _NOTES = [
     "Perplexity is exp of the mean loss on text that was not trained on: the model is as unsure of the next token as "
     "if it chose among that many at random. Lower is better. It compares within one corpus and one tokenizer only, "
     "bits per byte within one corpus.",
     "Memory is the predicted peak of one full training step of exactly what was trained; unfused is the same with "
     "attention that keeps its scores. A measured figure stands beside it where a GPU measured one.",
-    "A pruned trial was stopped early because trials that cost no more were clearly ahead of it. An infeasible one "
-    "was above a limit and never trained.",
+    "An infeasible trial was above a limit and never trained.",
     "Each trial can be reproduced. The order of trials in a parallel search cannot: another run of the same "
     "search may propose others. With one trial at a time it is the same.",
 ]
+
+
+_STOPPED = {
+    "paused": "A paused trial was stopped early because the search expected more from training others. Its checkpoint "
+    "is kept: the same command with more tokens resumes the most promising of them.",
+    "pruned": "A pruned trial was stopped early for good: it was clearly behind trials that cost no more, or, where "
+    "trials are paused, there was no room left for its checkpoint.",
+}
+
+
+def _notes(records: Sequence[TrialRecord], conditions: str) -> list[str]:
+    states = {record.shown_state for record in records}
+    under = [_CONDITIONS.format(conditions)] if conditions else []
+    return [*under, *_NOTES, *(note for state, note in _STOPPED.items() if state in states)]
 
 
 def _flat(environment: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]]:

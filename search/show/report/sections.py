@@ -24,7 +24,7 @@ from search.show.report.variants import VariantTable, variant_columns_used, vari
 CAPTIONS = {
     "front": (
         "Lower and further left is better. The line is the Pareto front: the models that no other beats in both. "
-        "Large outlined points are on it. Hollow ones were pruned (stopped early) and stand at their last validation. "
+        "Large outlined points are on it. Hollow ones were stopped early and stand at their last validation. "
         "Point at a model of the front to see it drawn, click any point to keep it."
     ),
     "variants": (
@@ -50,8 +50,8 @@ _IMPORTANCE = (
     "complete trials with all of them. With few trials this is a hint, not a finding."
 )
 _CURVES = (
-    "Trials on the front are coloured; pruned ones are dashed. Click a legend entry to hide it, and a curve to see "
-    "what it belongs to."
+    "Trials on the front are coloured; those that were stopped early are dashed. Click a legend entry to hide it, and "
+    "a curve to see what it belongs to."
 )
 _PARALLEL = (
     "Each line is a complete trial, from its options on the left to what came of it on the right. Click a legend "

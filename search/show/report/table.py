@@ -97,6 +97,8 @@ def _meaning(column: str) -> str:
 
 def _cell(record: TrialRecord, row: Mapping[str, Any], column: str) -> tuple[str, Key]:
     value = row[column]
+    if column == "state":
+        return record.shown_state, record.shown_state
     if column == "error":
         twin = "" if record.twin is None else f"same as trial {record.twin}"
         note = record.violation or record.error or twin

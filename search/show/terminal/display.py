@@ -150,7 +150,7 @@ class SearchDisplay:
         """One line: the phase, counts by state, tokens per second over all trials, time spent and left."""
         progress = self._progress
         waiting = [record for record in progress.records if record.number not in progress.running]
-        counts = Counter("paused" if one.paused else one.state for one in waiting if one.state != "running")
+        counts = Counter(one.shown_state for one in waiting if one.state != "running")
         trained = sum(counts[state] for state in TRAINED)
         words = [self._phase] if self._phase else []
         words += [self._done(trained, counts["complete"])]

@@ -12,14 +12,10 @@ from search.results.results import Results
 
 def summary_lines(results: Results) -> list[str]:
     """Counts by state, the pruner's measured error, hypervolume with its reference point, report, next command."""
-    counts = Counter(record.state for record in results.records)
+    counts = Counter(record.shown_state for record in results.records)
     lines = [", ".join(f"{number} {state}" for state, number in counts.most_common())]
-    paused = sum(record.paused for record in results.records)
-    if paused:
-        lines.append(
-            f"{paused} of the pruned {'is' if paused == 1 else 'are'} paused: with a larger --trials or --tokens the "
-            "same command resumes those from which the front gains most"
-        )
+    if counts["paused"]:
+        lines.append("with a larger --tokens or --trials the same command resumes the most promising paused trials")
     wrong, controls = false_prunes(results.records, results.objectives)
     if controls:
         lines.append(

@@ -62,8 +62,11 @@ def _is_fraction(value: object) -> bool:
 
 def number(value: object) -> float:
     """A finite number. Raises UserError."""
-    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) <= LARGEST:
+    if isinstance(value, bool) or not isinstance(value, int | float) or math.isnan(value):
         raise UserError(f"must be a number, such as 0.1 or 1e-3, got {quoted(value)}")
+    if abs(value) > LARGEST:
+        side = "large; the largest is 1e15" if value > 0 else "small; the smallest is -1e15"
+        raise UserError(f"{quoted(value)} is too {side}")
     return float(value)
 
 

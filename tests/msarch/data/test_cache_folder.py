@@ -6,15 +6,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from support.small_texts import LINES, corpus_in, folders
 
 from msarch.config.corpus import CorpusConfig, TokenizerConfig
 from msarch.data import encoder
 from msarch.data.token_set import open_tokens, prepare_tokens
 from msarch.data.tokenizer import Tokenizer, make_tokenizer
 from msarch.errors import UserError
-
-BYTES = TokenizerConfig(kind="bytes")
-LINES = [f"line {number} of a text about {number * number} things, naïve café\n" for number in range(400)]
 
 
 @pytest.fixture(autouse=True)
@@ -25,15 +23,7 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def corpus(tmp_path: Path) -> CorpusConfig:
-    (tmp_path / "train").mkdir()
-    (tmp_path / "train/a.txt").write_text("".join(LINES[:200]))
-    (tmp_path / "train/b.txt").write_text("".join(LINES[200:300]))
-    (tmp_path / "validation.txt").write_text("".join(LINES[300:]))
-    return CorpusConfig(source="files", train=("train/*.txt",), validation=("validation.txt",), tokenizer=BYTES)
-
-
-def folders(cache: Path) -> list[Path]:
-    return [path for path in cache.iterdir() if path.is_dir()]
+    return corpus_in(tmp_path)
 
 
 @pytest.mark.parametrize("name", ["train.bin", "validation.bin", "tokenizer.json", "token_bytes.npy", "meta.json"])

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from support.small_texts import LINES, corpus_in, folders
 
 from msarch.config.corpus import CorpusConfig, TokenizerConfig
 from msarch.data import encoder
@@ -12,9 +13,7 @@ from msarch.data.token_set import TokenSet, check_length, prepare_tokens
 from msarch.data.tokenizer import load_tokenizer
 from msarch.errors import UserError
 
-BYTES = TokenizerConfig(kind="bytes")
 BPE = TokenizerConfig(kind="bpe", vocab_size=300)
-LINES = [f"line {number} of a text about {number * number} things, naïve café\n" for number in range(400)]
 
 
 @pytest.fixture(autouse=True)
@@ -25,15 +24,7 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def corpus(tmp_path: Path) -> CorpusConfig:
-    (tmp_path / "train").mkdir()
-    (tmp_path / "train/a.txt").write_text("".join(LINES[:200]))
-    (tmp_path / "train/b.txt").write_text("".join(LINES[200:300]))
-    (tmp_path / "validation.txt").write_text("".join(LINES[300:]))
-    return CorpusConfig(source="files", train=("train/*.txt",), validation=("validation.txt",), tokenizer=BYTES)
-
-
-def folders(cache: Path) -> list[Path]:
-    return [path for path in cache.iterdir() if path.is_dir()]
+    return corpus_in(tmp_path)
 
 
 def test_bytes_are_the_documents_with_a_zero_between_them(corpus: CorpusConfig, tmp_path: Path) -> None:

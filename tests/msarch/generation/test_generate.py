@@ -35,6 +35,19 @@ def test_temperature_0_takes_the_likeliest() -> None:
     assert next_tokens(LOGITS, Sampling(temperature=0)).tolist() == [1, 0]
 
 
+def test_temperatures_near_0_and_far_above_1_are_possible() -> None:
+    far = torch.tensor([[0.0, 300.0, -1e30]])
+    for temperature in (1e-3, 1e-30, 1e-300, 5e-324):
+        assert next_tokens(LOGITS, Sampling(temperature=temperature)).tolist() == [1, 0]
+        assert next_tokens(far, Sampling(temperature=temperature, top_p=0.9)).tolist() == [1]
+    assert drawn(Sampling(temperature=1e300), 500).min() > 0.1
+
+
+def test_top_k_may_exceed_the_vocabulary() -> None:
+    draws = [next_tokens(LOGITS, Sampling(top_k=k), torch.Generator().manual_seed(1)) for k in (5, 1000)]
+    assert torch.equal(*draws)
+
+
 def test_top_k_and_top_p_leave_the_likeliest() -> None:
     assert (drawn(Sampling(top_k=2), 500) > 0)[0].tolist() == [False, True, True, False, False]
     shares = LOGITS.softmax(dim=-1)[0]  # 0.03 0.64 0.24 0.09 0.01

@@ -51,8 +51,19 @@ VARIANTS = [
 ]
 
 
-@pytest.mark.parametrize("model", VARIANTS, ids=lambda model: model.variant)
-@pytest.mark.parametrize(("dtype", "checkpointing"), [("float32", "none"), ("bfloat16", "block")])
+@pytest.mark.parametrize(
+    ("model", "dtype", "checkpointing"),
+    [  # each model under one of the two conditions; under the other with `make test-slow`
+        pytest.param(
+            model,
+            *conditions,
+            marks=[] if (row + column) % 2 else pytest.mark.slow,
+            id=f"{model.variant} / {' '.join(conditions)}",
+        )
+        for row, model in enumerate(VARIANTS)
+        for column, conditions in enumerate([("float32", "none"), ("bfloat16", "block")])
+    ],
+)
 def test_a_step_on_cuda_takes_about_what_it_takes_on_the_cpu(
     model: ModelConfig, dtype: str, checkpointing: str
 ) -> None:

@@ -122,7 +122,7 @@ TRAININGS = st.builds(
 
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_any_model_is_causal_and_as_large_as_predicted(variant: str) -> None:
-    any_model(10)(given(configurations(variant), TRAININGS)(holds))()
+    any_model(6)(given(configurations(variant), TRAININGS)(holds))()
 
 
 @pytest.mark.slow

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 from support.profiles import assert_parts_add_up
-from support.small_models import CONFIGS, label, training_of
-from torch.func import functional_call
+from support.small_models import CONFIGS, COVERING, covering_configs, label, training_of
 
 from msarch import ModelConfig, TrainingConfig, build_model
 from msarch.config.variants import VARIANTS
@@ -47,10 +47,15 @@ def test_a_sequence_beyond_the_context_is_refused(config: ModelConfig) -> None:
         build_model(config)(torch.zeros(1, config.context + 1, dtype=torch.int64))
 
 
+@cache
+def what_reaches(config: ModelConfig, length: int) -> torch.Tensor:
+    """(T, T), true at (u, t) where changing token u changes output t: found once, and asked by two tests."""
+    return influence(randomised_copy(build_model(config)), length, range(length))
+
+
 def test_no_output_sees_ahead_and_every_token_reaches_its_own_output(config: ModelConfig) -> None:
-    model = randomised_copy(build_model(config))
     for length in (config.context, config.context - 1, 2 * max(config.scales) - 1):
-        differs = influence(model, length, range(length))
+        differs = what_reaches(config, length)
         ahead = differs.tril(diagonal=-1)
         assert not ahead.any(), f"changing token u changes output t < u at (u, t) = {ahead.nonzero().tolist()}"
         assert differs.diagonal().all()
@@ -58,8 +63,7 @@ def test_no_output_sees_ahead_and_every_token_reaches_its_own_output(config: Mod
 
 def test_every_later_output_depends_on_every_token(config: ModelConfig) -> None:
     """With full attention inside each scale nothing of the past is cut off (a retina's windows are per layer)."""
-    model = randomised_copy(build_model(config))
-    differs = influence(model, config.context, range(config.context))
+    differs = what_reaches(config, config.context)
     assert differs.triu().equal(torch.ones_like(differs).triu())
 
 
@@ -78,6 +82,7 @@ def test_loss_of_random_tokens_is_that_of_a_uniform_guess(config: ModelConfig) -
     assert abs(loss.item() - math.log(config.vocab_size)) < most
 
 
+@covering_configs
 def test_one_batch_can_be_learnt_by_heart(config: ModelConfig) -> None:
     torch.manual_seed(0)
     config = replace(config, d_model=32, context=24)
@@ -115,18 +120,26 @@ CONDITIONS = [
 ]
 
 
-# Three of the six for each model, in turn, so that every variant meets all of them; two of the three in `make test-slow`.
+TURNS = {config: turn for name in VARIANTS for turn, config in enumerate(c for c in COVERING if c.variant == name)}
+"""Which of the six a model meets by default; three of them with `make test-slow`."""
+
+
+def test_every_variant_meets_every_condition() -> None:
+    met = {(config.variant, turn % len(CONDITIONS)) for config, turn in TURNS.items()}
+    assert met == {(name, at) for name in VARIANTS for at in range(len(CONDITIONS))}
+
+
 @pytest.mark.parametrize(
     ("config", "attention", "loss", "dtype", "checkpointing"),
     [
         pytest.param(
             config,
             *CONDITIONS[at],
-            marks=[] if at == number % len(CONDITIONS) else pytest.mark.slow,
+            marks=[] if config in TURNS and at == TURNS[config] % len(CONDITIONS) else pytest.mark.slow,
             id=f"{label(config)} / {' '.join(CONDITIONS[at])}",
         )
         for number, config in enumerate(CONFIGS)
-        for at in range(number % 2, len(CONDITIONS), 2)
+        for at in range(TURNS.get(config, number) % 2, len(CONDITIONS), 2)
     ],
 )
 def test_memory_without_hardware_equals_memory_on_real_tensors(
@@ -139,6 +152,7 @@ def test_memory_without_hardware_equals_memory_on_real_tensors(
     assert_parts_add_up(config, predicted)
 
 
+@covering_configs
 def test_checkpointing_changes_no_bit_of_the_training(config: ModelConfig) -> None:
     tokens = torch.randint(config.vocab_size, (4, config.context + 1))
     finals = []
@@ -202,19 +216,25 @@ def test_saved_weights_give_the_same_model(config: ModelConfig, tmp_path: Path) 
 
 
 def test_gradients_are_those_of_the_function(config: ModelConfig) -> None:
-    """Torch's own comparison with finite differences, in float64, by random projections."""
+    """In float64, along a random direction in the space of all parameters, against central differences."""
     vocab_size = 256 if VARIANTS[config.variant].reads_bytes else 11
     config = replace(config, d_model=8, vocab_size=vocab_size, context=2 * max(config.scales) + 1)
     model = randomised_copy(build_model(config))
     tokens = torch.randint(config.vocab_size, (1, config.context))
-    names = [name for name, _ in model.named_parameters()]
+    parameters: list[torch.Tensor] = list(model.parameters())
+    direction = [torch.randn_like(parameter) for parameter in parameters]
 
-    def loss(*parameters: torch.Tensor) -> torch.Tensor:
-        features = functional_call(model, dict(zip(names, parameters, strict=True)), (tokens,))
-        total: torch.Tensor = features.log_softmax(dim=-1)[..., 0].sum()
+    def loss(step: float) -> torch.Tensor:
+        with torch.no_grad():
+            torch._foreach_add_(parameters, direction, alpha=step)
+        total: torch.Tensor = model(tokens).log_softmax(dim=-1)[..., 0].sum()
         return total
 
-    assert torch.autograd.gradcheck(loss, tuple(model.parameters()), fast_mode=True, atol=1e-5, rtol=1e-3)
+    gradients = torch.autograd.grad(loss(0.0), parameters)
+    along = sum((gradient * part).sum() for gradient, part in zip(gradients, direction, strict=True))
+    step = 1e-6
+    difference = (loss(step) - loss(-2 * step)) / (2 * step)
+    torch.testing.assert_close(along, difference, rtol=1e-6, atol=1e-5)
 
 
 def test_the_same_seed_gives_the_same_bits(config: ModelConfig) -> None:

@@ -16,7 +16,7 @@ from msarch.layers.transformer_layer import TransformerLayer
 from msarch.models.language_model import LanguageModel
 from msarch.training.step import make_optimizer, set_learning_rate, training_step
 
-WIDTHS = (64, 128, 256, 512)
+WIDTHS = (64, 128, 256)
 MODELS = {
     "vanilla": "2@1",
     "top_down": "1@4 1@1",

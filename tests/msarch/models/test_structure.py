@@ -6,7 +6,7 @@ from itertools import groupby
 
 import pytest
 import torch
-from support.small_models import small, windows
+from support.small_models import covering_configs, small, windows
 from torch import Tensor
 
 from msarch import ModelConfig
@@ -19,6 +19,7 @@ def sources(structure: Structure) -> list[list[int]]:
     return [[read.source for read in reads] for reads in (*(run.inputs for run in structure.runs), structure.readout)]
 
 
+@covering_configs
 def test_runs_are_the_stages_in_the_order_of_computation(config: ModelConfig) -> None:
     structure = trace_structure(config)
     runs = groupby((run for run in structure.runs if run.layers), key=lambda run: run.factor)
@@ -27,6 +28,7 @@ def test_runs_are_the_stages_in_the_order_of_computation(config: ModelConfig) ->
     assert all(run.states == config.context // run.factor for run in structure.runs)
 
 
+@covering_configs
 def test_every_run_is_of_use(config: ModelConfig) -> None:
     """It reads something earlier, and something later reads it."""
     structure = trace_structure(config)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import subprocess
 import sys
 from dataclasses import replace
@@ -17,21 +18,62 @@ from support.small_models import CONFIGS, label, small
 from support.small_runs import candidate, token_set, trained, weights
 
 from msarch import Candidate, ModelConfig, TrainingConfig
+from msarch.config.variants import VARIANTS
 from msarch.layers.resampling import CausalUpsample
 from msarch.models.causality import CausalityError
+from msarch.training.adamw import AdamW
 from msarch.training.checkpoint import read_tensors
 from msarch.training.file_names import BEFORE_DECAY, FILE
 from msarch.training.schedule import learning_rate, with_budget
 from msarch.training.trainer import NonFiniteLossError, Trainer
 
+ROOT = Path(__file__).parents[3]
+# One of each variant, with its options; a third of all configurations in `make test-slow`.
+LEARNING = [[c for c in CONFIGS if c.variant == variant][-1] for variant in VARIANTS]
 
-@pytest.mark.parametrize("config", CONFIGS[::3], ids=label)
+
+@pytest.mark.parametrize(
+    "config",
+    [*LEARNING, *(pytest.param(c, marks=pytest.mark.slow) for c in CONFIGS[::3] if c not in LEARNING)],
+    ids=label,
+)
 def test_training_learns_and_the_same_seed_gives_the_same_bits(config: ModelConfig, tmp_path: Path) -> None:
     tokens = token_set(tmp_path)
     one, two = (trained(Trainer(candidate(config, learning_rate=1e-2), tokens)) for _ in range(2))
     assert one.curve[-1].loss < math.log(61) - 0.5
     assert [point.loss for point in one.curve] == [point.loss for point in two.curve]
     assert torch.equal(weights(one), weights(two))
+
+
+LEAN = """
+import sys
+from pathlib import Path
+from support.small_runs import candidate, token_set
+from msarch.training.trainer import Trainer
+trainer = Trainer(candidate(), token_set(Path.cwd()))
+trainer.advance()
+assert trainer.step
+assert "torch._dynamo" not in sys.modules
+"""
+
+
+def test_a_training_does_not_wait_for_the_import_of_torchs_compiler(tmp_path: Path) -> None:
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(map(str, (ROOT, ROOT / "tests")))}
+    subprocess.run([sys.executable, "-c", LEAN], cwd=tmp_path, env=environment, check=True)
+
+
+def test_an_update_is_torchs_own_to_the_bit() -> None:
+    torch.manual_seed(0)
+    tensors, results = (torch.randn(7, 5), torch.randn(5)), []
+    for kind in (torch.optim.AdamW, AdamW):
+        parameters = [torch.nn.Parameter(tensor.clone()) for tensor in tensors]
+        optimizer = kind(parameters, lr=1e-2, weight_decay=0.1, fused=True)
+        for step in range(1, 4):
+            optimizer.zero_grad(set_to_none=True)
+            torch.stack([(parameter**2).sum() * step for parameter in parameters]).sum().backward()
+            optimizer.step()
+        results.append([*parameters, *(value for state in optimizer.state.values() for value in state.values())])
+    assert all(map(torch.equal, *results)) and len(results[0]) == 2 + 2 * 3
 
 
 def test_another_seed_gives_another_model(tmp_path: Path) -> None:

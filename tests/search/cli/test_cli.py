@@ -1,4 +1,4 @@
-"""The command line as a user meets it: real processes, a real search, and one line for every mistake."""
+"""The command line as a user meets it: a real search, real processes where one is needed, a line for each mistake."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 from support.changed_trainer import python_path_with
 from support.command_line import ROOT, fill, msarch
+from support.commands import Here
 
 from search.results.conditions import Conditions
 from search.space.files import shipped_spaces, space_summary
@@ -25,55 +26,38 @@ def change(trainer):
 """
 
 
-@pytest.fixture(scope="module")
-def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with a text, a space and the results of its search."""
-    folder = fill(tmp_path_factory.mktemp("cli"))
-    done = msarch("search", "space.yaml", cwd=folder)
-    assert done.returncode == 0, done.stderr
-    assert done.stderr == ""
-    (folder / "search.out").write_text(done.stdout)
-    return folder
-
-
 def test_a_search_shows_its_trials_its_front_and_what_to_do_next(place: Path) -> None:
     text = (place / "search.out").read_text()
-    assert len(re.findall(r"^trial \d+ complete ", text, re.MULTILINE)) == 3
+    assert len(re.findall(r"^trial \d+ (?:complete|pruned) ", text, re.MULTILINE)) == 6
     assert "hypervolume" in text and "report: results/space/report.html" in text
     assert "msarch reproduce results/space --trial best" in text
     assert max(map(len, text.splitlines())) <= 120
 
 
-def test_the_same_command_again_trains_nothing_and_a_larger_number_extends(place: Path, tmp_path: Path) -> None:
-    shutil.copytree(place, tmp_path / "copy")
-    copy = tmp_path / "copy"
-    again = msarch("search", "space.yaml", cwd=copy)
+def test_the_same_command_again_trains_nothing(here: Here) -> None:
+    again = here("search", "space.yaml", "--concurrent", 1)
     assert again.returncode == 0 and "started" not in again.stdout
-    more = msarch("search", "space.yaml", "--trials", 4, cwd=copy)
-    assert more.returncode == 0 and len(re.findall("^trial .* started", more.stdout, re.MULTILINE)) == 1
 
 
 def test_a_time_budget_stops_a_search_that_the_same_command_goes_on_with(tmp_path: Path) -> None:
     fill(tmp_path)
     slow = ("search", "space.yaml", "--set", "training.tokens=2M", "--trials", "2")
-    stopped = msarch(*slow, "--time-budget", "5s", cwd=tmp_path)
+    stopped = msarch(*slow, "--time-budget", "2s", cwd=tmp_path)
     assert stopped.returncode == 0, stopped.stderr
     assert "2 of 2 trials done" not in stopped.stdout
-    assert "continue with: msarch search space.yaml --out results/space --trials 2 --time-budget 5" in stopped.stdout
+    assert "continue with: msarch search space.yaml --out results/space --trials 2 --time-budget 2" in stopped.stdout
     assert "first training steps" in stopped.stdout  # the start of Ray takes longer than this budget, and is not in it
     assert not list(tmp_path.glob("results/space/trials/*/model.safetensors"))
 
 
-def test_a_changed_space_is_refused_with_what_changed(place: Path) -> None:
-    refused = msarch("search", "space.yaml", "--set", "training.tokens=9k", cwd=place)
+def test_a_changed_space_is_refused_with_what_changed(here: Here) -> None:
+    refused = here("search", "space.yaml", "--set", "training.tokens=9k")
     assert refused.returncode == 2
     assert "tokens" in refused.stderr and len(refused.stderr.splitlines()) == 1
 
 
-def test_the_front_in_every_format(place: Path) -> None:
-    table, csv, front = (
-        msarch("pareto", "results/space", "--format", kind, cwd=place) for kind in ("table", "csv", "json")
-    )
+def test_the_front_in_every_format(here: Here) -> None:
+    table, csv, front = (here("pareto", "results/space", "--format", kind) for kind in ("table", "csv", "json"))
     rows = json.loads(front.stdout)
     assert rows and {"trial", "variant", "layers", "perplexity", "memory_bytes"} <= set(rows[0])
     assert len(csv.stdout.splitlines()) == len(rows) + 1
@@ -81,8 +65,8 @@ def test_the_front_in_every_format(place: Path) -> None:
     assert all(row["layers"] in table.stdout for row in rows)
 
 
-def test_pictures_and_the_report_are_written_where_asked(place: Path) -> None:
-    done = msarch("pareto", "results/space", "--png", "a.png", "--svg", "a.svg", "--html", "a.html", cwd=place)
+def test_pictures_and_the_report_are_written_where_asked(here: Here, place: Path) -> None:
+    done = here("pareto", "results/space", "--png", "a.png", "--svg", "a.svg", "--html", "a.html")
     assert done.returncode == 0, done.stderr
     assert (place / "a.png").read_bytes()[:4] == b"\x89PNG"
     assert "<svg" in (place / "a.svg").read_text() and "plotly" in (place / "a.html").read_text()
@@ -95,33 +79,33 @@ def test_a_trial_is_reproduced_to_the_bit(place: Path) -> None:
     assert "test split" in done.stdout
 
 
-def test_a_copy_without_its_text_and_read_only_can_be_read_and_reproduced(place: Path, tmp_path: Path) -> None:
+def test_a_copy_without_its_text_and_read_only_can_be_read_and_reproduced(
+    place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
     shutil.copytree(place / "results" / "space", tmp_path / "copy")
     shutil.copytree(place / ".cache", tmp_path / ".cache")
     for path in [*(tmp_path / "copy").rglob("*"), tmp_path / "copy"]:
         path.chmod(0o555 if path.is_dir() else 0o444)
-    assert msarch("pareto", "copy", cwd=tmp_path).returncode == 0
-    assert msarch("report", "copy", "--html", "elsewhere.html", cwd=tmp_path).returncode == 0
-    dry = msarch("reproduce", "copy", "--dry-run", cwd=tmp_path)
+    there = Here(tmp_path, monkeypatch, capfd)
+    assert there("pareto", "copy").returncode == 0
+    assert there("report", "copy", "--html", "elsewhere.html").returncode == 0
+    dry = there("reproduce", "copy", "--dry-run")
     assert dry.returncode == 0 and "layers:" in dry.stdout
-    assert "identical" in msarch("reproduce", "copy", cwd=tmp_path).stdout
-    missing = msarch("reproduce", "copy", cwd=tmp_path, MSARCH_CACHE=str(tmp_path / "empty"))
+    assert "identical" in there("reproduce", "copy").stdout
+    monkeypatch.setenv("MSARCH_CACHE", str(tmp_path / "empty"))
+    missing = there("reproduce", "copy")
     assert missing.returncode == 2 and "--set corpus.train=" in missing.stderr
-    moved = msarch(
-        "reproduce",
-        "copy",
-        "--set",
-        f"corpus.train={place / 'text.txt'}",
-        cwd=tmp_path,
-        MSARCH_CACHE=str(tmp_path / "empty"),
-    )
+    moved = there("reproduce", "copy", "--set", f"corpus.train={place / 'text.txt'}")
     assert moved.stdout.strip().splitlines()[-1] == "identical", moved.stderr
 
 
-def test_another_text_under_the_same_name_is_refused(place: Path, tmp_path: Path) -> None:
-    shutil.copytree(place / "results" / "space", tmp_path / "copy")
-    (tmp_path / "text.txt").write_text("quite another text " * 3000)
-    refused = msarch("reproduce", "copy", cwd=tmp_path)
+def test_another_text_under_the_same_name_is_refused(here: Here, place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    other = place / "other"
+    other.mkdir()
+    (other / "text.txt").write_text("quite another text " * 3000)
+    monkeypatch.chdir(other)
+    monkeypatch.setenv("MSARCH_CACHE", str(other / ".cache"))
+    refused = here("reproduce", place / "results" / "space")
     assert refused.returncode == 2 and "corpus" in refused.stderr and len(refused.stderr.splitlines()) == 1
 
 
@@ -134,22 +118,17 @@ def test_figures_that_disagree_end_with_status_1(place: Path, tmp_path: Path) ->
     assert "outside tolerance" in done.stdout and "differs by" in done.stdout
 
 
-def test_a_dry_run_trains_nothing_and_tells_the_cost(place: Path) -> None:
-    done = msarch("search", "space.yaml", "--out", "nowhere", "--dry-run", cwd=place)
+def test_a_dry_run_trains_nothing_and_tells_the_cost_and_what_each_limit_excludes(here: Here, place: Path) -> None:
+    done = here("search", "space.yaml", "--out", "nowhere", "--dry-run", "--set", "constraints=['n_layers <= 1']")
     assert done.returncode == 0, done.stderr
     assert "admitted" in done.stdout and re.search(r"time .* to .* in all", done.stdout)
+    assert re.search(r"excluded +\d+ by n_layers <= 1", done.stdout)
     assert "usually saves" not in done.stdout and not (place / "nowhere").exists()
 
 
-def test_a_dry_run_counts_what_each_limit_excludes(place: Path) -> None:
-    done = msarch("search", "space.yaml", "--dry-run", "--set", "constraints=['n_layers <= 1']", cwd=place)
-    assert done.returncode == 0, done.stderr
-    assert re.search(r"excluded +\d+ by n_layers <= 1", done.stdout)
-
-
-def test_a_dry_run_refuses_the_text_that_a_search_refuses(place: Path) -> None:
+def test_a_dry_run_refuses_the_text_that_a_search_refuses(here: Here, place: Path) -> None:
     (place / "empty.txt").write_text("")
-    done = msarch("search", "space.yaml", "--dry-run", "--set", "corpus.train=empty.txt", cwd=place)
+    done = here("search", "space.yaml", "--dry-run", "--set", "corpus.train=empty.txt")
     assert (done.returncode, done.stdout) == (2, "") and "corpus.train: " in done.stderr
 
 
@@ -210,9 +189,9 @@ PHASES = {"starting", "checking the limits", "reading the text", "encoding the t
 @pytest.mark.parametrize(
     ("arguments", "expected"), MISTAKES[1:], ids=lambda value: "" if isinstance(value, str) else " ".join(value)[:60]
 )
-def test_a_mistake_is_one_line_and_status_2(arguments: tuple[str, ...], expected: str, place: Path) -> None:
+def test_a_mistake_is_one_line_and_status_2(arguments: tuple[str, ...], expected: str, here: Here, place: Path) -> None:
     (place / "empty.txt").write_text("")
-    done = msarch(*arguments, cwd=place)
+    done = here(*arguments)
     assert done.returncode == 2
     assert set(done.stdout.splitlines()) <= PHASES
     assert done.stderr.startswith("error: ") and len(done.stderr.splitlines()) == 1, done.stderr
@@ -237,14 +216,14 @@ def test_help_validation_and_the_front_load_neither_torch_nor_ray(place: Path) -
         assert done.returncode == 0, done.stderr
 
 
-def test_spaces_are_listed_a_line_each_and_described(place: Path) -> None:
+def test_spaces_are_listed_a_line_each_and_described(here: Here) -> None:
     shipped = shipped_spaces()
-    lines = msarch("spaces", cwd=place).stdout.splitlines()
+    lines = here("spaces").stdout.splitlines()
     assert [line.split()[0] for line in lines] == ["name", *shipped]
     for line, text in zip(lines[1:], shipped.values(), strict=True):
         purpose = line.partition(" ")[2].strip()
         assert f"# {purpose}\n" in text and purpose[-1] in ".?" and len(line) <= 132
-    described = msarch("spaces", "space.yaml", "--sample", 2, cwd=place)
+    described = here("spaces", "space.yaml", "--sample", 2)
     assert described.returncode == 0 and "vanilla/layers" in described.stdout
 
 
@@ -254,26 +233,23 @@ def test_a_space_without_a_comment_says_nothing_of_its_purpose() -> None:
 
 
 @pytest.mark.parametrize("command", [(), ("search",), ("pareto",), ("profile",)])
-def test_help_has_a_short_name(command: tuple[str, ...], place: Path) -> None:
-    short, long = msarch(*command, "-h", cwd=place), msarch(*command, "--help", cwd=place)
+def test_help_has_a_short_name(command: tuple[str, ...], here: Here) -> None:
+    short, long = here(*command, "-h"), here(*command, "--help")
     assert short.returncode == 0 and short.stdout == long.stdout and "Usage: msarch" in long.stdout
 
 
-def test_what_if_options_are_the_fields_of_the_conditions(place: Path) -> None:
+def test_what_if_options_are_the_fields_of_the_conditions(here: Here) -> None:
     for command in ("pareto", "profile"):
-        text = msarch(command, "--help", cwd=place).stdout
+        text = here(command, "--help").stdout
         for item in fields(Conditions):
             assert f"--{item.name.replace('_', '-')} " in text
         assert "--attention fused|unfused" in text and "What if: sequences in a step." in text
 
 
-def completed(line: str, cwd: Path) -> list[str]:
-    """What bash is offered for the last word of a line."""
-    words = line.split(" ")
-    asked = {"_MSARCH_COMPLETE": "complete_bash", "COMP_WORDS": line, "COMP_CWORD": str(len(words) - 1)}
-    done = msarch(cwd=cwd, **asked)
-    assert done.stderr == ""
-    return done.stdout.split()
+def asked_by_bash(line: str) -> dict[str, str]:
+    """What bash sets to have the last word of a line completed."""
+    last = len(line.split(" ")) - 1
+    return {"_MSARCH_COMPLETE": "complete_bash", "COMP_WORDS": line, "COMP_CWORD": str(last)}
 
 
 @pytest.mark.parametrize(
@@ -291,8 +267,21 @@ def completed(line: str, cwd: Path) -> list[str]:
         ("msarch pareto nowhere/[", []),
     ],
 )
-def test_a_shell_completes_commands_spaces_folders_and_words(line: str, expected: list[str], place: Path) -> None:
-    assert completed(line, place) == expected
+def test_a_shell_completes_commands_spaces_folders_and_words(
+    line: str, expected: list[str], here: Here, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in asked_by_bash(line).items():
+        monkeypatch.setenv(name, value)
+    done = here()
+    assert (done.stdout.split(), done.stderr) == (expected, "")
+
+
+def test_processes_of_their_own_say_the_same(place: Path) -> None:
+    """A mistake, and a completed word: what is tested above in this process."""
+    wrong = msarch("serch", cwd=place)
+    assert (wrong.returncode, wrong.stdout) == (2, "") and "Did you mean 'search'" in wrong.stderr
+    assert len(wrong.stderr.splitlines()) == 1
+    assert msarch(cwd=place, **asked_by_bash("msarch pareto ")).stdout.split() == ["results/space"]
 
 
 def test_a_shell_is_told_how_to_complete(place: Path) -> None:
@@ -300,7 +289,7 @@ def test_a_shell_is_told_how_to_complete(place: Path) -> None:
     assert shown.returncode == 0 and "complete -o default -F _msarch_completion msarch" in shown.stdout
 
 
-def test_a_trial_is_drawn(place: Path) -> None:
-    drawn = msarch("spaces", "--draw", "results/space/trials/0000/config.yaml", cwd=place)
+def test_a_trial_is_drawn(here: Here) -> None:
+    drawn = here("spaces", "--draw", "results/space/trials/0000/config.yaml")
     assert drawn.returncode == 0, drawn.stderr
     assert "► logits" in drawn.stdout and "context 32" in drawn.stdout

@@ -1,4 +1,4 @@
-"""`msarch compare`, as a process: what it prints and writes, and what it refuses."""
+"""`msarch compare`: what it prints and writes, and what it refuses."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from support.command_line import msarch
+from support.commands import Here
 from support.made_up_table import COMBINATIONS, made_up_table
 
 
@@ -39,8 +40,8 @@ def test_without_characters_for_a_plot_the_tables_stay(place: Path) -> None:
     assert done.returncode == 0 and done.stdout.startswith("search")
 
 
-def test_json_and_csv_hold_the_same_ranges(place: Path) -> None:
-    as_json, as_csv = (msarch("compare", "vanilla", "both", "--format", kind, cwd=place) for kind in ("json", "csv"))
+def test_json_and_csv_hold_the_same_ranges(here: Here) -> None:
+    as_json, as_csv = (here("compare", "vanilla", "both", "--format", kind) for kind in ("json", "csv"))
     found, rows = json.loads(as_json.stdout), list(csv.DictReader(io.StringIO(as_csv.stdout)))
     assert [each["name"] for each in found["searches"]] == ["vanilla", "both"]
     assert found["hypervolume_together"] >= max(each["hypervolume"] for each in found["searches"])
@@ -49,17 +50,17 @@ def test_json_and_csv_hold_the_same_ranges(place: Path) -> None:
     assert [float(row["perplexity"]) for row in rows] == [each["perplexity"] for each in found["ranges"]]
 
 
-def test_the_page_stands_alone(place: Path) -> None:
+def test_the_page_stands_alone(here: Here, place: Path) -> None:
     shutil.copytree(place / "both", place / "<b>both", dirs_exist_ok=True)
-    done = msarch("compare", "vanilla", "<b>both", "--html", "page.html", cwd=place)
+    done = here("compare", "vanilla", "<b>both", "--html", "page.html")
     assert done.returncode == 0 and done.stderr == "wrote page.html\n"
     text = (place / "page.html").read_text()
     assert "Who leads where" in text and "&lt;b&gt;both" in text and "<b>both" not in text
     assert "default-src 'none'" in text and "src=" not in text.split("<body>")[1]
 
 
-def test_other_tokenizers_compare_by_bits_per_byte(place: Path) -> None:
-    done = msarch("compare", "vanilla", "bpe", "--by", "bits_per_byte", cwd=place)
+def test_other_tokenizers_compare_by_bits_per_byte(here: Here) -> None:
+    done = here("compare", "vanilla", "bpe", "--by", "bits_per_byte")
     assert done.returncode == 0 and "bits per byte" in done.stdout
     [note] = done.stderr.splitlines()
     assert note.startswith("note: vanilla and bpe have different tokenizers; a difference in bits per byte")
@@ -83,7 +84,7 @@ def test_other_tokenizers_compare_by_bits_per_byte(place: Path) -> None:
         (["vanilla", "both", "--html", "no/page.html"], "error: cannot write no/page.html: there is no folder no"),
     ],
 )
-def test_a_mistake_is_one_line(place: Path, arguments: list[str], line: str) -> None:
-    done = msarch("compare", *arguments, cwd=place)
+def test_a_mistake_is_one_line(here: Here, arguments: list[str], line: str) -> None:
+    done = here("compare", *arguments)
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.startswith(line) and done.stderr.count("\n") == 1, done.stderr

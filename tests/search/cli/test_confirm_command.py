@@ -7,7 +7,8 @@ import shutil
 from pathlib import Path
 
 import pytest
-from support.command_line import fill, msarch
+from support.command_line import msarch
+from support.commands import Here
 
 from msarch.training.trainer import Trainer
 from search.results.confirm.plan import trials_to_confirm
@@ -16,17 +17,13 @@ from search.results.confirm.train import Task, tasks, train_runs
 from search.results.results import load_results
 
 
-@pytest.fixture(scope="module")
-def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with a search of four trials whose front was confirmed with two seeds."""
-    folder = fill(tmp_path_factory.mktemp("confirm"))
-    done = msarch("search", "space.yaml", "--trials", 4, cwd=folder)
+@pytest.fixture(scope="module", autouse=True)
+def _confirmed(place: Path) -> None:
+    """The front is confirmed with two seeds; `fresh` is as the search left it."""
+    shutil.copytree(place / "results" / "space", place / "fresh")
+    done = msarch("confirm", "results/space", "--seeds", 2, cwd=place)
     assert done.returncode == 0, done.stderr
-    shutil.copytree(folder / "results" / "space", folder / "fresh")
-    done = msarch("confirm", "results/space", "--seeds", 2, cwd=folder)
-    assert done.returncode == 0, done.stderr
-    (folder / "confirm.out").write_text(done.stdout)
-    return folder
+    (place / "confirm.out").write_text(done.stdout)
 
 
 def planned(folder: Path, seeds: int) -> list[Task]:
@@ -41,20 +38,20 @@ def test_it_trains_every_model_with_every_seed(place: Path) -> None:
     assert "How sure the front is" in (place / "confirm.out").read_text()
 
 
-def test_the_same_command_again_trains_nothing_and_json_holds_the_same(place: Path) -> None:
-    done = msarch("confirm", "results/space", "--seeds", 2, "--format", "json", cwd=place)
+def test_the_same_command_again_trains_nothing_and_json_holds_the_same(here: Here) -> None:
+    done = here("confirm", "results/space", "--seeds", 2, "--format", "json")
     assert (done.returncode, done.stderr) == (0, "")
     found = json.loads(done.stdout)
     assert found["split"] == "test" and all(len(model["levels"]) == 2 for model in found["models"])
-    more = msarch("confirm", "results/space", "--seeds", 3, "--dry-run", cwd=place)
+    more = here("confirm", "results/space", "--seeds", 3, "--dry-run")
     assert more.stdout.startswith(f"{len(found['models'])} trainings of {len(found['models'])} models")
 
 
-def test_pareto_and_report_show_it_where_it_is(place: Path) -> None:
-    shown, fresh = (msarch("pareto", folder, cwd=place).stdout for folder in ("results/space", "fresh"))
+def test_pareto_and_report_show_it_where_it_is(here: Here, place: Path) -> None:
+    shown, fresh = (here("pareto", folder).stdout for folder in ("results/space", "fresh"))
     assert "How sure the front is" in shown and "How sure" not in fresh
-    msarch("report", "results/space", cwd=place)
-    msarch("report", "fresh", cwd=place)
+    here("report", "results/space")
+    here("report", "fresh")
     pages = [(place / folder / "report.html").read_text() for folder in ("results/space", "fresh")]
     assert ["How sure the front is" in page for page in pages] == [True, False]
     assert ["Each model was trained once" in page for page in pages] == [False, True]
@@ -91,7 +88,7 @@ def test_an_interrupted_training_continues_to_the_bit(place: Path, monkeypatch: 
         (["results/space", "--seeds", "9", "--set", "model.layers=1@1"], "error: --set: unknown key 'model.layers'"),
     ],
 )
-def test_a_mistake_is_one_line(place: Path, arguments: list[str], line: str) -> None:
-    done = msarch("confirm", *arguments, cwd=place)
+def test_a_mistake_is_one_line(here: Here, arguments: list[str], line: str) -> None:
+    done = here("confirm", *arguments)
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.startswith(line) and done.stderr.count("\n") == 1, done.stderr

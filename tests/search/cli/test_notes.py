@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import pytest
+from support.commands import run_command
 
-from search.cli.app import main
 from search.cli.search import _show_outcome
 
 OLD = Path(__file__).parents[2] / "data" / "before_checksums"
@@ -20,14 +19,10 @@ NOTE = "note: recorded by an earlier version, without checksums: damage to its j
     ids=["pareto", "profile", "against"],
 )
 def test_a_command_that_reads_results_prints_their_notes(
-    arguments: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    arguments: list[str], monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(sys, "argv", ["msarch", *arguments])
-    with pytest.raises(SystemExit) as ended:
-        main()
-    assert not ended.value.code
-    out, err = capsys.readouterr()
-    assert err == NOTE and "note:" not in out
+    status, out, err = run_command(arguments, monkeypatch, capfd)
+    assert (status, err) == (0, NOTE) and "note:" not in out
 
 
 def test_the_outcome_of_a_search_comes_with_its_notes(capsys: pytest.CaptureFixture[str]) -> None:

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from support.commands import run_command
 
 from msarch import Candidate, ModelConfig, TrainingConfig
 from msarch.memory.profile import profile_training_step
 from msarch.units import format_bytes
-from search.cli.app import main
 from search.ledger.records import TrialRecord
 from search.results.results import Results
 from search.show.profile.tables import layer_rows
@@ -33,7 +32,7 @@ Run = Callable[..., tuple[int, str, str]]
 
 
 @pytest.fixture
-def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Run:
     """The command line in a folder with two models, `a.yaml` and `b.yaml`: status, output, errors."""
     (tmp_path / "a.yaml").write_text(json.dumps({"model": MODEL, "training": {"batch_size": 4}}))
     (tmp_path / "b.yaml").write_text(json.dumps({**MODEL, "variant": "vanilla", "layers": "4@1"}))
@@ -41,14 +40,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureF
     (tmp_path / "space.yaml").write_text("model: {variant: {vanilla: {layers: 1@1}}}")
     (tmp_path / "empty").mkdir()
     monkeypatch.chdir(tmp_path)
-
-    def runs(*arguments: object) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["msarch", *map(str, arguments)])
-        with pytest.raises(SystemExit) as ended:
-            main()
-        return (int(ended.value.code or 0), *capsys.readouterr())
-
-    return runs
+    return lambda *arguments: run_command([str(argument) for argument in arguments], monkeypatch, capfd)
 
 
 def test_the_figures_are_those_of_the_profile(run: Run) -> None:
@@ -117,10 +109,10 @@ def test_what_fits_is_four_numbers_or_one_line(run: Run) -> None:
 
 
 def test_the_page_holds_everything_and_fetches_nothing(run: Run, tmp_path: Path) -> None:
-    status, _, errors = run("profile", "a.yaml", "--html", "a.html", "--against", "b.yaml", "--fit", "8MiB")
-    assert (status, errors) == (0, "wrote a.html\n")
-    page = (tmp_path / "a.html").read_text()
-    for words in ("Bytes alive through the step", "optimizer state", "layer 4 @1", "What fits 8 MiB", "Side by side"):
+    status, _, errors = run("profile", "c.yaml", "--html", "c.html", "--against", "b.yaml", "--fit", "8MiB")
+    assert (status, errors) == (0, "wrote c.html\n")
+    page = (tmp_path / "c.html").read_text()
+    for words in ("Bytes alive through the step", "optimizer state", "layer 2 @1", "What fits 8 MiB", "Side by side"):
         assert words in page
     outside = page.replace(page[page.index("<script>") : page.index("</script>")], "", 1)
     assert "src=" not in outside and 'href="http' not in outside and "default-src 'none'" in page

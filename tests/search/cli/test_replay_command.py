@@ -1,4 +1,4 @@
-"""`msarch replay`, as a process: what it prints, and what it refuses."""
+"""`msarch replay`: what it prints, and what it refuses."""
 
 from __future__ import annotations
 
@@ -6,21 +6,20 @@ import json
 from pathlib import Path
 
 import pytest
-from support.command_line import msarch
+from support.commands import Here
 from support.made_up_table import COMBINATIONS, made_up_table
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a table of sixteen models."""
     folder = tmp_path_factory.mktemp("command")
     made_up_table(folder, COMBINATIONS[::3])
     return folder
 
 
-def test_a_baseline_as_json(folder: Path) -> None:
-    done = msarch(
-        "replay", "table", "--sampler", "random", "--pruner", "none", "--seeds", 7, "--format", "json", cwd=folder
-    )
+def test_a_baseline_as_json(here: Here) -> None:
+    done = here("replay", "table", "--sampler", "random", "--pruner", "none", "--seeds", 7, "--format", "json")
     assert done.returncode == 0 and done.stderr == ""
     found = json.loads(done.stdout)
     assert (found["strategy"], found["seeds"], found["pruned"]) == ("random + none", 7, 0)
@@ -30,8 +29,8 @@ def test_a_baseline_as_json(folder: Path) -> None:
     )
 
 
-def test_the_default_strategy_as_a_table(folder: Path) -> None:
-    done = msarch("replay", "table", "--seeds", 1, "--trainings", 8, cwd=folder)
+def test_the_default_strategy_as_a_table(here: Here) -> None:
+    done = here("replay", "table", "--seeds", 1, "--trainings", 8)
     assert done.returncode == 0
     assert done.stdout.startswith("front on the 16 models of table: 1 replay, each stopped after 8 trainings")
     assert "trainings to 95 % of the hypervolume" in done.stdout and "of these, on the true front" in done.stdout
@@ -48,7 +47,7 @@ def test_the_default_strategy_as_a_table(folder: Path) -> None:
         (["table", "--format", "csv"], "error: --format: unknown format 'csv'. Legal: json, table"),
     ],
 )
-def test_a_mistake_is_one_line(folder: Path, arguments: list[str], line: str) -> None:
-    done = msarch("replay", *arguments, cwd=folder)
+def test_a_mistake_is_one_line(here: Here, arguments: list[str], line: str) -> None:
+    done = here("replay", *arguments)
     assert done.returncode == 2 and done.stdout == ""
     assert done.stderr.startswith(line) and done.stderr.count("\n") == 1

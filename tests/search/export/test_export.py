@@ -99,7 +99,7 @@ def test_logits_are_ours_to_the_bit_and_it_generates(variant: str, tmp_path: Pat
     trained, ours = trained_in(tmp_path / "m", variant, byte_tokenizer(), positions="rotary", **windows)
     export_model(trained, tmp_path / "out")
     model = opened(tmp_path / "out")
-    tokens = torch.randint(256, (2, 40))
+    tokens = torch.randint(1, 256, (2, 40))  # transformers takes token 0, the end of a text, for padding
     with torch.no_grad():
         wanted = ours(tokens)
         assert torch.equal(model(tokens).logits, wanted)
@@ -129,6 +129,28 @@ def test_generation_uses_our_cache_with_beams_too(tmp_path: Path) -> None:
         first = model(tokens[:, :5], use_cache=True)
         rest = model(tokens[:, 5:], past_key_values=first.past_key_values)
     assert torch.allclose(torch.cat([first.logits, rest.logits], 1), whole, atol=1e-5)
+
+
+def test_a_loss_is_given_beside_a_cache_that_is_not_needed(tmp_path: Path) -> None:
+    trained, _ = trained_in(tmp_path / "m", "top_down", byte_tokenizer())
+    export_model(trained, tmp_path / "out", code=False)
+    model, tokens = opened(tmp_path / "out"), torch.randint(256, (1, 9))
+    loss = model(tokens, labels=tokens).loss
+    assert torch.equal(model(tokens, labels=tokens, use_cache=True).loss, loss)
+    logits, cache = model(tokens, use_cache=True, return_dict=False)
+    assert logits.shape == (1, 9, 256) and cache.get_seq_length() == 9
+    with pytest.raises(ValueError, match="labels need all tokens in one pass; leave out past_key_values"):
+        model(tokens[:, :1], labels=tokens[:, :1], past_key_values=cache)
+
+
+def test_further_tokens_in_the_vocabulary_are_kept(tmp_path: Path) -> None:
+    trained, _ = trained_in(tmp_path / "m", "hourglass", byte_tokenizer())
+    export_model(trained, tmp_path / "out", code=False)
+    model, tokens = opened(tmp_path / "out"), torch.randint(256, (1, 9))
+    model.resize_token_embeddings(300)
+    model.save_pretrained(tmp_path / "larger")
+    assert torch.equal(opened(tmp_path / "larger")(tokens).logits, model(tokens).logits)
+    assert model.generate(tokens, max_new_tokens=3, do_sample=False, eos_token_id=None).shape == (1, 12)
 
 
 def test_it_runs_where_msarch_cannot_be_imported(bpe: Tokenizer, tmp_path: Path) -> None:
@@ -256,7 +278,7 @@ def test_a_folder_with_files_and_damaged_weights_are_refused(tmp_path: Path) -> 
     trained.weights.write_bytes(trained.weights.read_bytes()[:100])
     with pytest.raises(UserError, match=r"model\.safetensors: is damaged"):
         export_model(trained, tmp_path / "out")
-    assert not (tmp_path / "out" / WEIGHTS).exists()
+    assert not (tmp_path / "out").exists()  # so that the same command works once the model was trained again
 
 
 def test_a_model_without_weights_says_which_command_makes_them(

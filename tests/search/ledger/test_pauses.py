@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import shutil
 from pathlib import Path
 
 import pytest
@@ -28,15 +29,26 @@ def _quickly(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(reading, "PAUSE", 0.0)  # nobody writes these journals while they are read
 
 
-@pytest.fixture
-def space(tmp_path: Path) -> Space:
-    return front_space(tmp_path, "search.tokens=60k")
+@pytest.fixture(scope="module")
+def searched(tmp_path_factory: pytest.TempPathFactory) -> tuple[Space, Path]:
+    """A space, and the results of its search."""
+    place = tmp_path_factory.mktemp("paused")
+    space = front_space(place, "search.tokens=60k")
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr("search.propose.front.strategy.FrontStrategy", LowestLoss)
+        Workers().run(open_in(space, place / "out"))
+    return space, place / "out"
 
 
 @pytest.fixture
-def folder(space: Space, tmp_path: Path) -> Path:
-    Workers().run(open_in(space, tmp_path / "out"))
-    return tmp_path / "out"
+def space(searched: tuple[Space, Path]) -> Space:
+    return searched[0]
+
+
+@pytest.fixture
+def folder(searched: tuple[Space, Path], tmp_path: Path) -> Path:
+    """A copy of the results."""
+    return shutil.copytree(searched[1], tmp_path / "out")
 
 
 def opened(space: Space, folder: Path) -> Ledger:

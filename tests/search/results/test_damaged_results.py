@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import shutil
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from support.command_line import fill, msarch
+from support.commands import Here
 
 from msarch.errors import UserError
-from search.cli.app import main
 from search.results.results import load_results
 
 PIECES = [
@@ -61,91 +59,85 @@ COMMANDS = [
     ["report", "copy", "--html", "copy.html"],
     ["reproduce", "copy", "--dry-run"],
 ]
+DAMAGES = [remove, halve, empty, scramble, become_a_folder]
+# Every command meets every piece and every damage; all that meet, with `make test-slow`.
+CASES = [
+    pytest.param(
+        piece,
+        damage,
+        COMMANDS[half::2],
+        marks=[] if half == (row + column) % 2 else pytest.mark.slow,
+        id=f"{piece}-{damage.__name__}-{half}",
+    )
+    for row, piece in enumerate(PIECES)
+    for column, damage in enumerate(DAMAGES)
+    for half in (0, 1)
+]
 
 
-@pytest.fixture(scope="module")
-def sound(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = fill(tmp_path_factory.mktemp("sound"))
-    done = msarch("search", "space.yaml", "--trials", 2, cwd=folder)
-    assert done.returncode == 0, done.stderr
-    return folder
+@pytest.fixture
+def copy(small_search: Path, tmp_path: Path) -> Path:
+    """A results folder to damage."""
+    return shutil.copytree(small_search / "results" / "space", tmp_path / "copy")
 
 
-def run(arguments: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> tuple[int, str]:
-    """Exit status and standard error of a command in this process."""
-    monkeypatch.setattr(sys, "argv", ["msarch", *arguments])
-    capsys.readouterr()
-    with pytest.raises(SystemExit) as ended:
-        main()
-    return int(ended.value.code or 0), capsys.readouterr().err
+@pytest.fixture
+def here(copy: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Here:
+    """Commands run beside the copy."""
+    return Here(copy.parent, monkeypatch, capfd)
 
 
-@pytest.mark.parametrize("damage", [remove, halve, empty, scramble, become_a_folder], ids=lambda f: f.__name__)
-@pytest.mark.parametrize("piece", PIECES)
+def contents(folder: Path) -> dict[Path, bytes]:
+    return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+@pytest.mark.parametrize(("piece", "damage", "commands"), CASES)
 def test_a_damaged_piece_is_told_in_one_line_or_not_needed(
-    piece: str,
-    damage: Callable[[Path], None],
-    sound: Path,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
+    piece: str, damage: Callable[[Path], None], commands: list[list[str]], copy: Path, here: Here
 ) -> None:
-    shutil.copytree(sound / "results" / "space", tmp_path / "copy")
-    damage(tmp_path / "copy" / piece)
-    monkeypatch.chdir(tmp_path)
-    before = {path: path.read_bytes() for path in (tmp_path / "copy").rglob("*") if path.is_file()}
-    for command in COMMANDS:
-        status, err = run(command, monkeypatch, capsys)
-        assert status in (0, 2), err
-        if status == 2:
-            assert err.startswith("error: ") and len(err.splitlines()) == 1, err
-            assert Path(piece).name in err or "copy" in err
-    assert before == {path: path.read_bytes() for path in (tmp_path / "copy").rglob("*") if path.is_file()}
+    damage(copy / piece)
+    before = contents(copy)
+    for command in commands:
+        done = here(*command)
+        assert done.returncode in (0, 2), done.stderr
+        if done.returncode == 2:
+            assert done.stderr.startswith("error: ") and len(done.stderr.splitlines()) == 1, done.stderr
+            assert Path(piece).name in done.stderr or "copy" in done.stderr
+    assert before == contents(copy)
 
 
-def test_without_its_tables_a_folder_shows_the_same_front(
-    sound: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_without_its_tables_a_folder_shows_the_same_front(copy: Path, here: Here) -> None:
     """The journal is the one truth."""
-    shutil.copytree(sound / "results" / "space", tmp_path / "copy")
-    monkeypatch.chdir(tmp_path)
     fronts = []
     for _ in range(2):
-        monkeypatch.setattr(sys, "argv", ["msarch", "pareto", "copy", "--format", "csv"])
-        with pytest.raises(SystemExit):
-            main()
-        fronts.append(capsys.readouterr().out)
-        for path in (tmp_path / "copy").glob("*.csv"):
+        fronts.append(here("pareto", "copy", "--format", "csv").stdout)
+        for path in copy.glob("*.csv"):
             path.unlink()
     assert fronts[0] == fronts[1] and len(fronts[0].splitlines()) > 1
 
 
-def test_a_cut_journal_is_refused_and_what_is_whole_can_be_shown(
-    sound: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    journal = shutil.copytree(sound / "results" / "space", tmp_path / "copy") / "study.journal"
-    monkeypatch.chdir(tmp_path)
+def test_a_cut_journal_is_refused_and_what_is_whole_can_be_shown(copy: Path, here: Here) -> None:
+    journal = copy / "study.journal"
     journal.write_bytes(journal.read_bytes()[:-20])
     for command in (["pareto", "copy"], ["report", "copy"], ["reproduce", "copy", "--dry-run"]):
-        status, err = run(command, monkeypatch, capsys)
-        assert status == 2 and "study.journal: is damaged: the end is missing, 1 of" in err and "--skip-damaged" in err
-        status, err = run([*command, "--skip-damaged"], monkeypatch, capsys)
-        assert status == 0 and err.startswith("note: ") and "lines; only trials" in err
+        done = here(*command)
+        assert done.returncode == 2 and "--skip-damaged" in done.stderr
+        assert "study.journal: is damaged: the end is missing, 1 of" in done.stderr
+        done = here(*command, "--skip-damaged")
+        assert done.returncode == 0 and done.stderr.startswith("note: ") and "lines; only trials" in done.stderr
 
 
 @pytest.mark.parametrize("damage", [scramble, become_a_folder], ids=lambda f: f.__name__)
 def test_a_search_into_a_folder_with_a_damaged_ledger_stops_and_changes_nothing(
-    damage: Callable[[Path], None], sound: Path, tmp_path: Path
+    damage: Callable[[Path], None], small_search: Path, copy: Path, here: Here
 ) -> None:
-    shutil.copytree(sound, tmp_path / "all")
-    journal = tmp_path / "all" / "results" / "space" / "study.journal"
-    damage(journal)
-    done = msarch("search", "space.yaml", "--trials", 3, cwd=tmp_path / "all")
+    for name in ("text.txt", "space.yaml"):
+        shutil.copy2(small_search / name, copy.parent)
+    damage(copy / "study.journal")
+    done = here("search", "space.yaml", "--out", "copy", "--trials", 7)
     assert done.returncode == 2, done.stderr
     assert len(done.stderr.splitlines()) == 1 and "study.journal" in done.stderr
-    assert (sound / "results" / "space" / "trials.csv").read_bytes() == (
-        tmp_path / "all" / "results" / "space" / "trials.csv"
-    ).read_bytes()
+    assert (copy / "trials.csv").read_bytes() == (small_search / "results" / "space" / "trials.csv").read_bytes()
 
 
 def test_what_is_not_a_folder_is_said_so(tmp_path: Path) -> None:

@@ -143,13 +143,14 @@ def test_select_finds_best_knee_and_numbers(make_record: Maker) -> None:
 @pytest.mark.parametrize(
     ("which", "message"),
     [
-        ("7", "no trial 7: trials 0 to 4 exist"),
-        ("worst", "unknown trial 'worst': give best, knee or a number, trials 0 to 4 exist"),
+        ("7", "no trial 7: trials 0 to 5 exist"),
+        ("worst", "unknown trial 'worst': give best, knee or a number, trials 0 to 5 exist"),
         ("-1", "give best, knee or a number"),
         ("1", "trial 1 is pruned"),
         ("2", "trial 2 is infeasible \\(memory: 312 MiB > 256 MiB\\)"),
         ("3", "duplicate of trial 0: choose trial 0"),
         ("4", "trial 4 is failed \\(the loss is not finite at step 3\\)"),
+        ("5", "trial 5 is paused, trained only in part: choose a complete trial, or resume the search with more --tok"),
     ],
 )
 def test_select_says_why_a_trial_cannot_be_chosen(make_record: Maker, which: str, message: str) -> None:
@@ -159,6 +160,7 @@ def test_select_says_why_a_trial_cannot_be_chosen(make_record: Maker, which: str
         make_record(2, 60, 312, state="infeasible", violation="memory: 312 MiB > 256 MiB"),
         make_record(3, 60, 80, state="duplicate", twin=0),
         make_record(4, 60, 80, state="failed", error="the loss is not finite at step 3"),
+        make_record(5, 60, 80, state="pruned", paused=True),
     ]
     with pytest.raises(UserError, match=message):
         select(records, which)

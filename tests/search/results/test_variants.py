@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import replace
-from typing import Any
 
 import pytest
 
@@ -16,22 +14,6 @@ from search.results.verdict import verdict
 MIB = 2**20
 PLANE = ("perplexity", "memory")
 Maker = Callable[..., TrialRecord]
-
-
-@pytest.fixture
-def make(make_record: Maker) -> Maker:
-    """`make(number, variant, perplexity, memory_mib)`."""
-
-    def made(number: int, variant: str, perplexity: float, memory_mib: float) -> TrialRecord:
-        record = make_record(number, perplexity, memory_mib)
-        layers = "2@4 1@1" if variant == "top_down" else "2@1"
-        scales = ((1, 4, 16), (64, 16)) if variant == "retina" else ((), ())
-        retina = {"retina_factors": scales[0], "retina_windows": scales[1]}
-        options: dict[str, Any] = {"variant": variant, "layers": layers} | retina
-        model = replace(record.candidate.model, **options)
-        return replace(record, candidate=replace(record.candidate, model=model))
-
-    return made
 
 
 def test_each_variant_has_a_front_of_its_own(make: Maker) -> None:

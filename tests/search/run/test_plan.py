@@ -21,7 +21,7 @@ model:
   d_model: {values: [16, 32]}
   d_head: 16
   variant:
-    vanilla: {layers: "1..4@1"}
+    vanilla: {layers: "1..2@1"}
 training: {tokens: 100k, batch_size: 4, learning_rate: 1e-3}
 objectives: [perplexity, memory]
 search: {strategy: prune, trials: 20}
@@ -39,9 +39,9 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_a_plan_adds_up() -> None:
-    free = plan_search(load_space("space.yaml"), sample=12, timed=3, concurrent=1)
+    free = plan_search(load_space("space.yaml"), sample=12, timed=2, concurrent=1)
     assert (free.admitted, free.share, free.excluded) == (12, 1.0, {})
-    assert free.tokens == 2_000_000 and free.timed == 3
+    assert free.tokens == 2_000_000 and free.timed == 2
     assert free.memory[0] < free.memory[1] < free.memory[2]
     (low, high), (fastest, slowest) = free.time.seconds, free.time.trial
     assert 0 < fastest < slowest and free.time.startup[1] < high

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
 from support.made_up_search import drive, open_in, profile, reports_of, space_in
 
-from msarch.machine import free_memory
+from msarch.machine import free_memory, gpu_count
 from search.ledger.reading import read_records
 from search.run.coordinator import Coordinator
 from search.run.room import WORKER_BYTES, room_of
@@ -95,3 +96,12 @@ def complete(coordinator: Coordinator, job: Job) -> None:
     for report in reports_of(job):
         if not coordinator.report(job.number, report):
             return
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="looks into /dev")
+def test_torch_is_asked_for_gpus_only_where_there_is_a_driver(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("torch.cuda.device_count", lambda: 3)
+    (tmp_path / "dev").mkdir()
+    assert gpu_count(tmp_path) == 0
+    (tmp_path / "dev" / "nvidiactl").touch()
+    assert gpu_count(tmp_path) == 3

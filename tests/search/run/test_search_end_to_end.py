@@ -14,13 +14,15 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from support.command_line import fill
 from support.running_search import output_up_to
 
 from msarch.config.candidate import Candidate
+from msarch.training.file_names import BEFORE_DECAY
 from search.ledger.reading import read_records
 from search.ledger.records import TrialRecord
 
-SPACE = """
+LARGER = """
 corpus: {train: "text/train.txt", validation: "text/validation.txt", tokenizer: bytes}
 model:
   context: 32
@@ -58,16 +60,13 @@ if __name__ == "__main__":
         sys.exit(130)
 """
 
+WORDS = {"phase", "started", "training", "validated", "finished", "message"}
+"""How lines of `RUN` begin."""
 Started = subprocess.Popen[str]
 
 
-@pytest.fixture(scope="module")
-def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return _place(tmp_path_factory.mktemp("search"))
-
-
 def _place(folder: Path) -> Path:
-    (folder / "space.yaml").write_text(SPACE)
+    (folder / "space.yaml").write_text(LARGER)
     (folder / "run.py").write_text(RUN)
     words = ["the", "model", "reads", "every", "token", "at", "a", "fine", "scale", "and", "a", "coarse", "one"]
     generator = random.Random(0)
@@ -99,25 +98,14 @@ def _comparable(record: TrialRecord) -> tuple[object, ...]:
     return record.number, record.state, record.candidate.digest(), tuple(point.loss for point in record.curve)
 
 
-@pytest.fixture(scope="module")
-def whole(place: Path) -> list[TrialRecord]:
+@pytest.fixture
+def whole(small_search: Path) -> list[TrialRecord]:
     """What a search that nobody disturbs ends with."""
-    code, out, err = _end(_start(place))
-    assert (code, err) == (0, "")
-    assert {line.split()[0] for line in out.splitlines()} <= {
-        "phase",
-        "started",
-        "training",
-        "validated",
-        "finished",
-        "message",
-    }
-    (place / "out").rename(place / "whole")
-    return read_records(place / "whole")
+    return read_records(small_search / "results" / "space")
 
 
-def test_an_undisturbed_search_leaves_a_whole_folder(place: Path, whole: list[TrialRecord]) -> None:
-    folder = place / "whole"
+def test_an_undisturbed_search_leaves_a_whole_folder(small_search: Path, whole: list[TrialRecord]) -> None:
+    folder = small_search / "results" / "space"
     files = {path.name for path in folder.iterdir() if path.name != ".lock"}
     assert files == {
         "space.yaml",
@@ -133,18 +121,23 @@ def test_an_undisturbed_search_leaves_a_whole_folder(place: Path, whole: list[Tr
         "trials",
     }
     complete = [record for record in whole if record.state == "complete"]
-    assert sum(record.state in ("complete", "pruned", "failed") for record in whole) == 10
+    assert sum(record.state in ("complete", "pruned", "failed") for record in whole) == 6
     for record in complete:
         trial = folder / "trials" / f"{record.number:04d}"
-        assert {path.name for path in trial.iterdir()} == {"config.yaml", "metrics.csv", "model.safetensors", "log.txt"}
+        files = {path.name for path in trial.iterdir() if path.name != BEFORE_DECAY}
+        assert files == {"config.yaml", "metrics.csv", "model.safetensors", "log.txt"}
         losses = [float(row["loss"]) for row in csv.DictReader((trial / "metrics.csv").open())]
         assert losses == [point.loss for point in record.curve] and len(losses) == 6
-    assert str(place) not in (folder / "study.journal").read_text() + (folder / "trials.csv").read_text()
+    assert str(small_search.parent) not in (folder / "study.journal").read_text() + (folder / "trials.csv").read_text()
     assert isinstance(complete[0].candidate, Candidate)
 
 
-def test_killed_interrupted_and_resumed_it_ends_like_the_undisturbed_one(place: Path, whole: list[TrialRecord]) -> None:
-    """SIGKILL in the middle of a trial, a second search meanwhile, and Ctrl-C."""
+def test_killed_interrupted_and_resumed_it_ends_like_the_undisturbed_one(
+    tmp_path: Path, whole: list[TrialRecord]
+) -> None:
+    """SIGKILL in the middle of a trial, a second search meanwhile, and Ctrl-C; at last, one trial more is asked for."""
+    place = fill(tmp_path)
+    (place / "run.py").write_text(RUN)
     process = _start(place)
     output_up_to(process, "validated 1 2")
     process.kill()
@@ -161,11 +154,13 @@ def test_killed_interrupted_and_resumed_it_ends_like_the_undisturbed_one(place: 
     code, out, err = _end(process)
     assert (code, err) == (130, "") and "continue with: msarch search space.yaml --out out --concurrent 1" in out
 
-    code, _, err = _end(_start(place))
+    code, out, err = _end(_start(place, trials=7))
     assert (code, err) == (0, "")
+    assert {line.split()[0] for line in out.splitlines()} <= WORDS
     records = read_records(place / "out")
-    assert [_comparable(record) for record in records] == [_comparable(record) for record in whole]
+    assert [_comparable(record) for record in records[: len(whole)]] == [_comparable(record) for record in whole]
     assert not [record for record in records if record.state == "running"]
+    assert sum(record.state in ("complete", "pruned", "failed") for record in records) == 7
     assert not list(place.glob("out/trials/*/checkpoint"))
 
 

@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 import csv
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
-from support.changed_trainer import python_path_with
-from support.command_line import fill
+from support.changed_trainer import search_with
 
 from search.ledger.reading import read_records
 
@@ -32,15 +28,7 @@ def failing(real):
 
 @pytest.mark.faults("trials run out of memory", end="they are infeasible, the others complete")
 def test_trials_that_run_out_are_infeasible_and_the_others_complete(tmp_path: Path) -> None:
-    path = python_path_with(tmp_path / "startup", OUT_OF_MEMORY)
-    done = subprocess.run(
-        [sys.executable, "-m", "search.cli.app", "search", "space.yaml", "--out", "out", "--trials", "3"],
-        cwd=fill(tmp_path),
-        env={**os.environ, "PYTHONPATH": path, "MSARCH_CACHE": str(tmp_path / ".cache")},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = search_with(OUT_OF_MEMORY, tmp_path, 3)
     assert (done.returncode, done.stderr) == (0, ""), done.stderr
     records = read_records(tmp_path / "out")
     ran_out = [record for record in records if record.candidate.model.n_layers == 2 and record.state != "duplicate"]

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
-from support.changed_trainer import python_path_with
-from support.command_line import fill
+from support.changed_trainer import search_with
 
 from search.ledger.reading import read_records
 
@@ -23,15 +19,7 @@ def change(trainer):
 
 @pytest.mark.faults("every trial fails", end="the search stops after five and says why")
 def test_a_search_whose_trials_all_fail_stops_after_five(tmp_path: Path) -> None:
-    path = python_path_with(tmp_path / "startup", FAILING)
-    done = subprocess.run(
-        [sys.executable, "-m", "search.cli.app", "search", "space.yaml", "--out", "out", "--trials", "9"],
-        cwd=fill(tmp_path),
-        env={**os.environ, "PYTHONPATH": path, "MSARCH_CACHE": str(tmp_path / ".cache")},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = search_with(FAILING, tmp_path, 9)
     assert done.returncode == 2 and len(done.stderr.strip().splitlines()) == 1, done.stderr
     assert "the last 5 trials that ended all failed in the same way" in done.stderr
     assert "RuntimeError: the disk of the corpus is gone" in done.stderr

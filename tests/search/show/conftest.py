@@ -26,19 +26,32 @@ _FLAGS = (
 )
 
 
-@pytest.fixture
-def browser(tmp_path: Path) -> Iterator[Any]:
+@pytest.fixture(scope="session")
+def _browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """One browser for all tests."""
     if BROWSER is None or DRIVER is None:
         pytest.skip("no Chromium and chromedriver on this machine: pages are not tested in a browser")
     from selenium import webdriver
 
     options = webdriver.ChromeOptions()
     options.binary_location = BROWSER
-    for flag in (*_FLAGS, f"user-data-dir={tmp_path / 'profile'}"):
+    for flag in (*_FLAGS, f"user-data-dir={tmp_path_factory.mktemp('browser') / 'profile'}"):
         options.add_argument(f"--{flag}")
-    options.add_experimental_option("prefs", {"download.default_directory": str(tmp_path)})
     options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
     driver = webdriver.Chrome(options=options, service=webdriver.ChromeService(executable_path=DRIVER))
-    driver.set_network_conditions(offline=True, latency=0, throughput=0)
     yield driver
     driver.quit()
+
+
+@pytest.fixture
+def browser(_browser: Any, tmp_path: Path) -> Iterator[Any]:
+    """A window of its own, offline and with nothing in its logs, that saves what is downloaded in `tmp_path`."""
+    first = _browser.current_window_handle
+    _browser.switch_to.new_window("window")
+    _browser.set_network_conditions(offline=True, latency=0, throughput=0)
+    _browser.execute_cdp_cmd("Page.setDownloadBehavior", {"behavior": "allow", "downloadPath": str(tmp_path)})
+    for log in ("browser", "performance"):
+        _browser.get_log(log)
+    yield _browser
+    _browser.close()
+    _browser.switch_to.window(first)

@@ -63,6 +63,7 @@ def test_variants_and_the_limit_are_named(make_records: Maker) -> None:
     pruned = replace(make_records(1, state="pruned")[0], number=60)
     near = replace(pruned, curve=(replace(pruned.curve[-1], loss=math.log(70)),))
     assert legend_of([*records, near]) == {"vanilla", "top_down", "bottom_up", "retina", "front", "pruned"}
+    assert legend_of([*records, replace(near, paused=True)]) - legend_of(records) == {"paused"}
     axes = front_figure(records, OBJECTIVES, {"memory": 90 * MIB}, "quickstart").axes[0]
     assert "limit 90 MiB" in [text.get_text().strip() for text in axes.texts]
     assert axes.get_title(loc="left") == "quickstart"

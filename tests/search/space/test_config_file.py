@@ -78,6 +78,9 @@ def test_overrides_change_any_form(tmp_path: Path) -> None:
     assert with_overrides(recorded, ["training.tokens=5k"]).training == replace(recorded.training, tokens=5000)
     with pytest.raises(UserError, match=r"^--set training.clip: must be a number"):
         with_overrides(recorded, ["training.clip=hard"])
+    for rate, why in {"1e20": "1e.20 is too large; the largest is 1e15", "-1e999": "-inf is too small"}.items():
+        with pytest.raises(UserError, match=rf"^--set training.learning_rate: {why}"):
+            with_overrides(recorded, [f"training.learning_rate={rate}"])
 
 
 def test_lists_are_read_as_in_a_space(tmp_path: Path) -> None:

@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 import torch
 import yaml
-from support.command_line import ROOT, fill, msarch
+from support.command_line import ROOT, msarch
+from support.commands import Here
 
 from msarch.training.checkpoint import read_tensors
 from msarch.training.file_names import BEFORE_DECAY, FILE
@@ -21,20 +22,16 @@ from search.results.results import load_results
 from search.train.record import WEIGHTS, read_record
 
 
-@pytest.fixture(scope="module")
-def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with a search of three trials that can be trained on, and a model's file."""
-    folder = fill(tmp_path_factory.mktemp("train"))
-    done = msarch("search", "space.yaml", "--set", "training.schedule=wsd", cwd=folder)
-    assert done.returncode == 0, done.stderr
+@pytest.fixture(scope="module", autouse=True)
+def _model_file(place: Path) -> None:
+    """A model's file beside the search, whose trials can be trained on."""
     model = {"variant": "vanilla", "layers": "2@1", "d_model": 32, "n_heads": 2, "vocab_size": 256, "context": 32}
     config = {
         "model": model,
         "training": {"tokens": "60k", "batch_size": 4},
         "corpus": {"train": "text.txt", "tokenizer": "bytes"},
     }
-    (folder / "model.yaml").write_text(yaml.safe_dump(config))
-    return folder
+    (place / "model.yaml").write_text(yaml.safe_dump(config))
 
 
 def weights(folder: Path) -> torch.Tensor:
@@ -48,7 +45,7 @@ def test_the_trials_on_the_front_keep_what_it_takes(place: Path) -> None:
     assert sorted(kept) == sorted(record.number for record in results.front)
 
 
-def test_a_trial_is_trained_on_and_equals_an_undisturbed_training(place: Path) -> None:
+def test_a_trial_is_trained_on_and_equals_an_undisturbed_training(here: Here, place: Path) -> None:
     done = msarch("train", "results/space", "--set", "training.tokens=20k", "--threads", 1, cwd=place)
     assert done.returncode == 0, done.stderr
     best = load_results(place / "results" / "space").trial("best")
@@ -58,19 +55,19 @@ def test_a_trial_is_trained_on_and_equals_an_undisturbed_training(place: Path) -
     assert (record.state, record.begun_at, record.curve[-1].tokens) == ("complete", 26, 79 * 256)
     assert "test: loss" in done.stdout and "tokens/s" in done.stderr
     config = folder.relative_to(place) / "config.yaml"
-    done = msarch("train", config, "--to", "undisturbed", "--threads", 1, cwd=place)
+    done = here("train", config, "--to", "undisturbed", "--threads", 1)
     assert done.returncode == 0, done.stderr
     assert torch.equal(weights(folder), weights(place / "undisturbed"))
 
 
-def test_the_weights_of_a_trial_are_those_of_its_decay_trained_again(place: Path) -> None:
+def test_the_weights_of_a_trial_are_those_of_its_decay_trained_again(here: Here, place: Path) -> None:
     best = load_results(place / "results" / "space").trial("best")
-    done = msarch("train", f"results/space:{best.number}", "--threads", 1, "--to", "again", cwd=place)
+    done = here("train", f"results/space:{best.number}", "--threads", 1, "--to", "again")
     assert done.returncode == 0, done.stderr
     assert torch.equal(weights(place / "again"), weights(trial_folder(place / "results" / "space", best.number)))
 
 
-def test_ctrl_c_leaves_a_checkpoint_and_the_printed_command_continues(place: Path) -> None:
+def test_ctrl_c_leaves_a_checkpoint_and_the_printed_command_continues(here: Here, place: Path) -> None:
     arguments = [sys.executable, "-m", "msarch", "train", "model.yaml", "--threads", "1", "--to", "stopped"]
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "MSARCH_CACHE": str(place / ".cache")}
     process = subprocess.Popen(arguments, cwd=place, env=environment, stderr=subprocess.PIPE, text=True)
@@ -80,9 +77,9 @@ def test_ctrl_c_leaves_a_checkpoint_and_the_printed_command_continues(place: Pat
     process.send_signal(signal.SIGINT)
     assert "continue with: msarch train model.yaml --to stopped" in process.stderr.read()
     assert process.wait() == 130 and (place / "stopped" / FILE).is_file()
-    done = msarch("train", "model.yaml", "--to", "stopped", cwd=place)
+    done = here("train", "model.yaml", "--to", "stopped")
     assert done.returncode == 0 and "continues after step" in done.stderr
-    msarch("train", "model.yaml", "--threads", 1, "--to", "whole", cwd=place)
+    here("train", "model.yaml", "--threads", 1, "--to", "whole")
     assert torch.equal(weights(place / "stopped"), weights(place / "whole"))
 
 
@@ -112,12 +109,12 @@ def test_killed_again_and_again_it_ends_with_the_bits_of_an_undisturbed_training
         (["model.yaml", "--to", "results"], "--to: results holds other files (space); name a new folder"),
     ],
 )
-def test_a_mistake_is_one_line(arguments: list[str], message: str, place: Path) -> None:
-    done = msarch("train", *arguments, cwd=place)
+def test_a_mistake_is_one_line(arguments: list[str], message: str, here: Here) -> None:
+    done = here("train", *arguments)
     assert done.returncode == 2 and len(done.stderr.splitlines()) == 1
     assert done.stderr.startswith(f"error: {message}")
 
 
-def test_a_dry_run_shows_what_would_be_trained(place: Path) -> None:
-    done = msarch("train", "results/space", "--set", "training.tokens=20k", "--dry-run", cwd=place)
+def test_a_dry_run_shows_what_would_be_trained(here: Here) -> None:
+    done = here("train", "results/space", "--set", "training.tokens=20k", "--dry-run")
     assert done.stdout.startswith("on from results/space trial") and "tokens: 20000" in done.stdout

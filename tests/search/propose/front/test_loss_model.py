@@ -88,6 +88,7 @@ def test_what_is_believed_of_one_tells_of_its_like(trainings: Trainings) -> None
 
 def test_many_losses_are_all_used_but_not_all_fitted_to(trainings: Trainings, monkeypatch: pytest.MonkeyPatch) -> None:
     curves = [trainings.curve(row, 5) for row in range(60)]
+    monkeypatch.setattr(loss_model, "MOST_FITTED", 300)
     assert _few(curves) == curves
     exact = LossModel(trainings.matrix, curves).ends_of_started(range(60))
     monkeypatch.setattr(loss_model, "MOST_FITTED", 62)

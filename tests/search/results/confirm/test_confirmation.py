@@ -7,8 +7,8 @@ import math
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
+import numpy as np
 import pytest
 from scipy.stats import ttest_rel
 from support.confirmed_runs import runs_of
@@ -18,23 +18,10 @@ from search.ledger.records import TrialRecord
 from search.results.confirm.confirmation import Confirmation, confirmation
 from search.results.confirm.plan import pairs, trials_to_confirm
 from search.results.confirm.runs import read_runs, run_file, write_run
+from search.show.confirmed import trust
 
 PLANE = ("perplexity", "memory")
 Maker = Callable[..., TrialRecord]
-
-
-@pytest.fixture
-def make(make_record: Maker) -> Maker:
-    """`make(number, variant, perplexity, memory_mib)`."""
-
-    def made(number: int, variant: str, perplexity: float, memory_mib: float) -> TrialRecord:
-        record = make_record(number, perplexity, memory_mib)
-        layers = "2@4 1@1" if variant == "top_down" else "2@1"
-        plain: dict[str, Any] = {"variant": variant, "layers": layers, "retina_factors": (), "retina_windows": ()}
-        model = replace(record.candidate.model, **plain)
-        return replace(record, candidate=replace(record.candidate, model=model))
-
-    return made
 
 
 def confirmed(*trained: tuple[TrialRecord, tuple[float, ...]]) -> Confirmation:
@@ -76,6 +63,29 @@ def test_one_seed_shows_no_interval_and_no_probability(make: Maker) -> None:
     assert found.claims[0].verdict == "unknown" and found.claims[0].gain == pytest.approx(0.1)
     assert [model.on_front for model in found.models] == [None, None]
     assert [model.spread for model in found.models] == [None, None]
+
+
+def test_seeds_alone_make_differences_up_to_the_noise_in_19_of_20_cases(make: Maker) -> None:
+    spread, generator = 0.05, np.random.default_rng(0)
+    losses = [tuple(map(float, row)) for row in generator.normal(4, spread, (40, 6))]
+    found = confirmed(*((make(n, "vanilla", 60 - n, 10 + n), row) for n, row in enumerate(losses)))
+    assert found.noise is not None
+    pairs_of_equals = generator.normal(4, spread, (100_000, 2))
+    assert (np.abs(np.diff(pairs_of_equals)) < found.noise).mean() == pytest.approx(0.95, abs=0.02)
+    assert confirmed((make(0, "vanilla", 60, 10), (4.0,))).noise is None
+
+
+def test_a_headline_says_what_is_noise_and_how_the_best_model_stands_against_vanilla(make: Maker) -> None:
+    vanilla, multi = make(0, "vanilla", 60, 10), make(1, "top_down", 50, 20)
+    text = trust(confirmed((vanilla, (4.0, 4.2, 4.1)), (multi, (4.1, 4.0, 4.15))), 1)
+    assert "Between two models trained once, differences below 0.35 nats are noise." in text
+    assert text.endswith("the best vanilla model that costs no more, which is within the noise.")
+    text = trust(confirmed((vanilla, (4.00, 4.05, 4.01, 4.10)), (multi, (3.95, 4.02, 3.94, 4.06))), 1)
+    assert text.endswith("0.047 nats better than trial 0, the best vanilla model that costs no more.")
+    assert (
+        trust(confirmed((vanilla, (4.0,)), (multi, (3.9,))), 1)
+        == "The front was trained again with further seeds (see below)."
+    )
 
 
 def test_the_probability_to_be_on_the_front(make: Maker) -> None:

@@ -12,7 +12,7 @@ import torch
 
 from msarch.config import ModelConfig, TrainingConfig
 from msarch.config.candidate import Candidate
-from msarch.config.corpus import CorpusConfig, TokenizerConfig
+from msarch.config.corpus import CorpusConfig
 from msarch.memory.profile import profile_training_step
 from msarch.memory.validation_memory import profile_validation
 from search.run.ray.memory_cap import CONTEXT, EXTRA, MARGIN, MemoryCap, cap_of, tried_bytes
@@ -38,16 +38,7 @@ class Cuda:
 
 
 @pytest.fixture
-def candidate(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Candidate:
-    monkeypatch.setenv("MSARCH_CACHE", str(tmp_path / "cache"))
-    for name, count in (("train", 900), ("validation", 90)):
-        (tmp_path / f"{name}.txt").write_text("a coarse and a fine scale " * count)
-    corpus = CorpusConfig(
-        source="files",
-        train=("train.txt",),
-        validation=("validation.txt",),
-        tokenizer=TokenizerConfig(kind="bytes", vocab_size=256),
-    )
+def candidate(corpus: CorpusConfig) -> Candidate:
     model = ModelConfig(variant="vanilla", layers="1@1", d_model=16, n_heads=1, vocab_size=258, context=32)
     training = TrainingConfig(batch_size=4, tokens=2_000, rungs=(0.5, 1.0), validation_tokens=300)
     return Candidate(model=model, training=training, corpus=corpus)

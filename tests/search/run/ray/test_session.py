@@ -25,11 +25,19 @@ with ray_session(Path("out"), address=None) as scratch:
     logging.getLogger("another").propagate
     os.write(2, b"a library below Python\\n")
     subprocess.run(["echo", "a child"])
-    seen = ray.get(ray.remote(lambda: dict(os.environ)).remote())
+    # Ray Tune takes the worker that was started with Ray, and has imported what a trial needs; it starts no other.
+    class Trial(ray.tune.Trainable):
+        def step(self):
+            return {"environment": dict(os.environ), "modules": list(sys.modules), "done": True}
+    saves = ray.tune.CheckpointConfig(checkpoint_at_end=False)
+    configuration = ray.tune.RunConfig(storage_path=str(scratch), verbose=0, checkpoint_config=saves)
+    (trial,) = ray.tune.Tuner(Trial, run_config=configuration).fit()
+    (log,) = scratch.glob("ray/session_*-*/logs/worker-*.out")
+    assert log.stem.endswith(f"-ffffffff-{trial.metrics['pid']}"), log  # of no job
+    seen = trial.metrics["environment"]
     assert seen["OMP_WAIT_POLICY"] == "passive" and seen["OMP_NUM_THREADS"] == "1" and seen["MALLOC_MMAP_MAX_"] == "0"
-    # The worker was started with Ray, and has imported what a trial needs; nothing else was started beside it.
-    modules = ray.get(ray.remote(lambda: set(sys.modules)).remote())
-    assert {"torch._dynamo", "ray.tune", "search.run.ray.worker"} <= modules
+    assert {"torch", "ray.tune", "search.run.ray.worker"} <= set(trial.metrics["modules"])
+    # Nothing that no search uses was started.
     below = subprocess.run(["ps", "-o", "args=", "--ppid", str(os.getpid())], capture_output=True, text=True).stdout
     programs = {line.split()[0].rpartition("/")[2] for line in below.splitlines()} - {"ps"}
     assert programs == {"gcs_server", "raylet"}, below

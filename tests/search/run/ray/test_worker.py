@@ -16,7 +16,7 @@ from safetensors.torch import load_file
 
 from msarch.config import ModelConfig, TrainingConfig
 from msarch.config.candidate import Candidate
-from msarch.config.corpus import CorpusConfig, TokenizerConfig
+from msarch.config.corpus import CorpusConfig
 from msarch.training.checkpoint import read_tensors
 from msarch.training.file_names import BEFORE_DECAY
 from msarch.training.trainer import Trainer
@@ -25,16 +25,7 @@ from search.run.ray.worker import TrialWorker
 
 
 @pytest.fixture
-def candidate(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Candidate:
-    monkeypatch.setenv("MSARCH_CACHE", str(tmp_path / "cache"))
-    for name, count in (("train", 900), ("validation", 90)):
-        (tmp_path / f"{name}.txt").write_text("a coarse and a fine scale " * count)
-    corpus = CorpusConfig(
-        source="files",
-        train=("train.txt",),
-        validation=("validation.txt",),
-        tokenizer=TokenizerConfig(kind="bytes", vocab_size=256),
-    )
+def candidate(corpus: CorpusConfig) -> Candidate:
     return Candidate(
         model=ModelConfig(variant="vanilla", layers="1@1", d_model=16, n_heads=1, vocab_size=258, context=32),
         training=TrainingConfig(batch_size=4, tokens=4_000, rungs=(0.25, 0.5, 1.0), validation_tokens=300),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import xml.etree.ElementTree as ET
 
 import pytest
-from support.small_models import CONFIGS, label, small
+from support.small_models import covering_configs, small
 
 from msarch import ModelConfig
 from search.show.drawing.svg import draw_svg
@@ -50,7 +50,7 @@ def test_a_retina_shows_a_mark_for_each_mean_that_the_last_token_reads() -> None
     assert len(bars(model)) == 2 + 6 + 4 + 16
 
 
-@pytest.mark.parametrize("config", CONFIGS, ids=label)
+@covering_configs
 def test_nothing_leaves_the_paper(config: ModelConfig) -> None:
     drawing = ET.fromstring(draw_svg(config))
     width, height = float(drawing.get("width", 0)), float(drawing.get("height", 0))

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from textwrap import dedent
 
-import pytest
-from support.small_models import CONFIGS, label, small
+from support.small_models import covering_configs, small
 
 from msarch import ModelConfig
 from msarch.config.allocation import Stage
@@ -80,7 +79,7 @@ def test_a_retina_shows_the_cover_of_its_last_token_coarse_and_far_to_near_and_f
     assert max(cells[0]) < min(cells[1]) and max(cells[1]) < min(cells[2])
 
 
-@pytest.mark.parametrize("config", CONFIGS, ids=label)
+@covering_configs
 def test_a_drawing_fits_a_page_and_shows_each_run(config: ModelConfig) -> None:
     lines = draw_text(config).splitlines()
     assert max(map(len, lines)) <= 100 and not any(line != line.rstrip() for line in lines)

@@ -83,3 +83,8 @@ def test_what_was_searched(make: Maker, make_record: Maker) -> None:
     assert text.startswith("3 models (") and "2m00s of training in all" in text
     assert "on the documentation that comes with Python, with a budget of 1M tokens each" in text
     assert "1 of them was stopped early. 1 more was above a limit and never trained." in text
+    paused = replace(records[2], number=4, paused=True)
+    text = str(headline([*records, paused], OBJECTIVES)["searched"])
+    assert "1 of them is paused before the end, and 1 was stopped early for good. 1 more" in text
+    text = str(headline([*records[:2], paused, replace(paused, number=5)], OBJECTIVES)["searched"])
+    assert text.endswith("2 of them are paused before the end.")

@@ -18,6 +18,7 @@ from search.results.front import pareto_front
 from search.show.drawing.svg import draw_svg
 from search.show.palette import log_ticks
 from search.show.report.curves import curves_figure
+from search.show.report.data import packed_trials
 from search.show.report.figures import trade_off_figure
 from search.show.report.layout import hover_texts
 from search.space.objectives import OBJECTIVES as KNOWN
@@ -56,10 +57,26 @@ def column(page: str, name: str) -> list[tuple[str, Any]]:
     return [pairs[place] for place in packed["at"]] if "at" in packed else pairs
 
 
+def paused_records(make_records: Maker) -> list[TrialRecord]:
+    return [replace(each, paused=each.state == "pruned", control_rung=None) for each in make_records(60, seed=4)]
+
+
 def test_paused_trials_are_no_pruners_work(make_records: Maker, write: Write, tmp_path: Path) -> None:
-    records = [replace(each, paused=each.state == "pruned", control_rung=None) for each in make_records(60, seed=4)]
-    page = without_scripts(write(tmp_path / "report.html", records))
-    assert "14 paused" in page and "with more tokens resumes" in page and "Pruner" not in page
+    page = without_scripts(write(tmp_path / "report.html", paused_records(make_records)))
+    assert "14 paused" in page and "with more tokens resumes" in page and "14 of them are paused" in page
+    assert "prune" not in page.partition("<body>")[2].lower()
+
+
+def test_paused_trials_are_called_so_wherever_they_are_shown(make_records: Maker) -> None:
+    records = paused_records(make_records)
+    assert "paused, at its last validation" in traces(trade_off_figure(records, *OBJECTIVES, OBJECTIVES, {}))
+    curves = traces(curves_figure(records, OBJECTIVES))
+    assert curves["paused"][0]["line"]["dash"] == "dash" and "pruned" not in curves
+    state = next(column for column in packed_trials(records, set())["columns"] if column["name"] == "state")
+    assert "paused" in state["cells"] and "pruned" not in state["cells"]
+    assert all("pruned" not in text for text in hover_texts(records).values())
+    mixed = [*records, replace(next(each for each in records if each.paused), number=99, paused=False)]
+    assert "paused or pruned, at its last validation" in traces(trade_off_figure(mixed, *OBJECTIVES, OBJECTIVES, {}))
 
 
 def test_the_table_holds_every_trial(make_records: Maker, write: Write, tmp_path: Path) -> None:
