@@ -268,6 +268,11 @@ def test_it_prints(opened: Maker, browser: Any) -> None:
     opened(25)
     printed = browser.execute_cdp_cmd("Page.printToPDF", {"printBackground": True})
     assert len(printed["data"]) > 50_000
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print"})
+    sheet = {"width": 480, "height": 700, "deviceScaleFactor": 1, "mobile": False}  # A5 within its margins
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", sheet)
+    right = "return document.querySelector('#trials').getBoundingClientRect().right"
+    assert browser.execute_script(right) <= 480, "the table's last columns are on the paper"
     assert errors(browser) == []
 
 
