@@ -23,16 +23,18 @@ $(VENV)/.installed-dev: $(VENV)/.installed
 	$(PIP) --editable '.[dev,benchmarks,hf]'
 	touch $@
 
-# One worker a core, a file's tests together; one thread each, since threads that wait for each other cost more.
-test test-faults: export OMP_NUM_THREADS = 1
+# One worker a core, a file's tests together, the longest files first (tests/conftest.py says which); one thread each,
+# since threads that wait for each other cost more.
+WORKERS := -n logical --dist loadfile --no-loadscope-reorder
+test test-faults test-slow: export OMP_NUM_THREADS = 1
 test: $(VENV)/.installed-dev
-	$(BIN)/python -m pytest -n logical --dist loadfile
+	$(BIN)/python -m pytest $(WORKERS)
 
 test-faults: $(VENV)/.installed-dev
-	$(BIN)/python -m pytest -m faults -n logical --dist loadfile
+	$(BIN)/python -m pytest -m faults $(WORKERS)
 
 test-slow: $(VENV)/.installed-dev
-	$(BIN)/python -m pytest -m slow
+	$(BIN)/python -m pytest -m slow $(WORKERS)
 
 check: $(VENV)/.installed-dev
 	$(BIN)/ruff check .

@@ -130,17 +130,29 @@ def run(name: str, model: ModelConfig, tokenizer: Tokenizer, seed: int, budget: 
 def train(cell: Run, smallest: Run, novels: Novels, ledger: Ledger, scratch: Path) -> None:
     """One cell, from the last checkpoint before a decay; it leaves its own before it decays.
 
-    Checkpoints are those of all budgets of one model and seed; `smallest`, its smallest cell, names their folder.
+    Checkpoints are those of all budgets of one model and seed; `smallest`, its smallest cell, names their folder. Where
+    the folder holds none that comes early enough, as after a larger budget, the run begins again as the smallest one
+    does: a cell trained from the beginning would have a warm-up of its own, and another loss.
     """
-    lineage = smallest.candidate().digest()
+    folder = scratch / smallest.candidate().digest()
     trainer = Trainer(cell.candidate(), novels.tokens(cell.tokenizer))
-    trainer.restore(scratch / lineage, any_warmup=True)  # that of the smallest budget serves all
     began = time.perf_counter()
+    if not trainer.restore(folder, any_warmup=True) and cell.training.tokens > smallest.training.tokens:
+        begin(smallest, novels, folder)
+        trainer.restore(folder, any_warmup=True)
     while not trainer.finished:
         trainer.advance()
         if not trainer.finished:
-            trainer.save(scratch / lineage)
+            trainer.save(folder)
     ledger.add(cell, trainer.curve, time.perf_counter() - began)
+
+
+def begin(smallest: Run, novels: Novels, folder: Path) -> None:
+    """The smallest cell up to its decay."""
+    trainer = Trainer(smallest.candidate(), novels.tokens(smallest.tokenizer))
+    for _ in smallest.training.rungs[:-1]:
+        trainer.advance()
+    trainer.save(folder)
 
 
 Losses = dict[str, dict[int, list[float]]]

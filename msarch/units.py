@@ -72,6 +72,11 @@ def format_count(count: float) -> str:
     return f"{count:.3g}{unit}"
 
 
+def format_step_seconds(seconds: float) -> str:
+    """``13.2 ms``, ``3.53 s``: three significant figures, for what takes about a second at most."""
+    return f"{seconds * 1000:.3g} ms" if seconds < 0.9995 else f"{seconds:.3g} s"
+
+
 def format_seconds(seconds: float) -> str:
     """``42s``, ``3m05s``, ``2h10m``."""
     whole = round(seconds)

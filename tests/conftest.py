@@ -13,11 +13,21 @@ LONGEST = (
     "end_to_end",
     "test_cluster",
     "test_search_out_of_memory",
+    "test_conformance",
+    "in_browser",
     "test_cli",
-    "test_documents",
-    "test_report_in_browser",
+    "test_any_configuration",
+    "test_decoder",
+    "test_damaged_results",
+    "test_session",
+    "test_retina",
+    "test_profile.py",
+    "test_export.py",
+    "test_plan",
+    "test_gpu",
+    "test_budgets",
 )
-"""Parts of names of files whose tests search with Ray, start a browser, or run for a minute in another way."""
+"""Parts of names of files whose tests search with Ray, start a browser, or run for a quarter of a minute otherwise."""
 
 
 @pytest.fixture(scope="session")

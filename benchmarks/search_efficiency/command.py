@@ -12,7 +12,8 @@ the hypervolume was found, whichever is later; or where no model is left.
 ours      msarch's samplers and pruners, and `front`, also with 2 and 8 workers
 peers     Optuna's GPSampler; Ray's OptunaSearch with ASHA on the loss; Syne Tune's MOASHA; the parameters outside of
           the embedding in place of the loss, as in LiteTransformerSearch. Their own objects decide, see each module
-ceilings  an oracle that prunes, and greedy foresight: they know how every training ends
+ceilings  an oracle that prunes, and greedy foresight: they know how every training ends. Two more do not know what luck
+          its seed brings a model: one knows the loss that may be expected of it, one what all others foretell of it
 
 Random gets ten times as many seeds as the others. Each replay is a line of the CSV as soon as it ends, and is not made
 again; after a change of a strategy, name another file. `--show` prints what there is.
@@ -33,11 +34,13 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table as RichTable
 
-from benchmarks.search_efficiency.contenders import CONTENDERS, Contender
+from benchmarks.search_efficiency.by_expectation import measured
+from benchmarks.search_efficiency.contenders import CONTENDERS, FRONT, Contender
+from benchmarks.search_efficiency.expected import ExpectedLosses, without_luck
 from benchmarks.search_efficiency.intervals import Interval, median_of
 from benchmarks.search_efficiency.runs import Run, Runs, seconds_of
 from benchmarks.search_efficiency.stopped import leaders, noise_of, stopped_table
-from benchmarks.search_efficiency.verdicts import JUDGED, verdicts
+from benchmarks.search_efficiency.verdicts import JUDGED, against_random, enough, verdicts
 from msarch.errors import UserError, unknown
 from search.replay.summary import SHARES, TRAININGS
 from search.replay.table import Table, read_table
@@ -111,6 +114,20 @@ def report(console: Console, folder: Path, table: Table, found: dict[Contender, 
     judged = {name: known[name] for name in JUDGED if name in known}
     if judged:
         console.print(stopped_table(leaders(table, noise), judged, noise))
+    report_without_luck(console, folder, ExpectedLosses(table, noise), found)
+
+
+def report_without_luck(
+    console: Console, folder: Path, expected: ExpectedLosses, found: dict[Contender, list[Run]]
+) -> None:
+    """The same runs, measured by the losses that may be expected."""
+    table = without_luck(expected)
+    again = {one: [measured(run, table) for run in runs] for one, runs in found.items() if runs}
+    if not again:
+        return
+    console.print(figures(f"{folder}, by expected losses (noise {expected.noise:.3f} nats)", again))
+    for line in against_random(FRONT, enough({one.name: runs for one, runs in again.items()})):
+        console.print(f"by expected losses: {line}", soft_wrap=True, highlight=False)
 
 
 def figures(title: str, found: dict[Contender, list[Run]]) -> RichTable:

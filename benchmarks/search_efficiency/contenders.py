@@ -8,6 +8,7 @@ from importlib.util import find_spec
 from typing import Literal
 
 from benchmarks.search_efficiency.driving import MakePeer, drive
+from benchmarks.search_efficiency.foresight import from_others, without_luck
 from benchmarks.search_efficiency.gaussian_process import GaussianProcess
 from benchmarks.search_efficiency.moasha import Moasha
 from benchmarks.search_efficiency.optuna_search_asha import OptunaSearchAsha
@@ -97,5 +98,7 @@ CONTENDERS = {
         Contender("parameters as proxy", "peer", _driven(by_parameters)),
         Contender("oracle pruner", "ceiling", _driven(Oracle)),
         Contender("greedy foresight", "ceiling", _driven(greedily), seeds=0),
+        Contender("expected losses known", "ceiling", _driven(without_luck)),
+        Contender("foretold by all others", "ceiling", _driven(from_others), seeds=0),
     )
 }

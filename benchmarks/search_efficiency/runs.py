@@ -19,7 +19,7 @@ COLUMNS = (
     "table", "contents", "strategy", "seed",
     *(f"trainings_to_{share:.2f}" for share in SHARES),
     *(f"hypervolume_at_{trainings}" for trainings in TRAININGS),
-    "spent", "pruned", "false_prunes", "begun", "stopped", "seconds",
+    "spent", "pruned", "false_prunes", "begun", "stopped", "completed", "seconds",
 )  # fmt: skip  # a table reads better
 
 
@@ -31,6 +31,7 @@ class Run:
         trainings_to: each share of the hypervolume, in the order of `SHARES`.
         hypervolume_at: after so many trainings, in the order of `TRAININGS`.
         begun, stopped: models, by the numbers of the table's trials.
+        completed: the models that were trained to their end, each with the trainings spent by then.
         seconds: processor time.
     """
 
@@ -41,6 +42,7 @@ class Run:
     begun: frozenset[int]
     stopped: frozenset[int]
     seconds: float
+    completed: tuple[tuple[int, float], ...] = ()
 
 
 def contents_of(table: Table) -> str:
@@ -78,7 +80,9 @@ class Runs:
             **{f"trainings_to_{share:.2f}": found.trainings_to(share) for share in SHARES},
             **{f"hypervolume_at_{trainings}": found.hypervolume_at(trainings) for trainings in TRAININGS},
             "spent": found.spent, "pruned": found.pruned, "false_prunes": found.false_prunes,
-            "begun": _joined(found.begun), "stopped": _joined(found.stopped), "seconds": round(seconds, 3),
+            "begun": _joined(found.begun), "stopped": _joined(found.stopped),
+            "completed": _joined(f"{n}@{at:.4f}" for n, (at, _) in zip(found.completed, found.found, strict=True)),
+            "seconds": round(seconds, 3),
         }  # fmt: skip  # in the order of the columns
         new = not self._path.exists()
         self._path.parent.mkdir(parents=True, exist_ok=True)
@@ -110,11 +114,17 @@ def _run(row: dict[str, Any]) -> Run:
         begun=frozenset(map(int, row["begun"].split())),
         stopped=frozenset(map(int, row["stopped"].split())),
         seconds=float(row["seconds"]),
+        completed=tuple(_completed(cell) for cell in row["completed"].split()),
     )
 
 
-def _joined(numbers: Iterable[int]) -> str:
-    return " ".join(map(str, numbers))
+def _completed(cell: str) -> tuple[int, float]:
+    number, at = cell.split("@")
+    return int(number), float(at)
+
+
+def _joined(items: Iterable[object]) -> str:
+    return " ".join(map(str, items))
 
 
 def seconds_of(runs: Iterable[Run]) -> float:

@@ -25,17 +25,23 @@ Found = Mapping[str, Sequence[Run]]
 
 def verdicts(found: Found) -> Iterator[str]:
     """Every verdict that the runs allow: of strategies with enough seeds."""
-    found = {name: runs for name, runs in found.items() if len(runs) >= FEWEST_SEEDS}
+    found = enough(found)
     for name in JUDGED:
         if name in found:
-            yield from _against_random(name, found)
+            yield from against_random(name, found)
             yield from _against_peers(name, found)
     for workers in WORKERS:
         yield from _of_workers(f"{FRONT}, {workers} workers", found)
 
 
-def _against_random(name: str, found: Found) -> Iterator[str]:
-    if BASELINE not in found:
+def enough(found: Found) -> Found:
+    """Those of strategies with enough seeds."""
+    return {name: runs for name, runs in found.items() if len(runs) >= FEWEST_SEEDS}
+
+
+def against_random(name: str, found: Found) -> Iterator[str]:
+    """A strategy's trainings as a share of those of random."""
+    if not {name, BASELINE} <= found.keys():
         return
     for share in GOAL_SHARES:
         ratio = ratio_of(_to(found[name], share), _to(found[BASELINE], share))

@@ -101,6 +101,36 @@ SkipOption = Annotated[
 TrialOption = Annotated[
     str, typer.Option(metavar="best|knee|N", help="Which trial.", autocompletion=words("best", "knee"))
 ]
+TrialOfOption = Annotated[
+    str | None,
+    typer.Option(metavar="best|knee|N", help="Which trial of RESULTS.", autocompletion=words("best", "knee")),
+]
+TrainedArgument = Annotated[
+    str,
+    typer.Argument(
+        metavar="MODEL",
+        help="RESULTS or RESULTS:TRIAL, or the folder of msarch train.",
+        autocompletion=complete_results,
+    ),
+]
+RowsOption = Annotated[
+    str,
+    typer.Option(
+        "--format",
+        metavar="table|csv|json",
+        help="How to print the rows.",
+        autocompletion=words("table", "csv", "json"),
+    ),
+]
+FiguresOption = Annotated[
+    str,
+    typer.Option(
+        "--format", metavar="table|json", help="How to print the figures.", autocompletion=words("table", "json")
+    ),
+]
+TensorboardOption = Annotated[
+    bool, typer.Option("--tensorboard", help="Also write event files for TensorBoard, into DIR/tensorboard.")
+]
 
 
 def parse_option(name: str, parse: Callable[[object], int], text: str | None) -> int | None:

@@ -59,10 +59,11 @@ def train(
             observers.append(stack.enter_context(closing(EventFiles(folder))))
         start, tokens = _with_text(start, display)
         settings = Settings(device=_device(), threads=threads or usable_cores(), compiled=compiled)
+        options = [*(["--compile"] if compiled else []), *(["--tensorboard"] if tensorboard else [])]
         try:
             record = train_model(start, folder, tokens, settings, observers)
         except KeyboardInterrupt:
-            display.message(f"interrupted; continue with: {_command(source, trial, overrides, folder, compiled)}")
+            display.message(f"interrupted; continue with: {_command(source, trial, overrides, folder, options)}")
             raise
     _show(folder, start, record)
 
@@ -120,8 +121,8 @@ def _quality(split: str, loss: float, bits_per_byte: float) -> str:
     return f"{split}: loss {loss:.4f} nats, perplexity {perplexity(loss):.2f}, {bits_per_byte:.4f} bits per byte"
 
 
-def _command(source: str, trial: str | None, overrides: Sequence[str], folder: Path, compiled: bool) -> str:
+def _command(source: str, trial: str | None, overrides: Sequence[str], folder: Path, options: Sequence[str]) -> str:
     words = ["msarch", "train", source, *(["--trial", trial] if trial else [])]
     for override in overrides:
         words += ["--set", override]
-    return shlex.join([*words, *(["--compile"] if compiled else []), "--to", str(folder)])
+    return shlex.join([*words, *options, "--to", str(folder)])

@@ -37,6 +37,8 @@ def export_model(trained: TrainedModel, folder: Path, *, code: bool = True) -> N
     """
     from safetensors.torch import save_file
 
+    if folder.exists() and not folder.is_dir():
+        raise UserError(f"{folder} is not a folder: a file has that name; choose another one", key="--to")
     if any(folder.glob("[!.]*")):
         raise UserError(f"{folder} holds files already; name a new folder", key="--to")
     weights = _weights(trained.weights)

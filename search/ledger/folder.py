@@ -20,6 +20,14 @@ def trial_folder(folder: Path, number: int) -> Path:
     return folder / "trials" / f"{number:04d}"
 
 
+def make_folder(folder: Path) -> None:
+    """Raises UserError where a file stands at its place."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError):
+        raise UserError(f"{folder} is not a folder: a file has that name; choose another one") from None
+
+
 BUSY = "another search is running in {}; wait for it to end, or choose another folder with --out"
 
 
@@ -31,11 +39,11 @@ def locked(folder: Path, busy: str = BUSY) -> Iterator[None]:
         busy: what the error says, with a place for the folder.
 
     Raises:
-        UserError: another search holds it, or something in it is a link to a place outside.
+        UserError: another search holds it, a file has its name, or something in it is a link to a place outside.
     """
     from filelock import FileLock, Timeout
 
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     refuse_links(folder)
     lock = FileLock(folder / LOCK)
     try:

@@ -53,12 +53,14 @@ class Table:
         objectives: what its search minimised.
         models: in the order of their trials.
         notes: what should be known of it, a line each.
+        folder: that it was read from.
     """
 
     space: Space
     objectives: tuple[str, ...]
     models: tuple[TableModel, ...]
     notes: tuple[str, ...] = ()
+    folder: Path | None = None
 
     @cached_property
     def tokens(self) -> int:
@@ -113,7 +115,7 @@ def read_table(folder: str | Path) -> Table:
     path = results_path(folder)
     contents = read_ledger(path)
     try:
-        return table_of(contents)
+        return replace(table_of(contents), folder=path)
     except UserError as error:
         raise error.at(str(path)) from None
 

@@ -21,6 +21,7 @@ class Replay:
         false_prunes: those of them that stand on the table's true front.
         begun: the models that began to train, by the numbers of the table's trials, in that order.
         stopped: those of them that were stopped.
+        completed: those that were trained to their end, in the order of `found`.
     """
 
     found: tuple[tuple[float, float], ...]
@@ -29,6 +30,7 @@ class Replay:
     false_prunes: int
     begun: tuple[int, ...] = ()
     stopped: tuple[int, ...] = ()
+    completed: tuple[int, ...] = ()
 
     def trainings_to(self, share: float) -> float:
         """Trainings until this share of the table's hypervolume was found; infinite where it never was."""
@@ -92,4 +94,6 @@ class Tally:
     def replay(self, stopped: tuple[int, ...]) -> Replay:
         """What was found, and which models were stopped, by the numbers of the table's trials."""
         false_prunes = self._table.front_among(stopped)
-        return Replay(tuple(self._found), self.spent, len(stopped), false_prunes, tuple(self._reached), stopped)
+        completed = tuple(record.number for record in self._complete)
+        begun = tuple(self._reached)
+        return Replay(tuple(self._found), self.spent, len(stopped), false_prunes, begun, stopped, completed)

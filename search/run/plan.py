@@ -213,9 +213,9 @@ def _speeds(timed: Sequence[tuple[Candidate, Timing]]) -> tuple[float, float]:
 def _machine(resources: ResourcesSpec, concurrent: int | None) -> tuple[str, str, int]:
     import torch
 
-    from msarch.machine import usable_cores
+    from msarch.machine import free_memory, usable_cores
 
-    slots = local_slots(resources, concurrent, usable_cores(), torch.cuda.device_count())
+    slots = local_slots(resources, concurrent, usable_cores(), torch.cuda.device_count(), free_memory())
     measured_on = torch.cuda.get_device_name(0) if slots.device == "cuda" else "one thread each"
     return slots.device, measured_on, slots.count
 

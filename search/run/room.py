@@ -15,6 +15,11 @@ def room_of(free: int, processes: int) -> int:
     return max(free - processes * WORKER_BYTES, free // 2)
 
 
+def most_processes(free: int) -> int:
+    """Processes that leave at least half of what is free to their models; one in any case."""
+    return max(1, free // (2 * WORKER_BYTES))
+
+
 class Room:
     """Bytes that running trials take together.
 

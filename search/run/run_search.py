@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 from msarch.config.candidate import Candidate
 from msarch.errors import UserError
-from msarch.machine import gpu_count, usable_cores
+from msarch.machine import free_memory, gpu_count, usable_cores
 from search.ledger.folder import JOURNAL, locked
 from search.propose.pruners import pruner_warning
 from search.run.coordinator import Coordinator
@@ -203,7 +203,8 @@ def _slots_here(request: SearchRequest) -> Slots | None:
 
     if request.ray_address is not None or is_open():
         return None
-    return local_slots(request.space.search.resources, request.concurrent, usable_cores(), gpus=gpu_count())
+    resources = request.space.search.resources
+    return local_slots(resources, request.concurrent, usable_cores(), gpu_count(), free_memory())
 
 
 def _is_left(coordinator: Coordinator) -> bool:

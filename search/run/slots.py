@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from msarch.errors import UserError
+from search.run.room import most_processes
 from search.space.schema.resources import ResourcesSpec
 
 _ROUNDING = 1e-6
@@ -78,13 +79,20 @@ def choose_slots(machines: Sequence[Machine], resources: ResourcesSpec, concurre
     return Slots(min(wanted, fitting), cpu, gpu, fitting if wanted > fitting else None, gpus)
 
 
-def local_slots(resources: ResourcesSpec, concurrent: int | None, cores: int, gpus: int) -> Slots:
+def local_slots(
+    resources: ResourcesSpec, concurrent: int | None, cores: int, gpus: int, free: int | None = None
+) -> Slots:
     """Places on this machine, where more trials at a time than cores share them. Raises UserError as above.
 
-    Ray is told of as many cores as there are places, one for each, since it starts a process for every core.
+    Ray is told of as many cores as there are places, one for each, since it starts a process for every core. More
+    processes than the `free` bytes of memory have room for would bring the machine down.
     """
     room = Machine(max(cores, math.ceil((concurrent or 0) * (resources.cpu or 1))), gpus)
-    return replace(choose_slots([room], resources, concurrent), cpu=1)
+    slots = replace(choose_slots([room], resources, concurrent), cpu=1)
+    most = slots.count if free is None else most_processes(free)
+    if slots.count <= most:
+        return slots
+    return replace(slots, count=most, fitting=most if concurrent else None)
 
 
 def _share(trials: int, gpus: int) -> float:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from msarch.config.variants import VARIANTS
-from msarch.units import format_bytes, format_count
+from msarch.units import format_bytes, format_count, format_step_seconds
 from search.space.objectives import OBJECTIVES
 
 
@@ -70,7 +70,7 @@ def formatter(objective: str) -> Callable[[float], str]:
     if unit == "bytes":
         return format_bytes
     if unit == "seconds":
-        return lambda value: f"{value * 1000:.3g} ms"
+        return format_step_seconds
     if OBJECTIVES[objective].quality:
         return lambda value: f"{value:.3g}" if value < 1000 else f"{value:.0f}"
     return format_count

@@ -42,3 +42,22 @@ def test_each_budget_goes_on_from_the_one_before(
     monkeypatch.setattr("sys.argv", [*command, "--largest", "20480"])
     budgets.main()
     assert len(starts) == 8 and pd.read_csv(runs).equals(finished)
+
+
+def test_a_cell_is_the_same_whatever_was_trained_before_it(
+    novels: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(budgets, "SMALLEST", 20_480)
+    first, *_ = budgets.compared("hourglass", "bytes", 256).items()
+    monkeypatch.setattr(budgets, "compared", lambda *_: dict([first]))
+    runs = tmp_path / "runs.csv"
+    command = ["budgets", str(novels), "--seeds", "1", "--runs", str(runs), "--scratch", str(tmp_path / "scratch")]
+    monkeypatch.setattr("sys.argv", [*command, "--largest", "81920"])
+    budgets.main()
+    finished = pd.read_csv(runs)
+    cell = finished.budget == 40_960
+    finished[~cell].to_csv(runs, index=False)  # its folder holds the checkpoint of a larger budget by now
+    monkeypatch.setattr("sys.argv", [*command, "--largest", "40960"])
+    budgets.main()
+    again = pd.read_csv(runs).tail(3)
+    assert again.loss.tolist() == finished[cell].loss.tolist()

@@ -20,7 +20,7 @@ model:
 training:
   tokens: 8k
   batch_size: 8
-  learning_rate: {min: 1e-3, max: 1e-2, log: true}
+  learning_rate: {min: 3e-3, max: 1e-2, log: true}
   schedule: wsd
   validation_tokens: 300
 limits: {memory: 20 MiB}

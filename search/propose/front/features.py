@@ -1,9 +1,10 @@
-"""What an architecture is made of, as numbers that a model of the loss can learn from."""
+"""What an architecture is made of and how it is trained, as numbers that a model of the loss can learn from."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,9 @@ from msarch.config.candidate import Candidate
 
 _COUNTED = ("parameters", "parameters_embedding", "flops_per_token")
 """Figures of a profile that say more of a model's quality than its fields do."""
+
+_TRAINING = "training."
+"""How the names of features begin that say how a model is trained, and not what it is."""
 
 Feature = float | str
 
@@ -31,6 +35,8 @@ def features(candidate: Candidate, profile: Mapping[str, Any]) -> dict[str, Feat
     found["coarse layers"] = math.log1p(sum(stage.layers for stage in stages if stage.factor > 1))
     found["fine layers"] = math.log1p(sum(stage.layers for stage in stages if stage.factor == 1))
     found |= {key: math.log(profile[key]) for key in _COUNTED if profile.get(key)}
+    # The best rate falls about as the width grows (arXiv 2203.03466), so their product says what neither says alone.
+    found[f"{_TRAINING}learning_rate x width"] = math.log(candidate.training.learning_rate * candidate.model.d_model)
     return found
 
 
@@ -45,36 +51,60 @@ def _feature(value: Any) -> Feature:
     return math.log(value) if value > 0 else float(value)
 
 
+@dataclass(frozen=True)
+class _Range:
+    """A column for a number: 0 at the lowest that was seen, 1 at the highest."""
+
+    name: str
+    low: float
+    high: float
+
+    def of(self, item: Mapping[str, Feature]) -> float:
+        return (float(item.get(self.name, 0.0)) - self.low) / (self.high - self.low)
+
+
+@dataclass(frozen=True)
+class _Label:
+    """A column for a text: 1 where a feature has it, else 0."""
+
+    name: str
+    label: str
+
+    def of(self, item: Mapping[str, Feature]) -> float:
+        return float(str(item.get(self.name, 0.0)) == self.label)
+
+
 class Encoder:
     """Turns features into columns between 0 and 1; what never differs gets none.
 
     Args:
         seen: the features of all candidates that will be asked for, or a sample that spans them.
+
+    Attributes:
+        training: how many columns say how a model is trained; they come before all others.
     """
 
     def __init__(self, seen: Sequence[Mapping[str, Feature]]) -> None:
-        self._ranges: dict[str, tuple[float, float]] = {}
-        self._labels: dict[str, list[str]] = {}
-        for name in sorted({name for one in seen for name in one}):
-            values = [one.get(name, 0.0) for one in seen]
-            numbers = [value for value in values if not isinstance(value, str)]
-            if len(numbers) < len(values):
-                labels = sorted({str(value) for value in values})
-                self._labels |= {name: labels} if len(labels) > 1 else {}
-            elif max(numbers) > min(numbers):
-                self._ranges[name] = min(numbers), max(numbers)
+        names = sorted({name for one in seen for name in one}, key=lambda name: (not name.startswith(_TRAINING), name))
+        self._columns = [column for name in names for column in _columns(name, [one.get(name, 0.0) for one in seen])]
+        self.training = sum(column.name.startswith(_TRAINING) for column in self._columns)
 
     def matrix(self, items: Sequence[Mapping[str, Feature]]) -> NDArray[np.float64]:
         """(items, columns)"""
-        return np.array([self._row(item) for item in items], dtype=float).reshape(len(items), self.width)
+        rows = [[column.of(item) for column in self._columns] for item in items]
+        return np.array(rows, dtype=float).reshape(len(items), self.width)
 
     @property
     def width(self) -> int:
         """How many columns."""
-        return len(self._ranges) + sum(len(labels) for labels in self._labels.values())
+        return len(self._columns)
 
-    def _row(self, item: Mapping[str, Feature]) -> list[float]:
-        row = [(float(item.get(name, 0.0)) - low) / (high - low) for name, (low, high) in self._ranges.items()]
-        for name, labels in self._labels.items():
-            row += [float(str(item.get(name, 0.0)) == label) for label in labels]
-        return row
+
+def _columns(name: str, values: Sequence[Feature]) -> Iterator[_Range | _Label]:
+    """The columns of one feature: a range for numbers, one a text otherwise; none where all values are the same."""
+    numbers = [value for value in values if not isinstance(value, str)]
+    if len(numbers) < len(values):
+        labels = sorted({str(value) for value in values})
+        yield from (_Label(name, label) for label in labels if len(labels) > 1)
+    elif max(numbers) > min(numbers):
+        yield _Range(name, min(numbers), max(numbers))

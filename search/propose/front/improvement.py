@@ -7,6 +7,7 @@ uncertain number below a known level.
 
 from __future__ import annotations
 
+import math
 from functools import reduce
 
 import numpy as np
@@ -56,9 +57,10 @@ class FrontLevels:
 
 def expected_fall(level: Floats, mean: float, spread: float) -> Floats:
     """E[max(0, level - loss)] for a normal loss: the expected improvement of Bayesian optimisation."""
-    from scipy.stats import norm
+    from scipy.special import ndtr
 
     spread = max(spread, 1e-9)
     scaled = (level - mean) / spread
-    found: Floats = spread * (norm.pdf(scaled) + scaled * norm.cdf(scaled))
+    density = np.exp(-(scaled**2) / 2) / math.sqrt(2 * math.pi)
+    found: Floats = spread * (density + scaled * ndtr(scaled))
     return found

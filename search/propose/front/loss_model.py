@@ -7,10 +7,12 @@ One Gaussian process over architectures and rungs. With t the share of the train
 so that the rungs of unfinished trainings say something of the end: of their own, and of that of similar architectures.
 `rung` is what all have in common at a rung, `lead` is how far an architecture is from that, and "own" what only one
 training has: its seed, and what the features do not say. `lead` is a sum of what each feature does by itself and of a
-smooth function of all. A lead at one rung tells of the end only in part: leads are alike where rungs are near each
-other in log2 t, and `LASTS` says how much of them lasts however far apart they are. That is fixed, since it cannot be
-learnt while only those that led early were trained to their end. Slopes of single curves are not extrapolated: they do
-not foretell how far a curve still falls (docs/experiments.md).
+smooth function of all. How much the features of the training do, the learning rate above all, is learnt apart from how
+much those of the architecture do: beside twenty figures of size the rate would otherwise hardly count. A lead at one
+rung tells of the end only in part: leads are alike where rungs are near each other in log2 t, and `kernels.LASTS` says
+how much of them lasts however far apart they are. That is fixed, since it cannot be learnt while only those that led
+early were trained to their end. Slopes of single curves are not extrapolated: they do not foretell how far a curve
+still falls (docs/experiments.md).
 """
 
 from __future__ import annotations
@@ -25,17 +27,10 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.gaussian_process import GaussianProcessRegressor
-from sklearn.gaussian_process.kernels import ConstantKernel, Kernel, Matern, WhiteKernel
 
-from search.propose.front.kernels import Additive, Columns, Same
+from search.propose.front.kernels import LossKernel
 
 Floats = NDArray[np.float64]
-
-LASTS = 0.3
-"""The share of the variance of leads that is the same at all rungs."""
-
-DOUBLINGS = 2.0
-"""The length, in doublings of the tokens, over which the rest of it is alike."""
 
 PRIOR_SPREAD = 1.0
 """Standard deviation of the prior over each hyperparameter, in natural logarithms."""
@@ -45,6 +40,9 @@ LEAST_SPREAD = 0.02
 
 MOST_STEPS = 20
 """Of the optimiser: more steps change the fit little, and the choice not at all."""
+
+MOST_FITTED = 256
+"""Losses that the hyperparameters are fitted to: the time of a step of the fit grows with their cube."""
 
 Objective = Callable[[Floats], tuple[float, Floats]]
 
@@ -70,15 +68,26 @@ class LossModel:
     Args:
         matrix: features between 0 and 1, (architectures, columns), of all that were started.
         curves: what is known of them.
+        training: how many of the first columns say how a model is trained; the others say what it is.
     """
 
-    def __init__(self, matrix: Floats, curves: Sequence[Curve]) -> None:
+    def __init__(self, matrix: Floats, curves: Sequence[Curve], training: int = 0) -> None:
         self._matrix = matrix
-        inputs = np.array([_inputs(matrix[curve.row], curve.row, share) for curve in curves for share in curve.shares])
+        self._mean, self._scale = _mean(curves), _spread_within_rungs(curves)
+        few = _few(curves)
+        self._process = GaussianProcessRegressor(
+            LossKernel(training, matrix.shape[1]), alpha=1e-8, optimizer=_most_probable
+        )
+        self._learn(*self._observed(few))
+        if len(few) < len(curves):
+            self._process = GaussianProcessRegressor(self._process.kernel_, alpha=1e-8, optimizer=None)
+            self._learn(*self._observed(curves))
+
+    def _observed(self, curves: Sequence[Curve]) -> tuple[Floats, Floats]:
+        rows = [(curve.row, share) for curve in curves for share in curve.shares]
+        inputs = np.array([_inputs(self._matrix[row], row, share) for row, share in rows])
         losses = np.array([loss for curve in curves for loss in curve.losses])
-        self._mean, self._scale = float(losses.mean()), _spread_within_rungs(curves)
-        self._process = GaussianProcessRegressor(_kernel(matrix.shape[1]), alpha=1e-8, optimizer=_most_probable)
-        self._learn(inputs, (losses - self._mean) / self._scale)
+        return inputs, (losses - self._mean) / self._scale
 
     def believe(self, rows: Sequence[int]) -> None:
         """Take it that these end as is expected of them: so less is left to learn from others that are like them."""
@@ -112,6 +121,20 @@ def _inputs(features: Floats, number: int, share: float) -> Floats:
     return np.concatenate([features, [number, share, np.log2(share)]])
 
 
+def _few(curves: Sequence[Curve]) -> Sequence[Curve]:
+    """All, or as many drawn at random as have `MOST_FITTED` losses."""
+    counts = [len(curve.losses) for curve in curves]
+    if sum(counts) <= MOST_FITTED:
+        return curves
+    order = np.random.default_rng(len(curves)).permutation(len(curves))
+    enough = int(np.searchsorted(np.cumsum([counts[index] for index in order]), MOST_FITTED, side="right"))
+    return [curves[index] for index in sorted(order[:enough].tolist())]
+
+
+def _mean(curves: Sequence[Curve]) -> float:
+    return float(np.mean([loss for curve in curves for loss in curve.losses]))
+
+
 def _spread_within_rungs(curves: Sequence[Curve]) -> float:
     """One standard deviation of the losses at a rung around their mean there, nats."""
     rungs: dict[float, list[float]] = {}
@@ -121,17 +144,6 @@ def _spread_within_rungs(curves: Sequence[Curve]) -> float:
     squares = sum(len(losses) * float(np.var(losses)) for losses in rungs.values())
     freedom = max(1, sum(map(len, rungs.values())) - len(rungs))
     return max(math.sqrt(squares / freedom), LEAST_SPREAD)
-
-
-def _kernel(width: int) -> Kernel:
-    smooth, additive = Columns(Matern(1.5, (0.1, 30.0), nu=2.5), 0, width), Columns(Additive(), 0, width)
-    trial, rung = Columns(Same(), width, width + 1), Columns(Same(), width + 1, width + 2)
-    near = Columns(Matern(DOUBLINGS, "fixed", nu=1.5), width + 2, width + 3)
-    # each part with its share of the variance of losses, and the bounds of that share
-    lead = ConstantKernel(1.0, (1e-2, 1e2)) * smooth + ConstantKernel(4.0, (1e-2, 1e2)) * additive
-    own = ConstantKernel(0.03, (1e-4, 1.0)) * trial
-    lasting = ConstantKernel(LASTS, "fixed") + ConstantKernel(1 - LASTS, "fixed") * near
-    return (lead + own) * lasting + ConstantKernel(100.0, "fixed") * rung + WhiteKernel(1e-2, (1e-6, 1e-1))
 
 
 def _most_probable(objective: Objective, start: Floats, bounds: Floats) -> tuple[Floats, float]:

@@ -26,6 +26,8 @@ from search.propose.seeds import derived_seed
 from search.space.objectives import OBJECTIVES
 
 Floats = NDArray[np.float64]
+Ends = tuple[Floats, Floats]
+"""Mean and standard deviation of the losses at the end of some trainings, nats."""
 
 STARTUP = 8
 """Designs that are started before the loss model is asked: one drawn from each part of the range of costs."""
@@ -102,7 +104,7 @@ class FrontStrategy:
             tokens_left: of the search's budget, less what is promised to running trials.
         """
         fresh = [design for design in pool if design.tokens <= tokens_left]
-        if fresh and (len(records) < STARTUP or len(self._known(records)) < 2):
+        if fresh and (len(records) < STARTUP or len(self.known(records)) < 2):
             return Start(self._spread_out(fresh, len(records)))
         options = self.worth(records, fresh, tokens_left)
         return max(options, key=lambda option: option[0])[1] if options else None
@@ -122,29 +124,36 @@ class FrontStrategy:
         self, records: Sequence[TrialRecord], fresh: Sequence[Design], tokens_left: float
     ) -> list[tuple[float, Piece]]:
         """Each piece with the hypervolume that it is expected to add for each token up to the end of its training."""
-        known = self._known(records)
+        known = self.known(records)
         rows = [row for row, one in enumerate(known) if one.paused and _remaining(one) <= tokens_left]
         if not (rows or fresh):
             return []
-        described = [features(record.candidate, record.profile) for record in known]
-        encoder = Encoder([*described, *(design.features for design in fresh)])
-        from search.propose.front.loss_model import Curve, LossModel  # brings scikit-learn, for which no search waits
-
-        model = LossModel(encoder.matrix(described), [Curve(row, *self._curve(one)) for row, one in enumerate(known)])
-        model.believe([row for row, one in enumerate(known) if one.state == "running"])
-        ends, spreads = model.ends_of_started(range(len(known)))
+        (ends, spreads), foreseen = self.foreseen(known, fresh)
         levels, paused = self._levels(known, ends, fresh), [known[row] for row in rows]
         gains = levels.expected_gain(self._cost_matrix(paused), ends[rows], spreads[rows])
         worth: list[tuple[float, Piece]] = [
             (gain / _remaining(record), Resume(record.number)) for gain, record in zip(gains, paused, strict=True)
         ]
-        if fresh:
-            foreseen = model.ends(encoder.matrix([design.features for design in fresh]))
-            gains = levels.expected_gain(self._cost_matrix(fresh), *foreseen)
-            worth += [(gain / design.tokens, Start(design)) for gain, design in zip(gains, fresh, strict=True)]
-        return worth
+        gains = levels.expected_gain(self._cost_matrix(fresh), *foreseen)
+        return worth + [(gain / design.tokens, Start(design)) for gain, design in zip(gains, fresh, strict=True)]
 
-    def _known(self, records: Sequence[TrialRecord]) -> list[TrialRecord]:
+    def foreseen(self, known: Sequence[TrialRecord], pool: Sequence[Design]) -> tuple[Ends, Ends]:
+        """The losses at the end that are expected of known trials, and of designs that were not started.
+
+        Args:
+            known: at least two, as `known` gives them.
+        """
+        from search.propose.front.loss_model import Curve, LossModel  # brings scikit-learn, for which no search waits
+
+        described = [features(record.candidate, record.profile) for record in known]
+        encoder = Encoder([*described, *(design.features for design in pool)])
+        curves = [Curve(row, *self._curve(one)) for row, one in enumerate(known)]
+        model = LossModel(encoder.matrix(described), curves, encoder.training)
+        model.believe([row for row, one in enumerate(known) if one.state == "running"])
+        new = encoder.matrix([design.features for design in pool])
+        return model.ends_of_started(range(len(known))), model.ends(new) if pool else (np.empty(0), np.empty(0))
+
+    def known(self, records: Sequence[TrialRecord]) -> list[TrialRecord]:
         """Those that have reached a rung that tells something of the end."""
         return [record for record in records if self._curve(record)[0]]
 

@@ -41,8 +41,9 @@ class TrialTrainable(tune.Trainable):
         return {"report": json.dumps(self._worker.step())}
 
     def _start(self, job: dict[str, Any]) -> Any:
-        from search.run.ray.worker import TrialWorker
+        from search.run.ray.worker import TrialWorker, keep_modules
 
+        keep_modules()
         return TrialWorker(
             number=job["number"],
             candidate=Candidate.from_dict(job["candidate"]),

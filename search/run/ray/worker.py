@@ -47,6 +47,12 @@ def _tokens(corpus: CorpusConfig, base: Path) -> TokenSet:
         raise unreadable_text(error) from error
 
 
+@cache
+def keep_modules() -> None:
+    """Once a process: the garbage collector passes over what is imported by now, which saves 0.3 s after a trial."""
+    gc.freeze()
+
+
 def give_back_memory() -> None:
     """Give freed memory back to the system, where the C library can: by its settings here it keeps some gigabytes."""
     gc.collect()
@@ -88,6 +94,7 @@ class TrialWorker:
     ) -> None:
         self._number, self._candidate, self._folder, self._base, self._device = number, candidate, folder, base, device
         self._trainer: Trainer | None = None
+        self._begun = False  # whether there may be something to release
         self._timeout, self._scratch, self._keeps = timeout, scratch, keeps
         self._cap = MemoryCap(torch.cuda, gpu_share) if device == "cuda" and cap is None else cap
         # A driver that was killed may leave a process behind for a moment: two must never train the same trial. Held
@@ -138,6 +145,9 @@ class TrialWorker:
 
     def release(self) -> None:
         """Let go of the trial; its checkpoint stays."""
+        if not self._begun:
+            return
+        self._begun = False
         self._trainer = None  # its tensors with it: the process lives on
         if self._cap is not None:
             self._cap.lift()
@@ -172,6 +182,7 @@ class TrialWorker:
             trainer.save(self._folder, BEFORE_DECAY)
 
     def _build(self) -> Trainer:
+        self._begun = True
         self._log(f"{self._candidate.model.variant} {self._candidate.model.layers} on {self._device}")
         if self._device == "cuda":
             torch.cuda.reset_peak_memory_stats()

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from msarch.errors import UserError, unknown
-from msarch.units import format_bytes, format_count
+from msarch.units import format_bytes, format_count, format_step_seconds
 from search.ledger.metrics import metric
 from search.ledger.records import TrialRecord
 from search.results.columns import COLUMNS
@@ -137,7 +137,7 @@ def format_figure(record: TrialRecord, column: str) -> str:
         case "bits_per_byte" | "loss":
             return f"{value:.3f}"
         case "step_seconds":
-            return f"{value * 1000:.3g} ms"
+            return format_step_seconds(value)
     return format_bytes(value) if column.endswith("_bytes") else format_count(value)
 
 

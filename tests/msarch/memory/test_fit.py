@@ -9,6 +9,7 @@ import pytest
 from support.small_models import CONFIGS, label, small
 
 from msarch import Candidate, ModelConfig, TrainingConfig
+from msarch.config.variants import VARIANTS
 from msarch.memory.fit import LARGEST, Dimension, largest_that_fits, resized
 from msarch.memory.profile import profile_training_step
 
@@ -23,13 +24,16 @@ def needs(candidate: Candidate, dimension: Dimension, size: int, checkpointing: 
     return profile_training_step(at.model, training).peak_bytes
 
 
-# Each model meets each dimension once, and each way of checkpointing; one of the two with `make test-slow` only.
+FIRST = [c for name in VARIANTS for c in [c for c in MULTISCALE if c.variant == name][:2]]
+
+# Each model meets each dimension once, and each way of checkpointing; one of the two with `make test-slow` only, and
+# both where it is not one of the first two of its variant.
 WAYS = list(itertools.product(get_args(Way), get_args(Dimension)))
 CASES = [
     pytest.param(
         config,
         *WAYS[at],
-        marks=[] if (at < 2) == (number % 4 < 2) else pytest.mark.slow,
+        marks=[] if config in FIRST and (at < 2) == (number % 4 < 2) else pytest.mark.slow,
         id=f"{label(config)} / {' '.join(WAYS[at])}",
     )
     for number, config in enumerate(MULTISCALE)

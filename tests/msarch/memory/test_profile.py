@@ -57,8 +57,14 @@ def test_the_same_parts_on_real_tensors(config: ModelConfig) -> None:
     assert (predicted.parts, predicted.peak_layer) == (counted.parts, counted.peak_layer)
 
 
-@several
-@pytest.mark.parametrize("checkpointing", ["none", "block"])
+@pytest.mark.parametrize(
+    ("config", "checkpointing"),
+    [  # each variant in one of the two ways, in turn; in the other with `make test-slow`
+        pytest.param(config, way, marks=[] if (row + column) % 2 else pytest.mark.slow, id=f"{label(config)} / {way}")
+        for row, config in enumerate(SEVERAL)
+        for column, way in enumerate(("none", "block"))
+    ],
+)
 def test_telling_parts_apart_changes_no_byte(
     config: ModelConfig, checkpointing: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -31,6 +31,7 @@ def test_a_trained_model_is_exported_and_mistakes_are_one_line(
     assert status == 0 and not list(Path("bare").glob("*.py"))
     for arguments, message in (
         (["export", "models/model", "--to", "out"], "error: --to: out holds files already; name a new folder"),
+        (["export", "models/model", "--to", "text.txt"], "error: --to: text.txt is not a folder: a file has that name"),
         (["export", "gone", "--to", "x"], "error: there is no results folder gone"),
         (["export", "models/model", "--trial", "3", "--to", "x"], "error: --trial: models/model is one model"),
         (["export", "models/model"], "error: "),

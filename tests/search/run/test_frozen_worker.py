@@ -33,7 +33,7 @@ def search(tmp_path: Path) -> Iterator[Started]:
 @pytest.mark.faults("a worker is frozen", end="it is killed, and its trial goes on from its checkpoint")
 def test_a_frozen_worker_is_killed_and_its_trial_goes_on(search: Started, tmp_path: Path) -> None:
     lines = freeze_after(search, "validated 0 2")
-    out, err = search.communicate(timeout=300)
+    out, err = search.communicate()
     assert (search.returncode, err) == (0, "")
     assert "message trial 0: no sign of life for 20s; its process is killed" in out
     records = read_records(tmp_path / "out")
@@ -48,7 +48,7 @@ def test_ctrl_c_does_not_wait_for_a_frozen_worker(search: Started, tmp_path: Pat
     freeze_after(search, "validated 0 2")
     began = time.monotonic()
     search.send_signal(signal.SIGINT)
-    search.communicate(timeout=300)
+    search.communicate()
     assert time.monotonic() - began < 60
     assert read_records(tmp_path / "out")[0].state == "running"
 
@@ -57,7 +57,7 @@ def test_ctrl_c_does_not_wait_for_a_frozen_worker(search: Started, tmp_path: Pat
 def test_a_trial_that_hangs_again_and_again_is_failed(search: Started, tmp_path: Path) -> None:
     for _ in range(4):
         freeze_after(search, "training 0")
-    assert search.communicate(timeout=300)[1] == ""
+    assert search.communicate()[1] == ""
     records = read_records(tmp_path / "out")
     assert [record.state for record in records] == ["failed", "complete"]
     assert records[0].error.startswith("it hung 4 times: no sign of life for 20s")

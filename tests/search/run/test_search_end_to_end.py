@@ -46,12 +46,15 @@ class Printer:
     def phase(self, text): print("phase", text, flush=True)
     def training(self, number): print("training", number, flush=True)
     def started(self, number, candidate, profile): print("started", number, flush=True)
-    def validated(self, number, point): print("validated", number, point.rung, flush=True)
+    def validated(self, number, point):
+        print("validated", number, point.rung, flush=True)
+        if f"validated {number} {point.rung}" == hold:
+            sys.stdin.readline()
     def finished(self, record): print("finished", record.number, record.state, flush=True)
     def message(self, text): print("message", text, flush=True)
 
 if __name__ == "__main__":
-    options = eval(sys.argv[1])
+    options, hold = eval(sys.argv[1])
     try:
         run_search("space.yaml", "out", display=Printer(), concurrent=1, **options)
     except UserError as error:
@@ -76,13 +79,15 @@ def _place(folder: Path) -> Path:
     return folder
 
 
-def _start(place: Path, **options: object) -> Started:
+def _start(place: Path, hold: str = "", **options: object) -> Started:
+    """A search; having printed `hold`, it waits until its input is closed, so that a test has time to do harm."""
     root = str(Path(__file__).parents[3])
     environment = {**os.environ, "PYTHONPATH": root, "MSARCH_CACHE": str(place / "cache")}
     return subprocess.Popen(
-        [sys.executable, "run.py", repr(options)],
+        [sys.executable, "run.py", repr((options, hold))],
         cwd=place,
         env=environment,
+        stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -138,18 +143,17 @@ def test_killed_interrupted_and_resumed_it_ends_like_the_undisturbed_one(
     """SIGKILL in the middle of a trial, a second search meanwhile, and Ctrl-C; at last, one trial more is asked for."""
     place = fill(tmp_path)
     (place / "run.py").write_text(RUN)
-    process = _start(place)
+    process = _start(place, hold="validated 1 2")
     output_up_to(process, "validated 1 2")
     process.kill()
     process.communicate()
     before = {record.number: record for record in read_records(place / "out")}
     assert before[0].state in ("complete", "infeasible", "failed") and before[1].state == "running"
 
-    process = _start(place)
-    output_up_to(process, "started")
+    process = _start(place, hold="validated 3 0")
+    output_up_to(process, "validated 3 0")
     code, _, err = _end(_start(place))
     assert code == 1 and "another search is running in out" in err and len(err.strip().splitlines()) == 1
-    output_up_to(process, "finished")
     process.send_signal(signal.SIGINT)
     code, out, err = _end(process)
     assert (code, err) == (130, "") and "continue with: msarch search space.yaml --out out --concurrent 1" in out
@@ -174,12 +178,13 @@ def test_kills_at_random_moments_lose_nothing(tmp_path: Path) -> None:
     _end(_start(place))
     (place / "out").rename(place / "whole")
     finished: dict[int, TrialRecord] = {}
-    kills = 0
+    kills, scratch = 0, set[Path]()
     while kills < KILLS:
         process = _start(place, trials=10)
         if _run_to_a_random_moment(process, place / "out", generator):
             process.kill()
             kills += 1
+            scratch |= {Path(note.read_text()) for note in (place / "out").glob(".scratch")}
         else:
             (place / "out").rename(place / f"done{kills}")
             finished = {}
@@ -189,6 +194,10 @@ def test_kills_at_random_moments_lose_nothing(tmp_path: Path) -> None:
     assert _end(_start(place))[0] == 0
     records = read_records(place / "out")
     assert [_comparable(r) for r in records] == [_comparable(r) for r in read_records(place / "whole")]
+    assert scratch and not [folder for folder in scratch if folder.exists()]
+    # Nor will one be made again: Ray's agents, which name it and outlive a killed search by a minute, were ended.
+    running = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True).stdout
+    assert not [folder for folder in scratch if f"{folder}/" in running]
 
 
 def _run_to_a_random_moment(process: Started, out: Path, generator: random.Random) -> bool:

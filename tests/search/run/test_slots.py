@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from msarch.errors import UserError
+from search.run.room import WORKER_BYTES
 from search.run.slots import Machine, Slots, choose_slots, local_slots
 from search.space.schema.resources import ResourcesSpec
 
@@ -54,6 +55,15 @@ def test_on_this_machine_ray_counts_places_and_not_cores() -> None:
     assert local_slots(taking(cpu=2), None, cores=4, gpus=0) == Slots(2, 1, 0)
     assert local_slots(taking(cpu=0.5), None, cores=4, gpus=0) == Slots(8, 1, 0)
     assert local_slots(taking(cpu=4, gpu=0.5), None, cores=64, gpus=2) == Slots(4, 1, 0.5, gpus=2)
+
+
+def test_no_more_processes_are_started_than_memory_has_room_for() -> None:
+    """Each takes some memory before it has a model; a hundred thousand would end the machine."""
+    free = 16 * WORKER_BYTES
+    assert local_slots(taking(), 100_000, cores=4, gpus=0, free=free) == Slots(8, 1, 0, fitting=8)
+    assert local_slots(taking(cpu=0.01), None, cores=4, gpus=0, free=free) == Slots(8, 1, 0)
+    assert local_slots(taking(), 5, cores=4, gpus=0, free=free) == Slots(5, 1, 0)
+    assert local_slots(taking(), None, cores=4, gpus=0, free=1).count == 1
 
 
 @pytest.mark.parametrize(

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -23,8 +26,23 @@ training:
   batch_size: 8
   validation_tokens: 64
   rungs: [0.5, 1]
-search: {{trials: {TRIALS}, seed: 0}}
+search: {{strategy: prune, trials: {TRIALS}, seed: 0}}
 """
+
+
+@dataclass(frozen=True)
+class Used:
+    """What the process that drives a search has used: seconds of processors so far, MiB of memory now."""
+
+    seconds: float
+    memory: float
+
+    @classmethod
+    def by(cls, process: int) -> Used:
+        """As Linux counts it."""
+        stat = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+        ticks, pages = int(stat[11]) + int(stat[12]), int(stat[21])
+        return cls(ticks / os.sysconf("SC_CLK_TCK"), pages * os.sysconf("SC_PAGE_SIZE") / 2**20)
 
 
 @pytest.mark.faults("500 trials, and a kill of the driver after 250", end="500 trials, each once, all files in place")
@@ -32,15 +50,22 @@ def test_five_hundred_trials_with_a_kill_inside(tmp_path: Path, record_property:
     prepare(tmp_path, SPACE)
     began = time.monotonic()
     search = start(tmp_path)
-    wait_for_trials(search, TRIALS // 2)
+    used = []
+    for count in (TRIALS // 10, TRIALS // 5, TRIALS // 5):
+        wait_for_trials(search, count)
+        used.append(Used.by(search.pid))
     search.kill()
     search.communicate()
+    early, late = ((after.seconds - before.seconds) / (TRIALS // 5) for before, after in pairwise(used))
+    assert late < 1.5 * early, f"{early:.3f} s a trial for the driver up to trial 150, {late:.3f} s up to trial 250"
+    assert used[2].memory - used[1].memory < 20, used
     before = {record.number: record for record in read_records(tmp_path / "out") if record.state in TRAINED}
     assert len(before) >= TRIALS // 2
     search = start(tmp_path)
     out, err = search.communicate()
     assert (search.returncode, err) == (0, ""), out
-    record_property("measured", f"{(time.monotonic() - began) / TRIALS:.2f} s a trial")
+    driver = f"{early * 1000:.0f} and {late * 1000:.0f} ms of the driver up to trials 150 and 250"
+    record_property("measured", f"{(time.monotonic() - began) / TRIALS:.2f} s a trial; {driver}")
     records = read_records(tmp_path / "out")
     assert {number: record for number, record in enumerate(records) if number in before} == before
     assert sum(record.state in TRAINED for record in records) == TRIALS

@@ -68,14 +68,25 @@ def test_the_weights_of_a_trial_are_those_of_its_decay_trained_again(here: Here,
 
 
 def test_ctrl_c_leaves_a_checkpoint_and_the_printed_command_continues(here: Here, place: Path) -> None:
-    arguments = [sys.executable, "-m", "msarch", "train", "model.yaml", "--threads", "1", "--to", "stopped"]
+    arguments = [
+        sys.executable,
+        "-m",
+        "msarch",
+        "train",
+        "model.yaml",
+        "--threads",
+        "1",
+        "--tensorboard",
+        "--to",
+        "stopped",
+    ]
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "MSARCH_CACHE": str(place / ".cache")}
     process = subprocess.Popen(arguments, cwd=place, env=environment, stderr=subprocess.PIPE, text=True)
     assert process.stderr is not None
     while "validation loss" not in process.stderr.readline():
         assert process.poll() is None
     process.send_signal(signal.SIGINT)
-    assert "continue with: msarch train model.yaml --to stopped" in process.stderr.read()
+    assert "continue with: msarch train model.yaml --tensorboard --to stopped" in process.stderr.read()
     assert process.wait() == 130 and (place / "stopped" / FILE).is_file()
     done = here("train", "model.yaml", "--to", "stopped")
     assert done.returncode == 0 and "continues after step" in done.stderr
@@ -106,6 +117,8 @@ def test_killed_again_and_again_it_ends_with_the_bits_of_an_undisturbed_training
         (["model.yaml", "--set", "training.tokens"], "--set: must be KEY=VALUE"),
         (["model.yaml", "--set", "model.vocab_size=512"], "model.vocab_size: the model has a vocabulary of 512"),
         (["results/space", "--set", "corpus.tokenizer=bytes"], "--set: unknown key 'corpus.tokenizer'"),
+        (["model.yaml", "--to", "model.yaml"], "model.yaml is not a folder: a file has that name; choose another one"),
+        (["model.yaml", "--to", "model.yaml/x"], "model.yaml/x is not a folder: a file has that name"),
         (["model.yaml", "--to", "results"], "--to: results holds other files (space); name a new folder"),
     ],
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,9 +12,9 @@ from msarch import Candidate, CorpusConfig, ModelConfig, TokenizerConfig, Traini
 from search.propose.front.features import Encoder, features
 
 
-def candidate(layers: str, variant: str = "top_down", rate: float = 1e-3) -> Candidate:
+def candidate(layers: str, variant: str = "top_down", rate: float = 1e-3, width: int = 64) -> Candidate:
     return Candidate(
-        model=ModelConfig(variant=variant, layers=layers, d_model=64, n_heads=4, vocab_size=256, context=64),
+        model=ModelConfig(variant=variant, layers=layers, d_model=width, n_heads=4, vocab_size=256, context=64),
         training=TrainingConfig(batch_size=8, tokens=100_000, learning_rate=rate),
         corpus=CorpusConfig(source="python-docs", tokenizer=TokenizerConfig(kind="bytes")),
         seed=0,
@@ -52,3 +53,21 @@ def test_a_design_outside_of_what_was_seen_is_still_encoded() -> None:
     encoder = Encoder([features(candidate("1@1", "vanilla"), {}), features(candidate("3@1", "vanilla"), {})])
     (row,) = encoder.matrix([features(candidate("6@1", "vanilla"), {})])
     assert row.max() > 1
+
+
+def test_what_says_how_a_model_is_trained_comes_first() -> None:
+    seen = [
+        features(candidate("1@1", "vanilla", rate, width), {}) for rate, width in ((1e-3, 64), (2e-3, 64), (2e-3, 32))
+    ]
+    encoder = Encoder(seen)
+    assert encoder.training == 2 and encoder.width == 3
+    rates, products, widths = encoder.matrix(seen).T
+    assert rates == pytest.approx([0, 1, 1])
+    assert products == pytest.approx([0, 1, 0])  # twice the rate at half of the width
+    assert widths == pytest.approx([1, 1, 0])
+
+
+def test_a_text_says_how_a_model_is_trained_too() -> None:
+    plain = candidate("1@1", "vanilla")
+    seen = [features(replace(plain, training=replace(plain.training, schedule=one)), {}) for one in ("wsd", "cosine")]
+    assert Encoder(seen).training == Encoder(seen).width == 2

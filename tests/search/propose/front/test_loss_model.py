@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from search.propose.front.loss_model import Curve, LossModel
+from search.propose.front import loss_model
+from search.propose.front.loss_model import Curve, LossModel, _few
 
 SHARES = (1 / 16, 1 / 8, 1 / 4, 1 / 2, 1.0)
 
@@ -85,7 +86,42 @@ def test_what_is_believed_of_one_tells_of_its_like(trainings: Trainings) -> None
     assert after < 0.6 * before and after_mean == pytest.approx(mean, abs=0.02)
 
 
+def test_many_losses_are_all_used_but_not_all_fitted_to(trainings: Trainings, monkeypatch: pytest.MonkeyPatch) -> None:
+    curves = [trainings.curve(row, 5) for row in range(60)]
+    monkeypatch.setattr(loss_model, "MOST_FITTED", 300)
+    assert _few(curves) == curves
+    exact = LossModel(trainings.matrix, curves).ends_of_started(range(60))
+    monkeypatch.setattr(loss_model, "MOST_FITTED", 62)
+    assert len(_few(curves)) == 12
+    model = LossModel(trainings.matrix, curves)
+    assert model.ends_of_started(range(60))[0] == pytest.approx(exact[0], abs=0.01)
+    assert np.abs(model.ends_of_started(range(60))[0] - trainings.ends).mean() < 0.01
+
+
 def test_the_same_beginnings_give_the_same_model(trainings: Trainings) -> None:
     curves = [trainings.curve(row, 2) for row in range(8)]
     one, other = (LossModel(trainings.matrix[:8], curves).ends(trainings.matrix[8:]) for _ in range(2))
     assert np.array_equal(one, other)
+
+
+def test_the_rate_counts_beside_many_figures_of_size() -> None:
+    """One column of training among twenty that say how large a model is: sixteen trainings tell which rate is best."""
+    generator = np.random.default_rng(1)
+    rate, size = generator.choice([0.0, 0.5, 1.0], 48), generator.random(48)
+    figures = size[:, None] + 0.1 * generator.random((48, 20))
+    matrix, ends = np.column_stack([rate, figures]), 2.3 + 0.4 * (rate - 0.5) ** 2 - 0.05 * size
+    curves = [Curve(row, (1.0,), (float(end),)) for row, end in enumerate(ends[:16])]
+
+    def mistake(training: int) -> float:
+        mean, _ = LossModel(matrix[:16], curves, training).ends(matrix[16:])
+        return float(np.abs(mean - ends[16:]).mean())
+
+    assert mistake(1) < 0.005
+    assert mistake(1) < 0.5 * mistake(0)
+
+
+@pytest.mark.parametrize("training", [1, 3])
+def test_spaces_may_vary_the_training_alone_or_both(trainings: Trainings, training: int) -> None:
+    curves = [trainings.curve(row, 5) for row in range(20)]
+    mean, _ = LossModel(trainings.matrix[:20], curves, training).ends(trainings.matrix[20:])
+    assert np.abs(trainings.ends[20:] - mean).mean() < 0.05

@@ -153,7 +153,8 @@ def test_the_least_promising_paused_trial_is_known() -> None:
     rates = [design(64, 2, rate) for rate in (4e-3, 1e-3, 1.6e-2)] + [design(32, 1, 4e-3), design(128, 6, 4e-3)]
     records = [record(0, rates[0], 6, "complete"), *(record(n, one, 3) for n, one in enumerate(rates[1:], start=1))]
     assert set(STRATEGY.ranking(records)) == {1, 2, 3, 4}
-    assert STRATEGY.ranking(records)[0] in (1, 2)
+    order = STRATEGY.ranking(records)
+    assert max(order.index(1), order.index(2)) < order.index(3)  # wrong rates promise less than a cheaper model
 
 
 @pytest.mark.parametrize(("share", "may"), [(1 / 32, False), (1 / 8, True), (0.5, True), (1.0, False)])

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import csv
+import gc
+import json
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
@@ -21,7 +23,12 @@ from msarch.training.checkpoint import read_tensors
 from msarch.training.file_names import BEFORE_DECAY
 from msarch.training.trainer import Trainer
 from msarch.training.validation import Validation
-from search.run.ray.worker import TrialWorker
+from search.run.ray.adapters import Workplace
+from search.run.ray.scratch import NOTE
+from search.run.ray.trainable import TrialTrainable
+from search.run.ray.worker import TrialWorker, keep_modules
+from search.run.slots import Slots
+from search.run.trials import Job
 
 
 @pytest.fixture
@@ -35,6 +42,35 @@ def candidate(corpus: CorpusConfig) -> Candidate:
 
 def _worker(candidate: Candidate, tmp_path: Path, name: str = "0007", *, keeps: bool = False) -> TrialWorker:
     return TrialWorker(number=7, candidate=candidate, folder=tmp_path / name, base=tmp_path, device="cpu", keeps=keeps)
+
+
+def test_modules_are_not_searched_for_garbage_after_each_trial(
+    candidate: Candidate, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    collected: list[int] = []  # objects that each collection looked at
+    collect = gc.collect
+
+    def counted() -> int:
+        collected.append(len(gc.get_objects()))
+        return collect()
+
+    monkeypatch.setattr(gc, "collect", counted)
+    slots = Slots(1, 1, 0)
+    workplace = Workplace(folder=tmp_path / "out", base=tmp_path, scratch=tmp_path / "scratch", slots=slots)
+    trainable = TrialTrainable.__new__(TrialTrainable)
+    modules = len(gc.get_objects())
+    keep_modules.cache_clear()
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / NOTE).write_text(str(workplace.scratch))
+    try:
+        for number in range(2):
+            config = workplace.config(Job(number, candidate))
+            trainable.reset_config(config) if number else trainable.setup(config)
+            states = [json.loads(trainable.step()["report"])["state"] for _ in range(4)]
+            assert states[-1] == "complete"
+    finally:
+        gc.unfreeze()
+    assert len(collected) == 2 and max(collected) < modules / 3, (collected, modules)
 
 
 @pytest.mark.parametrize(

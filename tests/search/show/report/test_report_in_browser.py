@@ -22,14 +22,24 @@ Maker = Callable[..., list[TrialRecord]]
 Write = Callable[..., str]
 
 
+@pytest.fixture(scope="module")
+def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of the reports that several tests open."""
+    return tmp_path_factory.mktemp("reports")
+
+
 @pytest.fixture
-def opened(make_records: Maker, write: Write, tmp_path: Path, browser: Any) -> Callable[..., list[TrialRecord]]:
+def opened(
+    make_records: Maker, write: Write, written: Path, tmp_path: Path, browser: Any
+) -> Callable[..., list[TrialRecord]]:
     """`opened(count, **changes)`: a report in the browser, all its figures drawn; its records."""
 
     def open_report(count: int, **changes: Any) -> list[TrialRecord]:
         records = make_records(count, seed=4)
-        write(tmp_path / "report.html", records, **changes)
-        browser.get((tmp_path / "report.html").as_uri())
+        page = tmp_path / "report.html" if changes else written / f"{count}.html"
+        if not page.exists():
+            write(page, records, **changes)
+        browser.get(page.as_uri())
         draw_all(browser)
         return records
 
@@ -258,6 +268,11 @@ def test_it_prints(opened: Maker, browser: Any) -> None:
     opened(25)
     printed = browser.execute_cdp_cmd("Page.printToPDF", {"printBackground": True})
     assert len(printed["data"]) > 50_000
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print"})
+    sheet = {"width": 480, "height": 700, "deviceScaleFactor": 1, "mobile": False}  # A5 within its margins
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", sheet)
+    right = "return document.querySelector('#trials').getBoundingClientRect().right"
+    assert browser.execute_script(right) <= 480, "the table's last columns are on the paper"
     assert errors(browser) == []
 
 
