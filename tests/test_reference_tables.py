@@ -11,7 +11,7 @@ from msarch import load_results
 from search.replay.table import read_table
 
 RESULTS = Path(__file__).parents[1] / "results"
-SIZES = {"reference-shakespeare": 96}
+SIZES = {"reference-shakespeare": 96, "reference-python": 102}
 
 
 @pytest.mark.parametrize(("name", "models"), SIZES.items())
