@@ -44,7 +44,11 @@ def against_random(name: str, found: Found) -> Iterator[str]:
     if not {name, BASELINE} <= found.keys():
         return
     for share in GOAL_SHARES:
-        ratio = ratio_of(_to(found[name], share), _to(found[BASELINE], share))
+        baseline = _to(found[BASELINE], share)
+        if math.isinf(median_of(baseline).middle):
+            yield f"{name} / {BASELINE} to {share:.0%}: no ratio, {BASELINE} never reached it"
+            continue
+        ratio = ratio_of(_to(found[name], share), baseline)
         met = "met" if ratio.middle <= GOAL else "not met"
         yield f"{name} / {BASELINE} to {share:.0%}: {_ratio(ratio)}; goal: at most {GOAL:.3f}, {met}"
 

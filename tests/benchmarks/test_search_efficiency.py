@@ -166,6 +166,13 @@ def test_verdicts_say_whether_the_goal_is_met_and_who_is_ahead() -> None:
     assert list(verdicts(few)) == []  # three seeds prove nothing
 
 
+def test_where_random_never_gets_there_no_ratio_is_given() -> None:
+    found = {BASELINE: _runs(BASELINE, math.inf, 0.3), "front": _runs("front", 6, 0.9)}
+    assert list(verdicts(found)) == [
+        f"front / random + none to {share}: no ratio, random + none never reached it" for share in ("95%", "98%")
+    ]
+
+
 def test_models_that_lead_by_less_than_the_noise_do_not_count(table: Table) -> None:
     every, clear = stopped.leaders(table, 0.0), stopped.leaders(table, 0.05)
     assert {one.record.number for one in every} == {record.number for record in true_front(table)}
