@@ -18,7 +18,6 @@ Figures are medians. The goal: 2,000 trials open in under 3 s, with at most 1 MB
 from __future__ import annotations
 
 import argparse
-import os
 import shutil
 import sys
 import time
@@ -34,13 +33,13 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.overhead.processes import tree_seconds
 from search.ledger.records import TrialRecord
 from search.results.results import Results, load_results
 
 LOADED = "return performance.getEntriesByType('navigation')[0].loadEventEnd"
 DRAWN = "return document.querySelector('#front')?.querySelector('svg.main-svg') || !document.querySelector('#front')"
 FLAGS = ("headless", "no-sandbox", "disable-gpu", "disable-dev-shm-usage", "window-size=1280,1400")
-TICKS = os.sysconf("SC_CLK_TCK")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -123,29 +122,13 @@ def browser() -> Iterator[Any]:
 
 def open_page(driver: Any, page: Path) -> Opening:
     """Open it in the running browser, until its first figure is drawn."""
-    before, begun = processor_seconds(driver.service.process.pid), time.perf_counter()
+    before, begun = tree_seconds(driver.service.process.pid), time.perf_counter()
     driver.get(page.as_uri())
     while not driver.execute_script(DRAWN):
         time.sleep(0.02)
     drawn = time.perf_counter() - begun
-    spent = processor_seconds(driver.service.process.pid) - before
+    spent = tree_seconds(driver.service.process.pid) - before
     return Opening(opens=driver.execute_script(LOADED) / 1000, drawn=drawn, processor=spent)
-
-
-def processor_seconds(root: int) -> float:
-    """Of a process and all that descend from it, so far; Linux only."""
-    parents, seconds = {}, {}
-    for stat in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            fields = stat.read_text().rpartition(")")[2].split()
-        except OSError:  # it has just ended
-            continue
-        number = int(stat.parent.name)
-        parents[number], seconds[number] = int(fields[1]), (int(fields[11]) + int(fields[12])) / TICKS
-    family = {root}
-    while more := {child for child, parent in parents.items() if parent in family} - family:
-        family |= more
-    return sum(seconds[number] for number in family if number in seconds)
 
 
 def table_of(sizes: dict[int, int], openings: dict[int, list[Opening]]) -> Table:

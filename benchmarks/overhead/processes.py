@@ -9,12 +9,14 @@ import json
 import os
 import subprocess
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import psutil
+
 Event = dict[str, Any]
 """What happened (`event`), when (`wall`, seconds since the epoch), after how many seconds of processors (`cpu`)."""
-_TICKS = os.sysconf("SC_CLK_TCK")
 
 
 def run_all(commands: Sequence[Sequence[str]], cwd: Path, **environment: str) -> list[list[Event]]:
@@ -35,14 +37,10 @@ def run_all(commands: Sequence[Sequence[str]], cwd: Path, **environment: str) ->
 
 def tree_seconds(root: int) -> float:
     """Seconds of processors that a process and its living descendants have taken so far."""
-    stats = {}
-    for path in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            stats[int(path.parent.name)] = path.read_text().rpartition(")")[2].split()
-        except OSError:  # it has just ended
-            continue
-    tree, grown = {root}, True
-    while grown:
-        found = tree | {process for process, words in stats.items() if int(words[1]) in tree}
-        tree, grown = found, found != tree
-    return sum(int(tick) for process in tree & stats.keys() for tick in stats[process][11:15]) / _TICKS
+    process = psutil.Process(root)
+    seconds = 0.0
+    for one in (process, *process.children(recursive=True)):
+        with suppress(psutil.NoSuchProcess):  # it has just ended
+            times = one.cpu_times()
+            seconds += times.user + times.system + times.children_user + times.children_system
+    return seconds

@@ -20,6 +20,7 @@ from search.propose.pruners import pruner_warning
 from search.run.coordinator import Coordinator
 from search.run.event_watcher import EventWatcher
 from search.run.failures import FailingSearchError
+from search.run.interrupts import on_interrupt
 from search.run.open_search import open_search
 from search.run.outputs import Outputs
 from search.run.request import SearchRequest
@@ -164,12 +165,12 @@ def _train(request: SearchRequest, coordinator: Coordinator, watcher: Watcher, b
     from search.run.ray.session import prepare_environment, ray_session
 
     prepare_environment(request.ray_address)
-    from search.run.ray.stopping import StopSignal, interrupts
+    from search.run.ray.stopping import StopSignal
 
     stop, settings = StopSignal(time_budget=request.time_budget), request.space.search
     here = _slots_here(request)
     session = ray_session(request.folder, address=request.ray_address, here=here, command=request.command())
-    with interrupts(stop), session as scratch:
+    with on_interrupt(stop.interrupt), session as scratch:
         if not stop.interrupted:
             # Only now: what is slow to import or to compute is not waited for, since Ray's processes are starting.
             from search.run.ray.executor import execute, slots_of_cluster

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import signal
-import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from types import FrameType
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from msarch.config.candidate import Candidate
 from msarch.errors import UserError, shortened
@@ -20,6 +17,7 @@ from msarch.training.validation import Validation, write_curve
 from msarch.units import format_bytes
 from search.ledger.folder import locked
 from search.results.reproduce import test_figures
+from search.run.interrupts import on_interrupt
 from search.train.folder import BUSY, Settings, check_same, earlier_record, with_recorded_corpus, write_origin
 from search.train.record import METRICS, WEIGHTS, ModelRecord
 from search.train.start import Start
@@ -42,33 +40,6 @@ class Observer(Protocol):
 
     def validated(self, trainer: Trainer, point: Validation) -> None:
         """A rung was reached."""
-
-
-class Stop:
-    """Whether Ctrl-C, or SIGTERM, has asked to stop."""
-
-    def __init__(self) -> None:
-        self.requested = False
-
-    @contextmanager
-    def on_signals(self) -> Iterator[None]:
-        """Inside, the first signal asks to stop after a step, with a checkpoint; a second one stops at once."""
-        if threading.current_thread() is not threading.main_thread():
-            yield  # signals reach the main thread only
-            return
-        before: dict[int, Any] = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-
-        def request(number: int, frame: FrameType | None) -> None:
-            self.requested = True
-            signal.signal(number, before[number])
-
-        for number in before:
-            signal.signal(number, request)
-        try:
-            yield
-        finally:
-            for number, handler in before.items():
-                signal.signal(number, handler)
 
 
 def train_model(
@@ -146,11 +117,11 @@ class _Training:
         self._tokens, self._settings, self._observers = tokens, settings, observers
         self._record, self._seconds = record, checkpoint_seconds
         self._saved = time.monotonic()
-        self._stop = Stop()
+        self._stopping = False
 
     def run(self) -> ModelRecord:
         """Train to the end. Raises UserError and KeyboardInterrupt."""
-        with self._stop.on_signals(), _in_one_line(self._candidate, self._folder, self._record):
+        with on_interrupt(self._stop), _in_one_line(self._candidate, self._folder, self._record):
             trainer = self._build()
             self._restore(trainer)
             self._tell(lambda observer: observer.began(trainer, self._record.begun_from))
@@ -160,6 +131,10 @@ class _Training:
             self._write(replace(self._record, test=test_figures(trainer), state="complete"))
         (self._folder / FILE).unlink(missing_ok=True)
         return self._record
+
+    def _stop(self) -> None:
+        """After the step that is being taken, with a checkpoint."""
+        self._stopping = True
 
     def _build(self) -> Trainer:
         settings = self._settings
@@ -192,10 +167,10 @@ class _Training:
         self._tell(lambda observer: observer.stepped(trainer))
         if trainer.decays_next:
             trainer.save(self._folder, BEFORE_DECAY)
-        if self._stop.requested or time.monotonic() - self._saved >= self._seconds:
+        if self._stopping or time.monotonic() - self._saved >= self._seconds:
             trainer.save(self._folder)
             self._saved = time.monotonic()
-        if self._stop.requested:
+        if self._stopping:
             raise KeyboardInterrupt
 
     def _tell(self, event: Callable[[Observer], None]) -> None:

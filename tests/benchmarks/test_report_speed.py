@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import os
-import time
 from pathlib import Path
 
-from benchmarks.report_speed import beside_bundle, processor_seconds, repeated, write_page
+from benchmarks.report_speed import beside_bundle, repeated, write_page
 from search.results.results import load_results
 
 
@@ -17,10 +15,3 @@ def test_trials_are_repeated_with_small_differences(tmp_path: Path) -> None:
     assert len({record.loss for record in found}) == 200
     assert found[150].candidate == results.records[150 - 96].candidate
     assert 10_000 < beside_bundle(write_page(tmp_path, results, 5)) < 200_000
-
-
-def test_processor_time_is_counted() -> None:
-    before, end = processor_seconds(os.getpid()), time.process_time() + 0.1
-    while time.process_time() < end:
-        pass
-    assert 0.05 < processor_seconds(os.getpid()) - before < 5

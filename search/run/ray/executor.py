@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 from msarch.machine import free_memory
 from search.run.coordinator import Coordinator
 from search.run.deadlines import Deadlines
+from search.run.interrupts import on_interrupt
 from search.run.ray.adapters import CoordinatedSearcher, RungScheduler, SignalStopper, Workplace
-from search.run.ray.stopping import StopSignal, interrupts
+from search.run.ray.stopping import StopSignal
 from search.run.room import room_of
 from search.run.slots import Machine, Slots, choose_slots
 from search.run.watcher import Watcher
@@ -87,7 +88,7 @@ def execute(
             failure_config=tune.FailureConfig(max_failures=LOST_PROCESSES),
         ),
     )
-    with interrupts(stop):  # again: Ray takes the signals to itself as it starts
+    with on_interrupt(stop.interrupt):  # again: Ray takes the signals to itself as it starts
         tuner.fit()
     if stop.failure is not None:
         raise stop.failure

@@ -5,13 +5,9 @@ Ray is not imported here, so that a signal is heeded while it starts.
 
 from __future__ import annotations
 
-import signal
-import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from types import FrameType
 from typing import Any
 
 
@@ -35,6 +31,10 @@ class StopSignal:
         if self.time_budget is not None and self._deadline is None:
             self._deadline = time.monotonic() + self.time_budget
 
+    def interrupt(self) -> None:
+        """The user wants the search to stop."""
+        self.interrupted = True
+
     @property
     def out_of_time(self) -> bool:
         """Whether the time budget is spent."""
@@ -54,24 +54,3 @@ class StopSignal:
         except (Exception, KeyboardInterrupt) as error:
             self.failure = error
             return otherwise
-
-
-@contextmanager
-def interrupts(stop: StopSignal) -> Iterator[None]:
-    """Ctrl-C, or SIGTERM, requests a clean stop; a second one stops at once."""
-    if threading.current_thread() is not threading.main_thread():
-        yield  # signals reach the main thread only
-        return
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-
-    def interrupt(number: int, frame: FrameType | None) -> None:
-        stop.interrupted = True
-        signal.signal(number, signal.SIG_DFL if number == signal.SIGTERM else signal.default_int_handler)
-
-    for number in before:
-        signal.signal(number, interrupt)
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
