@@ -12,18 +12,14 @@ from __future__ import annotations
 
 import re
 from contextlib import nullcontext
-from dataclasses import replace
 from functools import lru_cache
-from typing import Any
 
 from torch._subclasses.fake_tensor import FakeTensorMode
 
 from msarch.config import ModelConfig, TrainingConfig
-from msarch.config.candidate import Candidate
 from msarch.errors import UserError
 from msarch.memory.breakdown import Breakdown, Timeline
 from msarch.memory.cuda_kernels import CudaStorages
-from msarch.memory.inference import cache_bytes
 from msarch.memory.live_storages import LiveStorages
 from msarch.memory.memory_profile import MEMORY_KINDS, MemoryProfile, PeakShare
 from msarch.memory.step_log import StepLog, log_step
@@ -34,10 +30,8 @@ __all__ = [
     "MemoryProfile",
     "PeakShare",
     "Timeline",
-    "cache_bytes",
     "count_training_step",
     "memory_key",
-    "profile_candidate",
     "profile_timeline",
     "profile_training_step",
 ]
@@ -102,29 +96,3 @@ def _profile(log: StepLog, training: TrainingConfig) -> MemoryProfile:
     if profile.kernel != training.attention:
         raise RuntimeError(f"{training.attention} attention was asked for, but the {profile.kernel} kernel ran")
     return profile
-
-
-def profile_candidate(candidate: Candidate, *, device: str = "cpu") -> dict[str, Any]:
-    """The figures of a candidate that are known before training, named as in records and tables.
-
-    Sizes are bytes. `flops_per_token` is of a whole training step, forward and backward; `flops_per_token_forward` of
-    its forward pass alone.
-    """
-    model, training = candidate.model, candidate.training
-    profile = profile_training_step(model, training, device=device)
-    unfused = profile_training_step(model, replace(training, attention="unfused"), device=device)
-    checkpointed = profile_training_step(model, replace(training, checkpointing="block"), device=device)
-    tokens = training.batch_size * model.context
-    return {
-        "memory_bytes": profile.peak_bytes,
-        "memory_unfused_bytes": unfused.peak_bytes,
-        "memory_checkpointed_bytes": checkpointed.peak_bytes,
-        "cache_bytes": cache_bytes(model, training),
-        "parameters": profile.parameter_count,
-        "parameters_embedding": profile.embedding_count,
-        "flops_per_token": profile.flops / tokens,
-        "flops_per_token_forward": profile.flops_forward / tokens,
-        "memory_by_kind": profile.by_kind,
-        "peak_phase": profile.peak_phase,
-        "peak_operation": profile.peak_operation,
-    }

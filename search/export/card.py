@@ -78,7 +78,7 @@ def _qualities(trained: TrainedModel) -> list[tuple[str, float, float]]:
 
 
 def _memory(trained: TrainedModel) -> dict[str, str]:
-    from msarch.memory.profile import profile_candidate
+    from msarch.memory.candidate_profile import profile_candidate
 
     fused = replace(trained.candidate, training=replace(trained.candidate.training, attention="fused"))
     figures = profile_candidate(fused)  # a record of an earlier version may lack some

@@ -133,7 +133,7 @@ def train_again(
 
 def compare(record: TrialRecord, trainer: Trainer, weights: Path) -> Reproduction:
     """Set a finished training beside its record."""
-    from msarch.memory.profile import profile_candidate
+    from msarch.memory.candidate_profile import profile_candidate
 
     again = trainer.curve[-1]
     assert record.loss is not None and record.bits_per_byte is not None

@@ -25,7 +25,7 @@ def records_under(
     All complete ones are profiled, not those of the old front alone, since the front changes. Trials that were
     pruned or never trained are left out. `progress` wraps the trials while they are profiled.
     """
-    from msarch.memory.profile import profile_candidate
+    from msarch.memory.candidate_profile import profile_candidate
 
     conditions.check()
     candidates: dict[int, Candidate] = {}

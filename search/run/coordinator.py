@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -52,7 +52,7 @@ class Coordinator:
         mirror: Mirror,
         proposer: Proposer,
         *,
-        profile: Callable[[Candidate], dict[str, Any]],
+        profile: Callable[[Candidate], Mapping[str, Any]],
         trials: int | None,
         watcher: Watcher,
         tokens: int | None = None,

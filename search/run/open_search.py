@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -27,7 +27,7 @@ from search.space.writer import space_identity
 if TYPE_CHECKING:
     from search.run.allocator import Allocator
 
-Profile = Callable[[Candidate], dict[str, Any]]
+Profile = Callable[[Candidate], Mapping[str, Any]]
 
 
 def open_search(
@@ -110,9 +110,9 @@ def _allocator(
 
 def remembering(profile: Profile) -> Profile:
     """The same profiles, each computed once for all candidates that it holds for."""
-    known: dict[Candidate, dict[str, Any]] = {}
+    known: dict[Candidate, Mapping[str, Any]] = {}
 
-    def profile_once(candidate: Candidate) -> dict[str, Any]:
+    def profile_once(candidate: Candidate) -> Mapping[str, Any]:
         like = alike(candidate)
         if like not in known:
             known[like] = profile(candidate)

@@ -152,7 +152,7 @@ def _figures(drawn: Sequence[Drawn], admitted: Sequence[Drawn]) -> dict[str, Any
 
 def _draw(space: Space, count: int) -> tuple[list[Drawn], float]:
     """Candidates with their profiles, and the mean seconds that a profile took."""
-    from msarch.memory.profile import profile_candidate
+    from msarch.memory.candidate_profile import profile_candidate
 
     candidates, began = draw_candidates(space, count), time.perf_counter()
     profiles = [profile_candidate(candidate) for candidate in candidates]

@@ -6,7 +6,7 @@ search that is continued chooses from the same designs as one that was not inter
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -51,7 +51,7 @@ class SpacePool:
     def __init__(
         self,
         proposer: Proposer,
-        profile: Callable[[Candidate], dict[str, Any]],
+        profile: Callable[[Candidate], Mapping[str, Any]],
         *,
         seed: int,
         message: Callable[[str], None],

@@ -107,11 +107,11 @@ class Proposer:
         """Whether a candidate meets every constraint, which needs no profile."""
         return all(value <= 0 for value in self._space.constraint_violations(candidate).values())
 
-    def violations(self, candidate: Candidate, profile: dict[str, Any]) -> dict[str, float]:
+    def violations(self, candidate: Candidate, profile: Mapping[str, Any]) -> dict[str, float]:
         """By how much a candidate exceeds each limit (a share of it) and constraint; 0 or less where it does not."""
         return violations(self._space, candidate, profile)
 
-    def describe(self, broken: dict[str, float], profile: dict[str, Any]) -> str:
+    def describe(self, broken: dict[str, float], profile: Mapping[str, Any]) -> str:
         """The worst violation, such as ``memory: 312 MiB > 256 MiB``; empty without one."""
         return worst_violation(self._space, broken, profile)
 

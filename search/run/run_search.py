@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
@@ -152,11 +152,11 @@ def _search(request: SearchRequest, watcher: Watcher) -> End:
             outputs.write_report()
 
 
-def _profile(candidate: Candidate) -> dict[str, Any]:
-    """`profile_candidate`, which imports torch at its first call: by then, Ray's processes are starting."""
-    from msarch.memory.profile import profile_candidate
+def _profile(candidate: Candidate) -> Mapping[str, Any]:
+    """A candidate's figures; imports torch at its first call: by then, Ray's processes are starting."""
+    from msarch.memory.candidate_profile import CandidateProfile
 
-    return profile_candidate(candidate)
+    return CandidateProfile(candidate)
 
 
 def _train(request: SearchRequest, coordinator: Coordinator, watcher: Watcher, base: Path) -> End:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -56,7 +56,7 @@ class Trials:
         ledger: Ledger,
         mirror: Mirror,
         proposer: Proposer,
-        profile: Callable[[Candidate], dict[str, Any]],
+        profile: Callable[[Candidate], Mapping[str, Any]],
         watcher: Watcher,
         kept: KeptCheckpoints | None = None,
     ) -> None:
@@ -109,7 +109,7 @@ class Trials:
             return False
         return not self._proposer.describe(self._proposer.violations(candidate, profile), profile)
 
-    def _is_refused(self, record: TrialRecord, profile: dict[str, Any]) -> bool:
+    def _is_refused(self, record: TrialRecord, profile: Mapping[str, Any]) -> bool:
         """Whether a trial needs more than is free; one that has begun, on a larger machine say, may try."""
         return not record.curve and self.room.too_small_for(profile["memory_bytes"])
 
@@ -118,7 +118,7 @@ class Trials:
         self._set_state(number, "running")
         record = self._ledger.record(number)
         candidate = self._proposer.runnable(record.candidate)
-        profile = record.profile or self._profile(candidate)
+        profile = record.profile or dict(self._profile(candidate))
         self._ledger.record_profile(number, profile)
         violations = self._proposer.violations(candidate, profile)
         self._ledger.record_constraints(number, violations)

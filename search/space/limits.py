@@ -49,7 +49,7 @@ def check_limits(space: Space) -> None:
     """
     if not space.limits:
         return
-    from msarch.memory.profile import profile_candidate  # imports torch
+    from msarch.memory.candidate_profile import profile_candidate  # imports torch
 
     tried: list[tuple[Candidate, Profile]] = []
     for candidate in smallest_candidates(space):

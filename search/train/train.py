@@ -90,7 +90,7 @@ def _candidate(start: Start, earlier: ModelRecord | None) -> Candidate:
 
 
 def _first_record(candidate: Candidate, settings: Settings) -> ModelRecord:
-    from msarch.memory.profile import profile_candidate
+    from msarch.memory.candidate_profile import profile_candidate
 
     return ModelRecord(
         candidate=candidate.digest(),

@@ -54,7 +54,7 @@ def sample_candidates(space: Space, count: int, *, seed: int = 0) -> list[Candid
 
 def excesses(space: Space, candidates: Sequence[Candidate], *, seconds: float = math.inf) -> list[dict[str, float]]:
     """By how much each candidate exceeds each limit and constraint, by name, for as many as `seconds` allow."""
-    from msarch.memory.profile import profile_candidate  # imports torch
+    from msarch.memory.candidate_profile import profile_candidate  # imports torch
 
     profiles: dict[Candidate, dict[str, Any]] = {}
     found: list[dict[str, float]] = []

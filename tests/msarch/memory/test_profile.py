@@ -10,9 +10,12 @@ from support.small_models import CONFIGS, label, small, training_of
 
 from msarch import Candidate, ModelConfig, TrainingConfig
 from msarch.config.variants import VARIANTS
+from msarch.memory import candidate_profile
+from msarch.memory.candidate_profile import CandidateProfile, profile_candidate
 from msarch.memory.inference import inference_memory
+from msarch.memory.memory_profile import MemoryProfile
 from msarch.memory.part_tracker import PartTracker
-from msarch.memory.profile import count_training_step, profile_candidate, profile_timeline, profile_training_step
+from msarch.memory.profile import count_training_step, profile_timeline, profile_training_step
 
 SEVERAL = [max((c for c in CONFIGS if c.variant == name), key=lambda c: len(c.layers)) for name in VARIANTS]
 several = pytest.mark.parametrize("config", SEVERAL, ids=label)
@@ -48,6 +51,22 @@ def test_a_candidate_is_profiled_with_checkpointing_too(config: ModelConfig) -> 
     figures = profile_candidate(Candidate(model=config, training=training))
     checkpointed = profile_training_step(config, replace(training, checkpointing="block"))
     assert figures["memory_checkpointed_bytes"] == checkpointed.peak_bytes <= figures["memory_bytes"]
+
+
+def test_figures_are_computed_when_they_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    stepped: list[TrainingConfig] = []
+
+    def step(model: ModelConfig, training: TrainingConfig, *, device: str) -> MemoryProfile:
+        stepped.append(training)
+        return profile_training_step(model, training, device=device)
+
+    monkeypatch.setattr(candidate_profile, "profile_training_step", step)
+    candidate = Candidate(model=small("vanilla", "1@1"), training=TrainingConfig(batch_size=3))
+    figures = CandidateProfile(candidate)
+    assert figures["memory_bytes"] == profile_training_step(candidate.model, candidate.training).peak_bytes
+    assert figures["parameters"] and figures["flops_per_token"] and figures["cache_bytes"]
+    assert set(stepped) == {candidate.training}, "what was not read was not run"
+    assert dict(figures) == profile_candidate(candidate)
 
 
 @several

@@ -22,7 +22,7 @@ from msarch.config.corpus import CorpusConfig, TokenizerConfig
 from msarch.config.variants import VARIANTS
 from msarch.data.tokenizer import Tokenizer, byte_tokenizer, train_bpe
 from msarch.errors import UserError
-from msarch.memory.profile import profile_candidate
+from msarch.memory.candidate_profile import profile_candidate
 from msarch.models.build import build_model
 from msarch.models.language_model import LanguageModel
 from msarch.training.checkpoint import write_tensors

@@ -12,7 +12,7 @@ import pytest
 from support.small_models import small
 
 from msarch import Candidate, TrainingConfig, UserError
-from msarch.memory.profile import profile_candidate
+from msarch.memory.candidate_profile import profile_candidate
 from msarch.training.validation import Validation
 from search.cli.app import main
 from search.ledger.records import TrialRecord, TrialState

@@ -9,7 +9,7 @@ import optuna
 import pytest
 
 from msarch import UserError
-from msarch.memory.profile import profile_candidate
+from msarch.memory.candidate_profile import profile_candidate
 from search.space.limits import check_limits, violations, worst_violation
 from search.space.load import load_space
 from search.space.objectives import LIMITS

@@ -58,7 +58,7 @@ def test_its_limits_can_be_met(name: str) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("name", SPACES)
 def test_its_candidates_are_profiled_and_some_meet_its_limits(name: str) -> None:
-    from msarch.memory.profile import profile_candidate
+    from msarch.memory.candidate_profile import profile_candidate
 
     space = load_space(name)
     study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
