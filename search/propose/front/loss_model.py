@@ -44,6 +44,9 @@ MOST_STEPS = 20
 MOST_FITTED = 256
 """Losses that the hyperparameters are fitted to: the time of a step of the fit grows with their cube."""
 
+MOST_LEARNT = 1024
+"""Losses that are all learnt from, in about a second; of more, only the last of each training."""
+
 Objective = Callable[[Floats], tuple[float, Floats]]
 
 
@@ -74,14 +77,14 @@ class LossModel:
     def __init__(self, matrix: Floats, curves: Sequence[Curve], training: int = 0) -> None:
         self._matrix = matrix
         self._mean, self._scale = _mean(curves), _spread_within_rungs(curves)
-        few = _few(curves)
+        few, learnt = _few(curves), _last_of_many(curves)
         self._process = GaussianProcessRegressor(
             LossKernel(training, matrix.shape[1]), alpha=1e-8, optimizer=_most_probable
         )
         self._learn(*self._observed(few))
         if len(few) < len(curves):
             self._process = GaussianProcessRegressor(self._process.kernel_, alpha=1e-8, optimizer=None)
-            self._learn(*self._observed(curves))
+            self._learn(*self._observed(learnt))
 
     def _observed(self, curves: Sequence[Curve]) -> tuple[Floats, Floats]:
         rows = [(curve.row, share) for curve in curves for share in curve.shares]
@@ -129,6 +132,13 @@ def _few(curves: Sequence[Curve]) -> Sequence[Curve]:
     order = np.random.default_rng(len(curves)).permutation(len(curves))
     enough = int(np.searchsorted(np.cumsum([counts[index] for index in order]), MOST_FITTED, side="right"))
     return [curves[index] for index in sorted(order[:enough].tolist())]
+
+
+def _last_of_many(curves: Sequence[Curve]) -> Sequence[Curve]:
+    """All; only the last loss of each where they have more than `MOST_LEARNT`: the others say little beside it."""
+    if sum(len(curve.losses) for curve in curves) <= MOST_LEARNT:
+        return curves
+    return [Curve(curve.row, curve.shares[-1:], curve.losses[-1:]) for curve in curves]
 
 
 def _mean(curves: Sequence[Curve]) -> float:

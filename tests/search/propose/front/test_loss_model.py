@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from search.propose.front import loss_model
-from search.propose.front.loss_model import Curve, LossModel, _few
+from search.propose.front.loss_model import Curve, LossModel, _few, _last_of_many
 
 SHARES = (1 / 16, 1 / 8, 1 / 4, 1 / 2, 1.0)
 
@@ -96,6 +96,21 @@ def test_many_losses_are_all_used_but_not_all_fitted_to(trainings: Trainings, mo
     model = LossModel(trainings.matrix, curves)
     assert model.ends_of_started(range(60))[0] == pytest.approx(exact[0], abs=0.01)
     assert np.abs(model.ends_of_started(range(60))[0] - trainings.ends).mean() < 0.01
+
+
+def test_of_very_many_losses_the_last_of_each_training_is_learnt(
+    trainings: Trainings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    curves = [trainings.curve(row, 5 if row % 2 else 2) for row in range(60)]
+    monkeypatch.setattr(loss_model, "MOST_FITTED", 62)
+    exact = LossModel(trainings.matrix, curves).ends_of_started(range(60))
+    monkeypatch.setattr(loss_model, "MOST_LEARNT", 62)
+    assert [len(curve.losses) for curve in _last_of_many(curves)] == [1] * 60
+    thinned = LossModel(trainings.matrix, curves).ends_of_started(range(60))
+    ends, paused = np.arange(60) % 2 == 1, np.arange(60) % 2 == 0
+    assert thinned[0][ends] == pytest.approx(exact[0][ends], abs=0.01), "what has ended is known"
+    mistake = np.abs(thinned[0] - trainings.ends)[paused].mean()
+    assert mistake < loss_model.LEAST_SPREAD, "what is paused is foreseen to within what counts as alike"
 
 
 def test_the_same_beginnings_give_the_same_model(trainings: Trainings) -> None:
