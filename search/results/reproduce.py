@@ -133,11 +133,11 @@ def train_again(
 
 def compare(record: TrialRecord, trainer: Trainer, weights: Path) -> Reproduction:
     """Set a finished training beside its record."""
-    from msarch.memory.candidate_profile import profile_candidate
+    from msarch.memory.candidate_profile import CandidateProfile
 
     again = trainer.curve[-1]
     assert record.loss is not None and record.bits_per_byte is not None
-    memory = profile_candidate(record.candidate)["memory_bytes"]
+    memory = CandidateProfile(record.candidate)["memory_bytes"]
     figures = [Figure("memory", record.profile["memory_bytes"], memory, format_bytes)]
     for point, validation in zip(record.curve, trainer.curve, strict=False):
         name = f"loss at {validation.tokens:,} tokens"

@@ -14,6 +14,7 @@ from msarch.config.candidate import Candidate
 from msarch.errors import UserError, quoted
 from search.run.budget import Budget
 from search.run.estimate import Estimate, estimate_search
+from search.run.pool import EACH, FIRST, MOST
 from search.run.request import check_number, check_pays
 from search.run.slots import local_slots
 from search.run.text import prepare_text, token_preparer
@@ -27,6 +28,10 @@ from search.space.space import Space
 SAMPLE = 60
 RESTARTS = 3
 """In the strategy "front": models that are built beyond those of whole trainings, for each of these."""
+DESIGNS = 3
+"""In the strategy "front": designs that are begun for each whole training, at most."""
+PROFILE_STEPS = 3
+"""Steps on fake tensors in the whole profile that a trained candidate gets; its choice needs one of them."""
 TIMED = 8
 """Candidates that are timed, at least."""
 
@@ -36,7 +41,7 @@ class Drawn:
     """A candidate drawn at random: its profile, and by which limits and constraints it is excluded."""
 
     candidate: Candidate
-    profile: dict[str, Any]
+    profile: Mapping[str, Any]
     excluded_by: list[str]
 
     @property
@@ -123,7 +128,7 @@ def plan_search(
         random_trials=trials if settings.sampler in ("random", "grid") else settings.startup,
         prunes=settings.pruner != "none" and not front,
         slot_start=slot_start,
-        proposals=profile_seconds * (trials + restarts) * sample / len(admitted),
+        proposals=profile_seconds * _profiles(front, trials, sample / len(admitted)),
         restarts=restarts * max(timing.setup for _, timing in timings),
     )
     return Plan(
@@ -151,17 +156,28 @@ def _figures(drawn: Sequence[Drawn], admitted: Sequence[Drawn]) -> dict[str, Any
 
 
 def _draw(space: Space, count: int) -> tuple[list[Drawn], float]:
-    """Candidates with their profiles, and the mean seconds that a profile took."""
-    from msarch.memory.candidate_profile import profile_candidate
+    """Candidates with their profiles, and the mean seconds of as much of a profile as a choice needs."""
+    from msarch.memory.candidate_profile import CandidateProfile
 
     candidates, began = draw_candidates(space, count), time.perf_counter()
-    profiles = [profile_candidate(candidate) for candidate in candidates]
-    seconds = (time.perf_counter() - began) / count
-    drawn = [
-        Drawn(candidate=candidate, profile=profile, excluded_by=_excluded_by(space, candidate, profile))
-        for candidate, profile in zip(candidates, profiles, strict=True)
-    ]
-    return drawn, seconds
+    drawn = []
+    for candidate in candidates:
+        profile = CandidateProfile(candidate)
+        drawn.append(Drawn(candidate=candidate, profile=profile, excluded_by=_excluded_by(space, candidate, profile)))
+        _ = profile["memory_bytes"]  # told, and timed, where no limit reads it
+    return drawn, (time.perf_counter() - began) / count
+
+
+def _profiles(front: bool, trials: int, draws: float) -> float:
+    """How many candidates are profiled as far as a choice needs; a whole profile counts for as many as it has steps.
+
+    Args:
+        draws: for each proposal that the limits admit.
+    """
+    if not front:
+        return PROFILE_STEPS * draws * trials
+    designs = DESIGNS * trials
+    return min(FIRST + EACH * designs, MOST) + (PROFILE_STEPS - 1) * designs
 
 
 def draw_candidates(space: Space, count: int) -> list[Candidate]:
@@ -220,7 +236,7 @@ def _machine(resources: ResourcesSpec, concurrent: int | None) -> tuple[str, str
     return slots.device, measured_on, slots.count
 
 
-def _excluded_by(space: Space, candidate: Candidate, profile: dict[str, Any]) -> list[str]:
+def _excluded_by(space: Space, candidate: Candidate, profile: Mapping[str, Any]) -> list[str]:
     return [name for name, value in violations(space, candidate, profile).items() if value > 0]
 
 

@@ -13,7 +13,7 @@ from search.space.smallest import smallest_candidates
 from search.space.space import Space
 
 Profile = Mapping[str, Any]
-"""A candidate's figures that are known before training, as `profile_candidate` gives them."""
+"""A candidate's figures that are known before training, as a `CandidateProfile` gives them."""
 
 
 def alike(candidate: Candidate) -> Candidate:
@@ -49,11 +49,11 @@ def check_limits(space: Space) -> None:
     """
     if not space.limits:
         return
-    from msarch.memory.candidate_profile import profile_candidate  # imports torch
+    from msarch.memory.candidate_profile import CandidateProfile  # imports torch
 
     tried: list[tuple[Candidate, Profile]] = []
     for candidate in smallest_candidates(space):
-        profile = profile_candidate(candidate)
+        profile = CandidateProfile(candidate)
         if all(profile[LIMITS[name].key] <= bound for name, bound in space.limits.items()):
             return
         tried.append((candidate, profile))

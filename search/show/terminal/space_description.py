@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import random
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from msarch.config.candidate import Candidate
@@ -54,9 +54,9 @@ def sample_candidates(space: Space, count: int, *, seed: int = 0) -> list[Candid
 
 def excesses(space: Space, candidates: Sequence[Candidate], *, seconds: float = math.inf) -> list[dict[str, float]]:
     """By how much each candidate exceeds each limit and constraint, by name, for as many as `seconds` allow."""
-    from msarch.memory.candidate_profile import profile_candidate  # imports torch
+    from msarch.memory.candidate_profile import CandidateProfile  # imports torch
 
-    profiles: dict[Candidate, dict[str, Any]] = {}
+    profiles: dict[Candidate, Mapping[str, Any]] = {}
     found: list[dict[str, float]] = []
     end = time.monotonic() + seconds
     for candidate in candidates:
@@ -64,7 +64,7 @@ def excesses(space: Space, candidates: Sequence[Candidate], *, seconds: float = 
         if space.limits and like not in profiles:
             if found and time.monotonic() > end:
                 break
-            profiles[like] = profile_candidate(candidate)
+            profiles[like] = CandidateProfile(candidate)
         found.append(violations(space, candidate, profiles.get(like, {})))
     return found
 
