@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -28,6 +29,9 @@ LONGEST = (
     "test_budgets",
 )
 """Parts of names of files whose tests search with Ray, start a browser, or run for a quarter of a minute otherwise."""
+
+# Ray gives its workers the least share of a busy core: beside other tests a search of seconds would take minutes.
+os.environ.setdefault("RAY_worker_niceness", "0")
 
 
 @pytest.fixture(scope="session")
