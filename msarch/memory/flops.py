@@ -6,9 +6,9 @@ addition are two operations; norms and activations are left out, as is usual.
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from dataclasses import dataclass
-from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 from torch import Tensor, nn
 
@@ -24,28 +24,23 @@ class StepFlops:
     total: int
 
 
-class LinearFlops:
+class LinearFlops(ExitStack):
     """Adds up the linear layers of a model while they run, separately for each phase.
 
     In the backward phase only recomputed layers run forward: their second time is counted there.
     """
 
     def __init__(self, model: nn.Module) -> None:
+        super().__init__()
         self.phase = "setup"
         self.by_phase: dict[str, int] = {}
         self._model = model
-        self._handles: list[Any] = []
 
     def __enter__(self) -> Self:
-        linears = [module for module in self._model.modules() if isinstance(module, nn.Linear)]
-        self._handles = [module.register_forward_hook(self._count) for module in linears]
+        for module in self._model.modules():
+            if isinstance(module, nn.Linear):
+                self.enter_context(module.register_forward_hook(self._count))
         return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        for handle in self._handles:
-            handle.remove()
 
     def _count(self, module: nn.Module, args: tuple[Tensor, ...], output: Tensor) -> None:
         assert isinstance(module, nn.Linear)

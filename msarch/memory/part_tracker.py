@@ -7,9 +7,9 @@ module that joins two streams. Hooks record which one runs, forward and backward
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
-from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 from torch import Tensor, nn
 
@@ -34,7 +34,7 @@ class ModelPart:
     scale: str
 
 
-class PartTracker:
+class PartTracker(ExitStack):
     """Keeps a count of live storages informed of the part that runs; used as a context around the step.
 
     Layers are numbered in the order of computation, as in the layer allocation. What is made between two parts
@@ -42,22 +42,16 @@ class PartTracker:
     """
 
     def __init__(self, model: nn.Module, live: LiveStorages) -> None:
+        super().__init__()
         self._model, self._live = model, live
         self._modules = dict(_called_modules(model))
         self._enclosing: list[str] = []  # the parts to return to, while one runs inside another
         self._order: dict[str, None] = {TOKENS: None}  # a set that keeps the order of first use
-        self._handles: list[Any] = []
 
     def __enter__(self) -> Self:
         for path, module in self._modules.items():
             self._add_hooks(path, module)
         return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        for handle in self._handles:
-            handle.remove()
 
     def _add_hooks(self, path: str, module: nn.Module) -> None:
         def before(module: nn.Module, inputs: object) -> None:
@@ -66,9 +60,9 @@ class PartTracker:
         def after(module: nn.Module, inputs: object, output: object) -> None:
             self._leave(path, output)
 
-        self._handles.append(module.register_forward_pre_hook(before))
+        self.enter_context(module.register_forward_pre_hook(before))
         # always_call, because torch ends the recomputation of a checkpointed layer with an exception.
-        self._handles.append(module.register_forward_hook(after, always_call=True))
+        self.enter_context(module.register_forward_hook(after, always_call=True))
 
     def begin_phase(self, name: str) -> None:
         """A phase of the step begins: forward, loss, backward, optimizer or end."""

@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from contextlib import ExitStack
 from types import TracebackType
 from typing import Any, Self
 
@@ -61,14 +62,16 @@ class AttentionConfidence(TorchFunctionMode):
     def __init__(self, model: nn.Module) -> None:
         super().__init__()
         self._model = model
-        self._handles: list[Any] = []
+        self._hooks = ExitStack()
         self._running: list[str] = []
         self._found: dict[str, list[Tensor]] = {}
 
     def __enter__(self) -> Self:
         for name, module in self._model.named_modules():
-            self._handles.append(module.register_forward_pre_hook(lambda *_, name=name: self._running.append(name)))
-            self._handles.append(module.register_forward_hook(self._leave, always_call=True))
+            begin = module.register_forward_pre_hook(lambda *_, name=name: self._running.append(name))
+            end = module.register_forward_hook(self._leave, always_call=True)
+            for hook in (begin, end):
+                self._hooks.enter_context(hook)
         super().__enter__()
         return self
 
@@ -76,8 +79,7 @@ class AttentionConfidence(TorchFunctionMode):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         super().__exit__(kind, error, trace)
-        for handle in self._handles:
-            handle.remove()
+        self._hooks.close()
 
     def _leave(self, module: nn.Module, args: tuple[Any, ...], output: Any) -> None:
         self._running.pop()

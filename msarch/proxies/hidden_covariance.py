@@ -18,7 +18,7 @@ Shapes: B batch, N positions at a layer's scale, D units.
 from __future__ import annotations
 
 import math
-from types import TracebackType
+from contextlib import ExitStack
 from typing import Any, Self
 
 import torch
@@ -44,24 +44,19 @@ def covariance_score(x_ND: Tensor) -> float:
     return -float((e_D.log() + 1 / e_D).sum())
 
 
-class HiddenCovariance:
+class HiddenCovariance(ExitStack):
     """Watches a model's forward pass: the output of each layer."""
 
     def __init__(self, model: nn.Module) -> None:
+        super().__init__()
         stacks = [module for module in model.modules() if isinstance(module, Stack)]
         self._layers = [layer for stack in stacks for layer in stack.blocks]
-        self._handles: list[Any] = []
         self._found: list[tuple[float, int]] = []
 
     def __enter__(self) -> Self:
-        self._handles = [layer.register_forward_hook(self._note) for layer in self._layers]
+        for layer in self._layers:
+            self.enter_context(layer.register_forward_hook(self._note))
         return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        for handle in self._handles:
-            handle.remove()
 
     def _note(self, layer: nn.Module, args: tuple[Any, ...], output_BND: Tensor) -> None:
         states_ND = output_BND.detach().flatten(0, 1)
