@@ -2,6 +2,7 @@
 
     python -m benchmarks.budgets NOVELS --comparison hourglass
     python -m benchmarks.budgets NOVELS --comparison retina --tokenizer bpe --context 1024 --largest 8000000
+    python -m benchmarks.budgets NOVELS --comparison retina --context 1024 --largest 8000000 --costs 25
 
 A model and seed is trained once, at a constant learning rate (schedule wsd), and from that run a decay branches off to
 each budget. One cell is one model, seed and budget; small budgets come first for all models, and finished cells are
@@ -18,20 +19,23 @@ import argparse
 import itertools
 import math
 import time
+from dataclasses import replace
 from pathlib import Path
-from statistics import fmean
+from statistics import fmean, quantiles
 from typing import Any
 
+import torch
 from rich.console import Console
 from rich.table import Table
 
 from benchmarks.novels import Ledger, Novels, Run, Tokenizer, novels_argument, vocabulary
 from benchmarks.options import seed_noise
 from benchmarks.power_law import crossings
-from benchmarks.rivals import equal_memory, fewer_heads, fine_alone
+from benchmarks.rivals import equal_memory, fewer_heads, fine_alone, memory
+from benchmarks.steps_in_turn import in_turn, ratios, step_of
 from msarch import ModelConfig, TrainingConfig
 from msarch.training.trainer import Trainer
-from msarch.units import format_count
+from msarch.units import format_bytes, format_count
 
 SMALLEST = 1_000_000
 TOKENS_PER_STEP = 2_048
@@ -50,6 +54,7 @@ def main() -> None:
     parser.add_argument("--largest", type=int, default=16_000_000, help="the largest budget in tokens (default 16 M)")
     parser.add_argument("--seeds", type=int, default=2)
     parser.add_argument("--runs", type=Path, default=Path("results/budgets.csv"), help="CSV of finished cells")
+    parser.add_argument("--costs", type=int, default=0, metavar="ROUNDS", help="also time so many steps of each model")
     parser.add_argument("--scratch", type=Path, default=Path("results/budgets"), help="folder for checkpoints")
     arguments = parser.parse_args()
     console = Console(width=120)
@@ -65,6 +70,8 @@ def main() -> None:
     losses = final_losses(ledger, models, arguments.tokenizer, sizes, arguments.seeds)
     console.print(loss_table(losses))
     console.print(crossing_table(losses, arguments.novels, arguments.tokenizer))
+    if arguments.costs:
+        console.print(cost_table(models, arguments.costs))
     each = ", ".join(f"{arguments.novels.epochs(arguments.tokenizer, size):.2f}" for size in sizes)
     console.print(f"{arguments.tokenizer}, context {arguments.context}; epochs of each budget: {each}")
 
@@ -212,6 +219,20 @@ def crossing_table(losses: Losses, novels: Novels, tokenizer: Tokenizer) -> Tabl
         found = crossings(sizes, *pairs, noise / math.sqrt(seeds), most)
         low, middle, high = (float(found[int(share * (len(found) - 1))]) for share in (0.05, 0.5, 0.95))
         out.add_row(name, _budget(middle), f"{_budget(low)} to {_budget(high)}")
+    return out
+
+
+def cost_table(models: dict[str, ModelConfig], rounds: int) -> Table:
+    """A line a model: predicted memory of a step, and the processor time of steps taken in turn, over the first's."""
+    torch.set_num_threads(1)
+    training = [training_of(SMALLEST, model.context) for model in models.values()]
+    seconds = in_turn([step_of(*each) for each in zip(models.values(), training, strict=True)], rounds)
+    out = Table("cost of a step", "memory", "unfused", "time, over the first's", "quartiles")
+    for (name, model), each, taken in zip(models.items(), training, seconds, strict=True):
+        held = [memory(model, replace(each, attention=kernel)) for kernel in ("fused", "unfused")]
+        low, middle, high = quantiles(ratios(taken, seconds[0]), n=4)
+        out.add_row(name, *map(format_bytes, held), f"{middle:.2f}", f"{low:.2f} to {high:.2f}")
+    out.caption = f"processor time of one thread, {rounds} steps of each in turn"
     return out
 
 

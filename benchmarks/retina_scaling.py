@@ -4,8 +4,8 @@
     python -m benchmarks.retina_scaling --quick
 
 One training step (forward, backward, clipping, AdamW) of both models at each context, taken in turn within one
-run, so that a busy neighbour slows both; the time is the median. Memory is the profiler's prediction. One thread
-by default. A few minutes in full.
+run, so that a busy neighbour slows both; times are medians of processor time. Memory is the profiler's prediction. One
+thread by default. A few minutes in full.
 """
 
 from __future__ import annotations
@@ -13,8 +13,6 @@ from __future__ import annotations
 import argparse
 import platform
 import statistics
-import time
-from collections.abc import Callable, Iterator
 from typing import Any, Literal
 
 import torch
@@ -22,9 +20,9 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from msarch import ModelConfig, TrainingConfig, build_model
+from benchmarks.steps_in_turn import in_turn, step_of
+from msarch import ModelConfig, TrainingConfig
 from msarch.memory.profile import profile_training_step
-from msarch.training.step import make_optimizer, training_step
 from msarch.units import format_bytes
 
 LENGTHS = (512, 1024, 2048, 4096, 8192)
@@ -44,11 +42,11 @@ def main() -> None:
     torch.set_num_threads(arguments.threads)
     lengths, steps = (LENGTHS[:3], 3) if arguments.quick else (LENGTHS, arguments.steps)
     table = Table("tokens", "attention", "vanilla", "retina", "ratio", "vanilla", "retina", "ratio")
-    table.title = "seconds a step, then peak memory; ratio: retina / vanilla"
+    table.title = "processor seconds a step, then peak memory; ratio: retina / vanilla"
     for context, attention in track([(t, a) for t in lengths for a in KERNELS], "measuring", transient=True):
         configs = [config(name, context, arguments.layers, arguments.d_model) for name in ("vanilla", "retina")]
         training = TrainingConfig(batch_size=1, attention=attention)
-        vanilla, retina = in_turn([step_of(each, training) for each in configs], steps)
+        vanilla, retina = map(statistics.median, in_turn([step_of(each, training) for each in configs], steps))
         held, kept = (profile_training_step(each, training).peak_bytes for each in configs)
         times = (f"{vanilla:.3f}", f"{retina:.3f}", f"{retina / vanilla:.2f}")
         table.add_row(str(context), attention, *times, format_bytes(held), format_bytes(kept), f"{kept / held:.2f}")
@@ -72,25 +70,6 @@ def config(variant: str, context: int, layers: int, d_model: int) -> ModelConfig
     }
     retina: dict[str, Any] = {"retina_factors": FACTORS, "retina_windows": WINDOWS} if variant == "retina" else {}
     return ModelConfig(variant=variant, **common, **retina)
-
-
-def step_of(config: ModelConfig, training: TrainingConfig) -> Callable[[], object]:
-    """A training step of a new model, on random tokens."""
-    model = build_model(config)
-    optimizer = make_optimizer(model, training)
-    inputs, targets = torch.randint(config.vocab_size, (2, 1, config.context))
-    return lambda: training_step(model, optimizer, inputs, targets, training)
-
-
-def in_turn(steps: list[Callable[[], object]], rounds: int) -> Iterator[float]:
-    """The median seconds of each, run one after another in every round, after a warm-up round."""
-    seconds: list[list[float]] = [[] for _ in steps]
-    for _ in range(rounds + 1):
-        for step, taken in zip(steps, seconds, strict=True):
-            begin = time.perf_counter()
-            step()
-            taken.append(time.perf_counter() - begin)
-    return (statistics.median(taken[1:]) for taken in seconds)
 
 
 if __name__ == "__main__":

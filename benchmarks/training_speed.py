@@ -16,8 +16,7 @@ from __future__ import annotations
 
 import argparse
 import statistics
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -27,13 +26,9 @@ from rich.table import Table
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
+from benchmarks.steps_in_turn import Step, in_turn, ratios, step_of
 from msarch import ModelConfig, TrainingConfig, build_model
 from msarch.memory.profile import profile_training_step
-from msarch.training.step import make_optimizer, training_step
-
-Step = Callable[[], object]
-UNCOUNTED = 3
-"""Rounds at the start that are not counted."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,7 +91,7 @@ def main() -> None:
     torch.set_num_threads(1)
     out = Table("msarch / other", "time, median", "range", "parameters", "FLOPs", "time / FLOPs")
     for pair in pairs(sizes, TrainingConfig(batch_size=sizes.batch_size, loss=loss)):
-        out.add_row(*row(pair, ratios(pair, rounds)))
+        out.add_row(*row(pair, ratios(*in_turn([pair.ours, pair.other], rounds))))
     console = Console(width=130)
     console.print(out)
     console.print(
@@ -121,7 +116,7 @@ def pairs(sizes: Sizes, training: TrainingConfig) -> Iterator[Pair]:
 def _beside(name: str, sizes: Sizes, config: ModelConfig, training: TrainingConfig, peer: nn.Module) -> Pair:
     model = build_model(config)
     counts = _parameters(model), _parameters(peer)
-    return Pair(name=name, ours=our_step(model, training), other=peer_step(peer, sizes, training), parameters=counts)
+    return Pair(name=name, ours=step_of(model, training), other=peer_step(peer, sizes, training), parameters=counts)
 
 
 def _own(name: str, sizes: Sizes, config: ModelConfig, other: ModelConfig, training: TrainingConfig) -> Pair:
@@ -129,8 +124,8 @@ def _own(name: str, sizes: Sizes, config: ModelConfig, other: ModelConfig, train
     flops = [profile_training_step(each, training).flops for each in (config, other)]
     return Pair(
         name=name,
-        ours=our_step(models[0], training),
-        other=our_step(models[1], training),
+        ours=step_of(models[0], training),
+        other=step_of(models[1], training),
         parameters=(_parameters(models[0]), _parameters(models[1])),
         flops=flops[0] / flops[1],
     )
@@ -207,13 +202,6 @@ def hourglass_pytorch(sizes: Sizes) -> nn.Module:
     return model
 
 
-def our_step(model: Any, training: TrainingConfig) -> Step:
-    """A training step of our model, on random tokens."""
-    optimizer, config = make_optimizer(model, training), model.config
-    inputs, targets = torch.randint(config.vocab_size, (2, training.batch_size, config.context))
-    return lambda: training_step(model, optimizer, inputs, targets, training)
-
-
 def peer_step(model: nn.Module, sizes: Sizes, training: TrainingConfig) -> Step:
     """The same step of another library's model: full logits, the same optimizer and clipping."""
     matrices = [parameter for parameter in model.parameters() if parameter.ndim >= 2]
@@ -232,19 +220,6 @@ def peer_step(model: nn.Module, sizes: Sizes, training: TrainingConfig) -> Step:
         optimizer.step()
 
     return step
-
-
-def ratios(pair: Pair, rounds: int) -> list[float]:
-    """Our processor time over the other's, for each round but the first ones; who is first changes each round."""
-    found = []
-    for index in range(rounds + UNCOUNTED):
-        seconds = {}
-        for step in (pair.ours, pair.other) if index % 2 else (pair.other, pair.ours):
-            begin = time.process_time()
-            step()
-            seconds[step] = time.process_time() - begin
-        found.append(seconds[pair.ours] / seconds[pair.other])
-    return found[UNCOUNTED:]
 
 
 def row(pair: Pair, found: list[float]) -> tuple[str, ...]:

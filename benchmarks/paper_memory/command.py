@@ -19,8 +19,6 @@ from __future__ import annotations
 import argparse
 import platform
 import statistics
-import time
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
@@ -31,8 +29,8 @@ from rich.progress import track
 
 from benchmarks.paper_memory.profiles import BASELINE, Profiles, Row, append, configs, measure, read
 from benchmarks.paper_memory.tables import AS_READ, TARGET, answers, reaching, sheets, ways
-from msarch import ModelConfig, TrainingConfig, build_model
-from msarch.training.step import make_optimizer, training_step
+from benchmarks.steps_in_turn import in_turn, step_of
+from msarch import TrainingConfig
 
 CHECKPOINTING: tuple[Literal["none", "block"], ...] = ("none", "block")
 SMALL: dict[str, Any] = {"d_model": 128, "n_heads": 2, "vocab_size": 4096}
@@ -87,14 +85,9 @@ def times(profiles: Profiles, steps: int) -> list[str]:
     chosen = [BASELINE, AS_READ, *reaching(profiles, ways("none"), TARGET)]
     models = [model for model in configs() if (model.variant, model.layers) in chosen]
     runs = [(model, way) for model in models for way in CHECKPOINTING]
-    stepping = [_stepper(model, way) for model, way in runs]
-    taken: list[list[float]] = [[] for _ in runs]
-    for _ in range(steps + 1):
-        for step, seconds in zip(stepping, taken, strict=True):
-            began = time.process_time()
-            step()
-            seconds.append(time.process_time() - began)
-    medians = [statistics.median(seconds[1:]) for seconds in taken]
+    trainings = [TrainingConfig(batch_size=SMALL_BATCH, checkpointing=way) for _, way in runs]
+    stepping = [step_of(replace(model, **SMALL), each) for (model, _), each in zip(runs, trainings, strict=True)]
+    medians = [statistics.median(seconds) for seconds in in_turn(stepping, steps)]
     lines = [
         f"  {model.variant:9s} {model.layers:22s} checkpointing {way:5s}  {seconds / medians[0]:.2f}  ({seconds:.2f} s)"
         for (model, way), seconds in zip(runs, medians, strict=True)
@@ -103,12 +96,3 @@ def times(profiles: Profiles, steps: int) -> list[str]:
     small = ", ".join(f"{name} {value}" for name, value in SMALL.items())
     where = f"{small}, batch {SMALL_BATCH}, median of {steps} in turn; {machine}"
     return [f"processor time of a step over that of 14 vanilla layers: {where}", *lines]
-
-
-def _stepper(config: ModelConfig, checkpointing: Literal["none", "block"]) -> Callable[[], object]:
-    training = TrainingConfig(batch_size=SMALL_BATCH, checkpointing=checkpointing)
-    config = replace(config, **SMALL)
-    model = build_model(config)
-    optimizer = make_optimizer(model, training)
-    inputs, targets = torch.randint(config.vocab_size, (2, SMALL_BATCH, config.context))
-    return lambda: training_step(model, optimizer, inputs, targets, training)

@@ -39,8 +39,9 @@ def test_each_budget_goes_on_from_the_one_before(
     assert "no cell has two seeds yet" in capsys.readouterr().out
     finished = pd.read_csv(runs)
     assert finished.groupby("budget").model.nunique().tolist() == [4, 4]
-    monkeypatch.setattr("sys.argv", [*command, "--largest", "20480"])
+    monkeypatch.setattr("sys.argv", [*command, "--largest", "20480", "--costs", "2"])
     budgets.main()
+    assert "of a step" in capsys.readouterr().out
     assert len(starts) == 8 and pd.read_csv(runs).equals(finished)
 
 

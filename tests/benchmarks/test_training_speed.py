@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 import torch
 
-from benchmarks.training_speed import Sizes, pairs, ratios, row
+from benchmarks.steps_in_turn import in_turn, ratios
+from benchmarks.training_speed import Sizes, pairs, row
 from msarch import TrainingConfig
 
 
@@ -20,6 +21,6 @@ def test_every_peer_takes_a_step_and_has_as_many_parameters() -> None:
         ours, other = pair.parameters
         # The hourglass of the library has a readout of its own, wider feed-forward layers for its gates and no biases.
         assert pair.flops is not None or ours == pytest.approx(other, rel=0.25)
-        measured = ratios(pair, 2)
+        measured = ratios(*in_turn([pair.ours, pair.other], 2))
         assert len(measured) == 2 and all(ratio > 0 for ratio in measured)
         assert row(pair, measured)[0] == pair.name
