@@ -77,8 +77,8 @@ class Allocator:
 
     def verdict(self, record: TrialRecord) -> Verdict:
         """Whether a trial goes straight on: where its own next piece is worth most of all."""
-        rungs = record.candidate.training.rungs
-        if len(record.curve) == len(rungs) or not may_pause(rungs[len(record.curve) - 1]):
+        training = record.candidate.training
+        if len(record.curve) == len(training.rungs) or not may_pause(training, training.rungs[len(record.curve) - 1]):
             return CONTINUE
         paused = replace(record, state="pruned", paused=True)
         records = [paused if other.number == record.number else other for other in self._ledger.records()]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from msarch.config.training import TrainingConfig
 from search.ledger.records import TrialRecord
 from search.space.space import Space
 
@@ -31,19 +32,19 @@ class Budget:
         return cls(tokens=tokens) if tokens is not None else cls(trials=trials)
 
 
-def tokens_of(record: TrialRecord, may_stop: Callable[[float], bool] = lambda share: False) -> int:
+def tokens_of(record: TrialRecord, may_stop: Callable[[TrainingConfig, float], bool] = lambda *_: False) -> int:
     """Tokens that a trial has taken of a budget; of one that runs, those up to the next rung where it may stop.
 
     A failed trial counts as if it had come as far: else a search in which every trial fails would never end. A whole
     training counts as the space says, though its last step may read a little more.
 
     Args:
-        may_stop: whether a trial may stop after that share of its training.
+        may_stop: whether such a training may stop after that share of it.
     """
     training, context = record.candidate.training, record.candidate.model.context
     if record.state in ("running", "failed") and record.twin is None:
         ahead = training.rungs[len(record.curve) :]
-        share = next((share for share in ahead if may_stop(share)), 1.0)
+        share = next((share for share in ahead if may_stop(training, share)), 1.0)
         tokens = max(1, round(share * training.steps(context))) * training.batch_size * context
     else:
         tokens = record.curve[-1].tokens if record.curve else 0

@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from msarch.config.candidate import Candidate
+from msarch.config.training import TrainingConfig
 from msarch.training.validation import Validation
 from search.ledger.records import TrialRecord
 from search.propose.front.features import Encoder, Feature, features
@@ -33,7 +34,7 @@ STARTUP = 8
 """Designs that are started before the loss model is asked: one drawn from each part of the range of costs."""
 
 FIRST_STOP = 1 / 8
-"""The share of its training that a design gets before it may be paused."""
+"""The share of its training that a design gets at least before it may be paused."""
 
 FIRST_SEEN = 1 / 16
 """From which share of a training on its rungs tell of the end: earlier ones mostly show the start."""
@@ -206,6 +207,6 @@ def _remaining(record: TrialRecord) -> float:
     return record.candidate.training.tokens - record.curve[-1].tokens
 
 
-def may_pause(share: float) -> bool:
-    """Whether a trial may be paused after this share of its training."""
-    return FIRST_STOP - 1e-9 <= share < 1.0
+def may_pause(training: TrainingConfig, share: float) -> bool:
+    """Whether a trial may be paused after this share of its training, of which the warm-up is half at most."""
+    return max(FIRST_STOP, 2 * training.warmup) - 1e-9 <= share < 1.0

@@ -159,7 +159,12 @@ def test_the_least_promising_paused_trial_is_known() -> None:
 
 @pytest.mark.parametrize(("share", "may"), [(1 / 32, False), (1 / 8, True), (0.5, True), (1.0, False)])
 def test_a_trial_pauses_after_an_eighth_and_before_its_end(share: float, may: bool) -> None:
-    assert may_pause(share) is may
+    assert may_pause(TrainingConfig(batch_size=8), share) is may
+
+
+@pytest.mark.parametrize(("share", "may"), [(1 / 8, False), (1 / 4, False), (1 / 2, True), (1.0, False)])
+def test_a_long_warmup_is_not_judged(share: float, may: bool) -> None:
+    assert may_pause(TrainingConfig(batch_size=8, warmup=0.2), share) is may
 
 
 def test_a_loss_that_is_not_finite_is_left_out() -> None:
