@@ -19,6 +19,7 @@ import argparse
 import itertools
 import math
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from statistics import fmean, quantiles
@@ -44,7 +45,7 @@ MOST_EXTRAPOLATED, MOST_EPOCHS = 8, 4
 """A crossing is sought up to so many times the largest budget trained, and never past so many epochs."""
 
 
-def main() -> None:
+def main(command: Sequence[str] | None = None) -> None:
     """Train what is missing, print the losses, the differences and where the order turns."""
     parser = argparse.ArgumentParser(description="From which budget on does a multi-scale model pay?")
     novels_argument(parser)
@@ -56,7 +57,7 @@ def main() -> None:
     parser.add_argument("--runs", type=Path, default=Path("results/budgets.csv"), help="CSV of finished cells")
     parser.add_argument("--costs", type=int, default=0, metavar="ROUNDS", help="also time so many steps of each model")
     parser.add_argument("--scratch", type=Path, default=Path("results/budgets"), help="folder for checkpoints")
-    arguments = parser.parse_args()
+    arguments = parser.parse_args(command)
     console = Console(width=120)
     ledger = Ledger(arguments.runs)
     models = compared(arguments.comparison, arguments.tokenizer, arguments.context)

@@ -25,7 +25,7 @@ tokens and with a decay of its own, as a small search would have. That is how su
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -72,13 +72,13 @@ class Group:
     models: list[Known]
 
 
-def main() -> None:
+def main(command: Sequence[str] | None = None) -> None:
     """Print a line for each group of models."""
     parser = argparse.ArgumentParser(description="Do curves foretell the order of models at a larger budget?")
     parser.add_argument("sources", type=Path, nargs="+", help="results folders, or CSVs of finished runs")
     parser.add_argument("--share", type=float, default=0.25, help="of the budget that is known (default 0.25)")
     parser.add_argument("--quarters", type=Path, help="train trials again at a quarter; CSV of finished ones")
-    arguments = parser.parse_args()
+    arguments = parser.parse_args(command)
     groups: list[Group] = []
     for source in arguments.sources:
         if source.is_dir() and arguments.quarters:

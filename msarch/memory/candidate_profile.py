@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from msarch.config.candidate import Candidate
@@ -30,9 +30,12 @@ class CandidateProfile(Mapping[str, Any]):
 
     candidate: Candidate
     device: str = "cpu"
+    _known: dict[str, Any] = field(default_factory=dict, init=False, repr=False)
 
     def __getitem__(self, name: str) -> Any:
-        return _FIGURES[name](self)
+        if name not in self._known:
+            self._known[name] = _FIGURES[name](self)
+        return self._known[name]
 
     def __iter__(self) -> Iterator[str]:
         return iter(_FIGURES)

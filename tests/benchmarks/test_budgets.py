@@ -31,16 +31,14 @@ def test_each_budget_goes_on_from_the_one_before(
 
     monkeypatch.setattr(Trainer, "restore", noting)
     runs, scratch = str(tmp_path / "runs.csv"), str(tmp_path / "scratch")
-    command = ["budgets", str(novels), "--seeds", "1", "--largest", "40960", "--runs", runs, "--scratch", scratch]
-    monkeypatch.setattr("sys.argv", command)
-    budgets.main()
+    command = [str(novels), "--seeds", "1", "--largest", "40960", "--runs", runs, "--scratch", scratch]
+    budgets.main(command)
     # 10 steps and 20; the last fifth of each is a decay.
     assert starts == [0] * 4 + [8] * 4
     assert "no cell has two seeds yet" in capsys.readouterr().out
     finished = pd.read_csv(runs)
     assert finished.groupby("budget").model.nunique().tolist() == [4, 4]
-    monkeypatch.setattr("sys.argv", [*command, "--largest", "20480", "--costs", "2"])
-    budgets.main()
+    budgets.main([*command, "--largest", "20480", "--costs", "2"])
     assert "of a step" in capsys.readouterr().out
     assert len(starts) == 8 and pd.read_csv(runs).equals(finished)
 
@@ -52,13 +50,11 @@ def test_a_cell_is_the_same_whatever_was_trained_before_it(
     first, *_ = budgets.compared("hourglass", "bytes", 256).items()
     monkeypatch.setattr(budgets, "compared", lambda *_: dict([first]))
     runs = tmp_path / "runs.csv"
-    command = ["budgets", str(novels), "--seeds", "1", "--runs", str(runs), "--scratch", str(tmp_path / "scratch")]
-    monkeypatch.setattr("sys.argv", [*command, "--largest", "81920"])
-    budgets.main()
+    command = [str(novels), "--seeds", "1", "--runs", str(runs), "--scratch", str(tmp_path / "scratch")]
+    budgets.main([*command, "--largest", "81920"])
     finished = pd.read_csv(runs)
     cell = finished.budget == 40_960
     finished[~cell].to_csv(runs, index=False)  # its folder holds the checkpoint of a larger budget by now
-    monkeypatch.setattr("sys.argv", [*command, "--largest", "40960"])
-    budgets.main()
+    budgets.main([*command, "--largest", "40960"])
     again = pd.read_csv(runs).tail(3)
     assert again.loss.tolist() == finished[cell].loss.tolist()

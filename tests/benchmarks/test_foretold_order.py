@@ -66,28 +66,23 @@ def test_a_quarter_is_trained_at_the_rates_of_the_whole() -> None:
     assert rates[:16] == rates[16:] and short.targets() == training.targets()
 
 
-def test_the_table_has_a_line_for_each_group(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_the_table_has_a_line_for_each_group(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     levels = {"a": 1.5, "b": 1.4, "c": 1.2, "d": 1.0}
     pd.DataFrame([row for name, level in levels.items() for row in lineage(name, level)]).to_csv(tmp_path / "runs.csv")
-    monkeypatch.setattr("sys.argv", ["foretold_order", str(tmp_path / "runs.csv")])
-    foretold_order.main()
+    foretold_order.main([str(tmp_path / "runs.csv")])
     lines = [line for line in capsys.readouterr().out.splitlines() if "runs, bytes" in line]
     assert len(lines) == 1 and lines[0].count("1.00") == 3
 
 
-def test_quarters_are_trained_once_and_end_in_a_decay(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_quarters_are_trained_once_and_end_in_a_decay(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     space = space_in(tmp_path, "training.schedule=wsd", "search.trials=4", "search.pruner=none")
     drive(open_in(space, tmp_path / "out"))
     file = tmp_path / "quarters.csv"
-    monkeypatch.setattr("sys.argv", ["foretold_order", str(tmp_path / "out"), "--quarters", str(file)])
-    foretold_order.main()
+    command = [str(tmp_path / "out"), "--quarters", str(file)]
+    foretold_order.main(command)
     lines = [line for line in capsys.readouterr().out.splitlines() if "decayed" in line]
     assert len(lines) == 1 and "20k" in lines[0]
     trained = pd.read_csv(file)
     assert trained.model.nunique() == 4 and set(trained.budget) == {5_000}
-    foretold_order.main()
+    foretold_order.main(command)
     assert pd.read_csv(file).equals(trained)

@@ -50,7 +50,6 @@ def test_parts_and_sums_are_those_of_the_events(made_up: Round) -> None:
     assert ("search over bare, in all", "1.217", "1.200") in rows
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 def test_the_time_of_what_a_process_has_started_counts() -> None:
     before = tree_seconds(os.getpid())
     child = subprocess.Popen([sys.executable, "-c", BUSY], stdin=subprocess.PIPE, stdout=subprocess.PIPE)

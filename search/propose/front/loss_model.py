@@ -77,14 +77,14 @@ class LossModel:
     def __init__(self, matrix: Floats, curves: Sequence[Curve], training: int = 0) -> None:
         self._matrix = matrix
         self._mean, self._scale = _mean(curves), _spread_within_rungs(curves)
-        few, learnt = _few(curves), _last_of_many(curves)
+        few = _few(curves)
         self._process = GaussianProcessRegressor(
             LossKernel(training, matrix.shape[1]), alpha=1e-8, optimizer=_most_probable
         )
         self._learn(*self._observed(few))
         if len(few) < len(curves):
             self._process = GaussianProcessRegressor(self._process.kernel_, alpha=1e-8, optimizer=None)
-            self._learn(*self._observed(learnt))
+            self._learn(*self._observed(_last_of_many(curves)))
 
     def _observed(self, curves: Sequence[Curve]) -> tuple[Floats, Floats]:
         rows = [(curve.row, share) for curve in curves for share in curve.shares]
