@@ -66,8 +66,9 @@ class SearchRequest:
             check_number(name, value)
         check_one_budget(trials, tokens)
         loaded = load(space, overrides)
-        for name in numbers:
-            check_number(name, getattr(loaded.search, name), key=f"search.{name}")
+        with loaded.placing_errors():
+            for name in numbers:
+                check_number(name, getattr(loaded.search, name), key=f"search.{name}")
         check_pays(loaded, trials, tokens)
         check_keep(keep)
         asked = {**numbers, "ray_address": ray_address, "keep": keep}
@@ -134,11 +135,10 @@ def check_pays(space: Space, trials: int | None, tokens: int | None) -> None:
     key = "tokens" if tokens is not None else "search.tokens"
     budget = tokens if tokens is not None or trials is not None else space.search.tokens
     if budget is not None and budget < space.fewest_tokens_per_trial:
-        raise UserError(
-            f"{budget:,} tokens pay for no training: one takes {space.fewest_tokens_per_trial:,}; give at least as "
-            f"many, or lower training.tokens",
-            key=key,
-        )
+        fewest = space.fewest_tokens_per_trial
+        remedy = "give at least as many, or lower training.tokens"
+        with space.placing_errors():
+            raise UserError(f"{budget:,} tokens pay for no training: one takes {fewest:,}; {remedy}", key=key)
 
 
 def check_one_budget(trials: int | None, tokens: int | None) -> None:

@@ -99,7 +99,7 @@ def run_search(
         watcher.message(warning)
     if (keep or "keep" in settings.model_fields_set) and not can_be_continued(request.space):
         watcher.message(KEEP_HAS_NO_EFFECT)
-    with _clear_disk_errors(request), _failures_with_a_remedy(request):
+    with request.space.placing_errors(), _clear_disk_errors(request), _failures_with_a_remedy(request):
         end = _search(request, watcher)
     if end == "out of time":
         watcher.message(f"the time budget is spent; continue with: {request.command()}")
@@ -114,6 +114,8 @@ def _search(request: SearchRequest, watcher: Watcher) -> End:
     if (folder / JOURNAL).exists():
         with locked(folder):
             pass  # refuse a second search at once, before corpus and limits are checked
+    else:
+        _slots_here(request)  # refuse a trial that this machine has no room for before anything is written
     if request.ray_address is not None:
         from search.run.ray.session import check_address
 

@@ -68,14 +68,14 @@ def _cannot_be_met(space: Space, tried: list[tuple[Candidate, Profile]]) -> User
         if profile[limit.key] > bound:
             allowed, figure = limit.format_both(bound, profile[limit.key])
             text = f"no candidate fits {allowed}; the smallest ({summary(candidate)}) {_with_unit(name, figure)}"
-            return UserError(text, key=f"limits.{name}", file=space.file)
+            return UserError(text, key=f"limits.{name}")
     # Each limit alone can be met, by candidates that exceed another one.
     candidate, profile = min(tried, key=lambda pair: max(violations(space, *pair).values()))
     both = {name: LIMITS[name].format_both(bound, profile[LIMITS[name].key]) for name, bound in space.limits.items()}
     bounds = " and ".join(f"{name} {allowed}" for name, (allowed, _) in both.items())
     figures = " and ".join(_with_unit(name, figure) for name, (_, figure) in both.items())
     text = f"no candidate fits {bounds} together; the nearest ({summary(candidate)}) {figures}"
-    return UserError(text, key="limits", file=space.file)
+    return UserError(text, key="limits")
 
 
 def _with_unit(name: str, figure: str) -> str:

@@ -29,6 +29,7 @@ def load_space(source: str | Path, overrides: Sequence[str] = ()) -> Space:
         apply_override(document, override)
     refuse_unnamed_text(before, document)
     try:
-        return replace(build_space(validate(document.data), file), overrides=tuple(overrides))
+        space = build_space(validate(document.data), file)
     except UserError as error:
         raise document.place(error) from None
+    return replace(space, overrides=tuple(overrides), document=document)

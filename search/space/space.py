@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -13,6 +14,7 @@ from msarch.config.corpus import CorpusConfig
 from msarch.errors import UserError, quoted, unknown
 from search.space.schema.search import SearchSettings
 from search.space.schema.space import SpaceSpec
+from search.space.schema.yaml_reader import Document
 from search.space.values.branches import Branch, Parameter
 from search.space.values.constraints import Constraint
 from search.space.values.ranges import Suggests
@@ -38,6 +40,7 @@ class Space:
         points: known designs that are tried first, as written.
         overrides: those that `load_space` applied to the file.
         defaults: fields of ModelConfig that the search had at other values when it began, and the file leaves open.
+        document: the file as it was written, which knows the line of each key; None where no file was read.
     """
 
     name: str
@@ -55,6 +58,20 @@ class Space:
     points: tuple[dict[str, Any], ...] = ()
     overrides: tuple[str, ...] = ()
     defaults: Mapping[str, Any] = field(default_factory=dict)
+    document: Document | None = field(default=None, compare=False, repr=False)
+
+    @contextmanager
+    def placing_errors(self) -> Iterator[None]:
+        """An error that names a key of this space gets the file and line of that key, or the ``--set`` that wrote it.
+
+        For what shows only when the space is used: a limit that nothing meets, a text that is not there.
+        """
+        try:
+            yield
+        except UserError as error:
+            if self.document is None or error.file or not self.document.holds(error.key):
+                raise
+            raise self.document.place(error) from None
 
     def suggest(self, trial: Suggests) -> Candidate:
         """A candidate, drawn through Optuna's suggest API."""

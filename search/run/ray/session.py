@@ -104,9 +104,8 @@ def check_address(address: object) -> None:
 
 def is_open() -> bool:
     """Whether this process is connected to a Ray, which then is used as it is."""
-    from ray import is_initialized
-
-    return bool(is_initialized())
+    ray = sys.modules.get("ray")  # who has not imported it is connected to none, and need not wait for the import
+    return ray is not None and bool(ray.is_initialized())
 
 
 def _start(here: Slots, scratch: Path) -> None:

@@ -57,6 +57,11 @@ class Document:
             return UserError(message, key=f"--set {error.key}")
         return UserError(message, key=error.key).at(self.file, self.line(path))
 
+    def holds(self, key: str) -> bool:
+        """Whether `key`, or what it belongs to, is a key of this text, and not an option or an argument."""
+        path = parse_path(key)
+        return bool(path) and isinstance(self.data, dict) and path[0] in self.data
+
     def line(self, path: Path) -> int:
         """The line of the longest part of `path` that stands in the text, or 0."""
         while path and path not in self.lines:

@@ -12,6 +12,7 @@ from dataclasses import fields
 from pathlib import Path
 
 import pytest
+import yaml
 from support.changed_trainer import python_path_with
 from support.command_line import ROOT, fill, msarch
 from support.commands import Here
@@ -145,15 +146,19 @@ MISTAKES = [
     (("search", "space.yaml", "--tokens", "0"), "--tokens: must be a whole number of tokens above 0"),
     (("search", "space.yaml", "--tokens", "5"), "--tokens: 5 tokens pay for no training: one takes"),
     (("search", "space.yaml", "--dry-run", "--tokens", "5"), "--tokens: 5 tokens pay for no training: one takes"),
-    (("search", "space.yaml", "--set", "search.tokens=5"), "search.tokens: 5 tokens pay for no training: one takes"),
+    (("search", "space.yaml", "--set", "search.tokens=5"), "--set search.tokens: 5 tokens pay for no training"),
     (("search", "space.yaml", "--tokens", "1M", "--trials", "3"), "--tokens: takes the place of trials"),
     (("search", "space.yaml", "--time-budget", "0s"), "--time-budget: must be a number of seconds above 0"),
     (("search", "space.yaml", "--dry-run", "--time-budget", "0s"), "--time-budget: must be a number of seconds above"),
     (("search", "space.yaml", "--set", "training.tokns=5"), "did you mean 'tokens'"),
     (("search", "space.yaml", "--set", "training"), "--set"),
-    (("search", "space.yaml", "--out", "new", "--set", "limits.memory=10 KiB"), "no candidate fits 10 KiB"),
-    (("search", "space.yaml", "--out", "new", "--set", "corpus.train=gone/*.txt"), "names no file"),
-    (("search", "space.yaml", "--out", "new", "--set", "corpus.train=empty.txt"), "corpus.train"),
+    (("search", "space.yaml", "--out", "new", "--set", "limits.memory=10 KiB"), "--set limits.memory: no candidate"),
+    (("search", "space.yaml", "--dry-run", "--set", "limits.memory=10 KiB"), "--set limits.memory: no candidate fits"),
+    (("search", "space.yaml", "--out", "new", "--set", "corpus.train=gone/*.txt"), "--set corpus.train: 'gone/*.txt'"),
+    (("search", "space.yaml", "--out", "new", "--set", "corpus.train=empty.txt"), "--set corpus.train: "),
+    (("search", "lost.yaml", "--out", "new"), "lost.yaml:2: corpus.train: 'gone.txt' names no file"),
+    (("search", "lost.yaml", "--dry-run"), "lost.yaml:2: corpus.train: 'gone.txt' names no file"),
+    (("search", "space.yaml", "--out", "new", "--set", "search.resources={gpu: 99}"), "--set search.resources.gpu: "),
     (("search", "space.yaml", "--out", "new", "--set", "training.validation_tokens=1M"), "validation"),
     (
         ("search", "space.yaml", "--out", "new", "--ray-address", "127.0.0.1:1"),
@@ -191,6 +196,8 @@ PHASES = {"starting", "checking the limits", "reading the text", "encoding the t
 )
 def test_a_mistake_is_one_line_and_status_2(arguments: tuple[str, ...], expected: str, here: Here, place: Path) -> None:
     (place / "empty.txt").write_text("")
+    lost = yaml.safe_load((place / "space.yaml").read_text()) | {"corpus": {"train": "gone.txt"}}
+    (place / "lost.yaml").write_text(yaml.safe_dump(lost))
     done = here(*arguments)
     assert done.returncode == 2
     assert set(done.stdout.splitlines()) <= PHASES

@@ -90,7 +90,7 @@ def test_limits_that_exclude_each_other_are_told_together(tmp_path: Path) -> Non
     memory, flops = min(figures(space, "memory")), min(figures(space, "flops_per_token"))
     check_limits(written(tmp_path, change, f"limits={{memory: {memory}}}"))
     check_limits(written(tmp_path, change, f"limits={{flops_per_token: {flops}}}"))
-    with pytest.raises(UserError, match=r": limits: no candidate fits memory .* and flops_per_token .* together; "):
+    with pytest.raises(UserError, match=r"limits: no candidate fits memory .* and flops_per_token .* together; "):
         check_limits(written(tmp_path, change, f"limits={{memory: {memory}, flops_per_token: {flops}}}"))
 
 
