@@ -14,7 +14,7 @@ from msarch.config.candidate import Candidate
 from msarch.errors import UserError, quoted
 from search.run.budget import Budget
 from search.run.estimate import Estimate, estimate_search
-from search.run.pool import EACH, FIRST, MOST
+from search.run.pool import EACH, FEWEST, FIRST, MOST
 from search.run.request import check_number, check_pays
 from search.run.slots import local_slots
 from search.run.text import prepare_text, token_preparer
@@ -178,7 +178,8 @@ def _profiles(front: bool, trials: int, draws: float) -> float:
     if not front:
         return PROFILE_STEPS * draws * trials
     designs = DESIGNS * trials
-    return min(FIRST + EACH * designs, MOST) + (PROFILE_STEPS - 1) * designs
+    fewest, most = (draws * (designs + untried) for untried in (FEWEST, MOST))
+    return min(max(FIRST + EACH * designs, fewest), most) + (PROFILE_STEPS - 1) * designs
 
 
 def draw_candidates(space: Space, count: int) -> list[Candidate]:

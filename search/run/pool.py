@@ -6,6 +6,7 @@ search that is continued chooses from the same designs as one that was not inter
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -23,8 +24,10 @@ if TYPE_CHECKING:
 Pool = Callable[[Sequence[TrialRecord]], Sequence[Design]]
 """Gives the designs that may be started, once these trials have been proposed."""
 
-FIRST, EACH, MOST = 16, 8, 256
-"""Draws before the first trial, more of them for each trial that was proposed, and at most."""
+FIRST, EACH = 16, 8
+"""Draws before the first trial, and more of them for each trial that was proposed."""
+FEWEST, MOST = 8, 256
+"""Designs to choose from: where limits admit few, draws go on until there are that many, and there are no more."""
 MOST_IN_VAIN = 200
 """Draws in a row that give no new design, before the space counts as exhausted."""
 
@@ -66,14 +69,19 @@ class SpacePool:
     def __call__(self, records: Sequence[TrialRecord]) -> list[Design]:
         """The designs that may be started; none where the space has no more."""
         tried = {self._digest(record) for record in records}
-        found = [self._draw(index) for index in range(min(FIRST + EACH * len(records), MOST))]
-        fresh = _fresh(found, tried)
-        while not fresh:
-            if len(found) >= MOST + MOST_IN_VAIN or not _fresh(found[-MOST_IN_VAIN:], set()):
-                self._tell(found)
+        fresh: list[Design] = []
+        last_new, wanted = -1, FIRST + EACH * len(records)
+        for index in itertools.count():
+            enough = index >= wanted and len(fresh) >= FEWEST
+            if enough or len(fresh) == MOST or index - last_new > MOST_IN_VAIN:
                 break
-            found.append(self._draw(len(found)))
-            fresh = _fresh(found[-1:], tried)
+            draw = self._draw(index)
+            if draw.design is not None:
+                last_new = index
+                if draw.digest not in tried:
+                    fresh.append(draw.design)
+        if not fresh:
+            self._tell()
         return fresh
 
     def _digest(self, record: TrialRecord) -> str:
@@ -105,9 +113,9 @@ class SpacePool:
         violation = self._proposer.describe(violations, profile)
         return _Draw(None if violation else Design(trial.params, candidate, profile), digest, violation)
 
-    def _tell(self, found: Sequence[_Draw]) -> None:
+    def _tell(self) -> None:
         """Say once why there are no more designs, where limits are the reason."""
-        last = [draw.violation for draw in found[-MOST_IN_VAIN:]]
+        last = [draw.violation for draw in self._draws[-MOST_IN_VAIN:]]
         if any(last) and not self._told:
             self._message(why_proposals_ended(last))
         self._told = True
@@ -119,6 +127,3 @@ def _new_study() -> Study:
     with quiet_optuna():
         return optuna.create_study()
 
-
-def _fresh(draws: Sequence[_Draw], tried: set[str]) -> list[Design]:
-    return [draw.design for draw in draws if draw.design is not None and draw.digest not in tried]
