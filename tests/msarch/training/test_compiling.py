@@ -10,6 +10,7 @@ import pytest
 import torch
 from support.small_models import CONFIGS, label, small, training_of, windows
 from support.small_runs import candidate, token_set, weights
+from torch._dynamo.utils import counters
 
 from msarch import ModelConfig
 from msarch.models.build import build_model
@@ -33,6 +34,7 @@ OF_EACH_VARIANT = [
 def nothing_compiled_yet() -> None:
     """Compiled code belongs to a function, so models of other tests would count towards torch's limit."""
     torch._dynamo.reset()
+    counters.clear()
 
 
 def losses(config: ModelConfig, *, compiled: bool) -> list[float]:
@@ -49,6 +51,12 @@ def losses(config: ModelConfig, *, compiled: bool) -> list[float]:
 @pytest.mark.parametrize("config", OF_EACH_VARIANT, ids=lambda config: f"{config.variant}-{config.positions}")
 def test_every_variant_compiles_and_has_the_loss_of_the_plain_model(config: ModelConfig) -> None:
     assert losses(config, compiled=True) == pytest.approx(losses(config, compiled=False), abs=1e-5)
+
+
+@pytest.mark.parametrize("pairs", ["adjacent", "halves"])
+def test_rotary_positions_leave_a_layer_in_one_piece(pairs: str) -> None:
+    losses(small("hourglass", "1@1 1@4 1@1", positions="rotary", rotary_pairs=pairs), compiled=True)
+    assert not counters["graph_break"]
 
 
 @pytest.mark.slow
