@@ -176,6 +176,7 @@ def _train(request: SearchRequest, coordinator: Coordinator, watcher: Watcher, b
         if not stop.interrupted:
             # Only now: what is slow to import or to compute is not waited for, since Ray's processes are starting.
             from search.run.ray.executor import execute, slots_of_cluster
+            from search.run.ray.session import is_one_machine
 
             slots = here or slots_of_cluster(settings.resources, request.concurrent)
             if slots.fitting is not None:
@@ -191,7 +192,7 @@ def _train(request: SearchRequest, coordinator: Coordinator, watcher: Watcher, b
                 base=base,
                 scratch=scratch,
                 slots=slots,
-                shares_memory=request.ray_address is None,
+                shares_memory=request.ray_address is None and is_one_machine(),
                 trial_timeout=settings.trial_timeout,
                 keeps=request.keep != "none",
             )
