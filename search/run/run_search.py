@@ -10,7 +10,7 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from msarch.config.candidate import Candidate
 from msarch.errors import UserError
@@ -31,6 +31,9 @@ from search.space.limits import check_limits
 from search.space.schema.search import Keep
 from search.space.space import Space
 from search.space.writer import can_be_continued
+
+if TYPE_CHECKING:
+    from msarch.data.token_set import TokenSet
 
 DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO)
 PATH_ERRORS = (errno.ELOOP, errno.ENAMETOOLONG, errno.ENOTDIR, errno.EISDIR, errno.ENOENT)
@@ -145,7 +148,7 @@ def _search(request: SearchRequest, watcher: Watcher) -> End:
             events.begin(coordinator.records())
         try:
             ended = outputs.records() and coordinator.ended  # to ask a new search would profile its first designs
-            return "complete" if ended else _train(request, coordinator, outputs, base)
+            return "complete" if ended else _train(request, coordinator, outputs, base, tokens)
         finally:
             if events:
                 events.close()
@@ -161,7 +164,7 @@ def _profile(candidate: Candidate) -> Mapping[str, Any]:
     return CandidateProfile(candidate)
 
 
-def _train(request: SearchRequest, coordinator: Coordinator, watcher: Watcher, base: Path) -> End:
+def _train(request: SearchRequest, coordinator: Coordinator, watcher: Watcher, base: Path, tokens: TokenSet) -> End:
     """Run the trials on Ray until all are done, time is up, or the user interrupts."""
     watcher.phase("starting Ray")
     from search.run.ray.session import prepare_environment, ray_session
@@ -193,6 +196,7 @@ def _train(request: SearchRequest, coordinator: Coordinator, watcher: Watcher, b
                 scratch=scratch,
                 slots=slots,
                 shares_memory=request.ray_address is None and is_one_machine(),
+                text_bytes=sum(tokens.text_bytes.values()),
                 trial_timeout=settings.trial_timeout,
                 keeps=request.keep != "none",
             )

@@ -95,8 +95,8 @@ def check_address(address: object) -> None:
         return
     if address.startswith("ray://"):
         raise UserError(
-            "is for Ray Client, under which Ray Tune runs elsewhere than the search that drives it; start msarch on a node "
-            "of the cluster, with auto or HOST:PORT",
+            "is for Ray Client, under which Ray Tune runs elsewhere than the search that drives it; start msarch on a "
+            "node of the cluster, with auto or HOST:PORT",
             key="ray_address",
         )
     host, _, port = address.rpartition(":")
