@@ -208,8 +208,16 @@ def test_the_same_text_in_another_place_is_the_same_training(tokens: TokenSet) -
 
 def test_a_loss_that_runs_away_is_told_in_a_line(tokens: TokenSet, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("msarch.training.trainer.training_step", lambda *arguments: torch.tensor(float("nan")))
-    with pytest.raises(UserError, match=r"not finite at step 1; train with a lower rate .*learning_rate=0.0015"):
+    with pytest.raises(UserError, match=r"not finite at step 1; train with a lower rate .*learning_rate=0.0003$"):
         run(start_of(tokens), "m", tokens)
+
+
+def test_a_lower_rate_is_written_plainly(tokens: TokenSet, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("msarch.training.trainer.training_step", lambda *arguments: torch.tensor(float("nan")))
+    start = start_of(tokens)
+    training = replace(start.candidate.training, learning_rate=1000.0)
+    with pytest.raises(UserError, match=r"learning_rate=100$"):
+        run(replace(start, candidate=replace(start.candidate, training=training)), "m", tokens)
 
 
 @pytest.mark.parametrize(("size", "kind"), [(256, "bytes"), (2048, "bpe"), (1024, "bpe")])
