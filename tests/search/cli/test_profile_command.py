@@ -16,6 +16,7 @@ from msarch.memory.profile import profile_training_step
 from msarch.units import format_bytes
 from search.ledger.records import TrialRecord
 from search.results.results import Results
+from search.run.ray.memory_cap import EXTRA, MARGIN
 from search.show.profile.tables import layer_rows
 from search.show.profile.words import describe_peak
 
@@ -103,7 +104,8 @@ def test_what_fits_is_four_numbers_or_one_line(run: Run) -> None:
     asked = [(each["dimension"], each["checkpointing"]) for each in found["largest"]]
     assert asked == [(d, c) for d in ("batch_size", "context") for c in ("none", "block")]
     text = run("profile", "c.yaml", "--fit", "8MiB")[1]
-    assert all(f"{each['size']:,}" in text for each in found["largest"]) and "leave room" in text
+    assert all(f"{each['size']:,}" in text for each in found["largest"]) and "leave room" in " ".join(text.split())
+    assert f"plus {MARGIN:.0%} and {format_bytes(EXTRA)}".replace("%", " %") in " ".join(text.split())
     line = run("profile", "c.yaml", "--fit", "10KiB")[1].strip().splitlines()[-1]
     assert line.startswith("not even a batch of 1 fits 10 KiB: it needs ")
 
