@@ -84,9 +84,9 @@ def turn_halves(x_BHNK: Tensor, cos_NK: Tensor, sin_NK: Tensor) -> Tensor:
 
 def phases(at_N: Tensor, width: int, like: Tensor) -> tuple[Tensor, ...]:
     """exp(i angle), (N, K / 2) complex, of the angles at each position; in single precision at least."""
-    exact = torch.promote_types(like.dtype, torch.float32)
+    dtype = torch.promote_types(like.dtype, torch.complex64)
     angles_NK = angles(at_N, width)
-    return (torch.polar(torch.ones_like(angles_NK), angles_NK).to(exact.to_complex()),)
+    return (torch.polar(torch.ones_like(angles_NK), angles_NK).to(dtype),)
 
 
 def turn_adjacent(x_BHNK: Tensor, phases_NK: Tensor) -> Tensor:
@@ -95,7 +95,8 @@ def turn_adjacent(x_BHNK: Tensor, phases_NK: Tensor) -> Tensor:
     Type and layout are as in `turn_halves`; one multiplication takes the place of four and two sums.
     """
     x_BNHK = x_BHNK.transpose(1, 2)
-    pairs = x_BNHK.view(*x_BNHK.shape[:-1], x_BNHK.shape[-1] // 2, 2).to(phases_NK.dtype.to_real())
+    dtype = torch.float64 if phases_NK.dtype == torch.complex128 else torch.float32  # torch.compile has no `to_real`
+    pairs = x_BNHK.view(*x_BNHK.shape[:-1], x_BNHK.shape[-1] // 2, 2).to(dtype)
     turned = torch.view_as_real(torch.view_as_complex(pairs) * phases_NK.unsqueeze(-2))
     return turned.flatten(-2).to(x_BHNK.dtype).transpose(1, 2)
 

@@ -1,28 +1,42 @@
 """torch.compile, layer by layer: thirty layers as one graph would take minutes to compile.
 
 Only the transformer layer is compiled, once for each length of sequence (torch calls it regional compilation).
-Embeddings, norms between layers and the chunked loss are not compiled.
+Embeddings, norms between layers, the chunked loss and a retina's attention are not compiled.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from traceback import walk_tb
 from typing import Any
 
 import torch
 from torch import nn
 
 from msarch.layers.transformer_layer import TransformerLayer
+from msarch.models.retina import RetinaAttention
 
 
 def compile_layers(model: nn.Module, backend: Any = "inductor") -> None:
     """Compile each transformer layer in place, at its first call; parameters keep their names."""
     for layer in (module for module in model.modules() if isinstance(module, TransformerLayer)):
+        if isinstance(layer.attention, RetinaAttention):
+            _leave_eager(layer.attention)
         layer.compile(backend=backend, dynamic=False)
     # Set to what it is already: this tells the compiler too, which then does not choose kernels by timing them.
     warns = torch.is_deterministic_algorithms_warn_only_enabled()
     torch.use_deterministic_algorithms(torch.are_deterministic_algorithms_enabled(), warn_only=warns)
+
+
+def _leave_eager(attention: RetinaAttention) -> None:
+    """Compile what is before and after it, but not this attention.
+
+    It remembers by storage which copies to make again in the backward pass, and compiled code gives no such storage:
+    the copies would all be kept, which is more memory than was predicted.
+    """
+    reason = "a retina's attention makes its copies again in the backward pass"
+    attention.forward = torch.compiler.disable(attention.forward, reason=reason)  # type: ignore[method-assign]  # of this one alone
 
 
 @contextmanager
@@ -36,3 +50,15 @@ def eager(compiled: bool) -> Iterator[None]:
         return
     with torch.compiler.set_stance("force_eager"):
         yield
+
+
+_COMPILER = ("torch._dynamo", "torch._inductor", "torch._functorch", "triton")
+
+
+def is_from_compiler(error: BaseException) -> bool:
+    """Whether torch.compile failed: its own error, or one raised while its code ran, as a plain RuntimeError may be."""
+    below: list[str] = []  # the modules below the last one of this package: where an error of ours was raised, none
+    for frame, _ in walk_tb(error.__traceback__):
+        name = str(frame.f_globals.get("__name__", ""))
+        below = [] if name.startswith("msarch.") else [*below, name]
+    return any(name.startswith(_COMPILER) for name in (type(error).__module__, *below))

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from msarch.config.candidate import Candidate
 from msarch.errors import UserError, shortened
+from msarch.training.compiling import is_from_compiler
 from msarch.training.file_names import BEFORE_DECAY, FILE
 from msarch.training.trainer import NonFiniteLossError, Trainer
 from msarch.training.validation import Validation, write_curve
@@ -201,6 +202,8 @@ def _in_one_line(candidate: Candidate, folder: Path, record: ModelRecord) -> Ite
             "--set training.checkpointing=block, or a smaller training.batch_size"
         ) from error
     except Exception as error:
-        if not record.compiled or not type(error).__module__.startswith(("torch._dynamo", "torch._inductor")):
+        if not record.compiled or not is_from_compiler(error):
             raise
-        raise UserError(f"torch.compile failed ({shortened(str(error))}); leave out --compile") from error
+        raise UserError(
+            f"torch.compile failed ({shortened(str(error))}); use another folder and leave out --compile"
+        ) from error

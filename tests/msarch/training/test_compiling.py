@@ -8,12 +8,61 @@ from pathlib import Path
 
 import pytest
 import torch
-from support.small_models import small
+from support.small_models import CONFIGS, label, small, training_of, windows
 from support.small_runs import candidate, token_set, weights
+from torch._dynamo.utils import counters
 
+from msarch import ModelConfig
 from msarch.models.build import build_model
 from msarch.training.compiling import compile_layers, eager
+from msarch.training.step import make_optimizer, training_step
 from msarch.training.trainer import Trainer
+
+OF_EACH_VARIANT = [
+    small("vanilla", "2@1"),
+    small("top_down", "1@4 1@1"),
+    small("bottom_up", "1@1 1@4 1@1"),
+    small("hourglass", "1@1 1@4 1@1"),
+    small("spacebyte", "1@1 1@4 1@1", vocab_size=256),
+    small("retina", "2@1", **windows(8), positions="rotary"),
+    small("retina", "2@1", **windows(8), positions="alibi"),
+    small("retina", "2@1", **windows(8), positions="learned"),
+]
+
+
+@pytest.fixture(autouse=True)
+def nothing_compiled_yet() -> None:
+    """Compiled code belongs to a function, so models of other tests would count towards torch's limit."""
+    torch._dynamo.reset()
+    counters.clear()
+
+
+def losses(config: ModelConfig, *, compiled: bool) -> list[float]:
+    """Of two updates, the second of which shows the gradients of the first."""
+    torch.manual_seed(0)
+    model, training = build_model(config), training_of(2)
+    inputs, targets = torch.randint(config.vocab_size, (2, 2, config.context))
+    if compiled:
+        compile_layers(model, "aot_eager")
+    optimizer = make_optimizer(model, training)
+    return [training_step(model, optimizer, inputs, targets, training).item() for _ in range(2)]
+
+
+@pytest.mark.parametrize("config", OF_EACH_VARIANT, ids=lambda config: f"{config.variant}-{config.positions}")
+def test_every_variant_compiles_and_has_the_loss_of_the_plain_model(config: ModelConfig) -> None:
+    assert losses(config, compiled=True) == pytest.approx(losses(config, compiled=False), abs=1e-5)
+
+
+@pytest.mark.parametrize("pairs", ["adjacent", "halves"])
+def test_rotary_positions_leave_a_layer_in_one_piece(pairs: str) -> None:
+    losses(small("hourglass", "1@1 1@4 1@1", positions="rotary", rotary_pairs=pairs), compiled=True)
+    assert not counters["graph_break"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("config", CONFIGS, ids=label)
+def test_every_option_compiles_and_has_the_loss_of_the_plain_model(config: ModelConfig) -> None:
+    assert losses(config, compiled=True) == pytest.approx(losses(config, compiled=False), abs=1e-5)
 
 
 def test_only_layers_are_compiled_and_names_stay() -> None:

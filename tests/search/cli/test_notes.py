@@ -28,6 +28,7 @@ def test_a_command_that_reads_results_prints_their_notes(
 
 
 def test_the_outcome_of_a_search_comes_with_its_notes(capsys: pytest.CaptureFixture[str]) -> None:
-    _show_outcome(OLD, Budget(trials=3), load_space("quickstart"))
+    space = load_space("quickstart")
+    _show_outcome(OLD, Budget.of(space), space)
     out, err = capsys.readouterr()
     assert err == NOTE and "3 complete" in out

@@ -19,6 +19,7 @@ from msarch.config.corpus import CorpusConfig, TokenizerConfig
 from msarch.data.token_set import TokenSet, prepare_tokens
 from msarch.errors import UserError
 from msarch.training.checkpoint import read_tensors
+from msarch.training.compiling import compile_layers
 from msarch.training.file_names import BEFORE_DECAY, FILE
 from msarch.training.trainer import Trainer
 from msarch.training.validation import Validation
@@ -203,6 +204,30 @@ def test_another_training_is_refused_in_a_line_that_names_the_difference(tokens:
     (Path("m") / RECORD).write_text("{}")
     with pytest.raises(UserError, match=r"^m/record.json: is damaged"):
         run(start_of(tokens), "m", tokens)
+
+
+def test_a_failure_of_the_compiler_is_one_line(tokens: TokenSet, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*inputs: torch.Tensor) -> None:
+        raise RuntimeError("view size is not compatible")
+
+    def compile_badly(model: torch.nn.Module) -> None:
+        compile_layers(model, lambda graph, inputs: fail)
+
+    monkeypatch.setattr("msarch.training.trainer.compile_layers", compile_badly)
+    expected = r"^torch.compile failed \(view size is not compatible\); use another folder and leave out --compile"
+    with pytest.raises(UserError, match=expected):
+        train_model(start_of(tokens), Path("m"), tokens, replace(SETTINGS, compiled=True))
+
+
+def test_another_error_of_a_compiled_training_stays_what_it_is(
+    tokens: TokenSet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(trainer: Trainer) -> None:
+        raise RuntimeError("no compiler had a part in it")
+
+    monkeypatch.setattr(Trainer, "_update", fail)
+    with pytest.raises(RuntimeError, match="no compiler had a part in it"):
+        train_model(start_of(tokens), Path("m"), tokens, replace(SETTINGS, compiled=True))
 
 
 def test_a_folder_with_other_files_is_left_alone(tokens: TokenSet) -> None:
