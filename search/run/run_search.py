@@ -23,6 +23,7 @@ from search.run.failures import FailingSearchError
 from search.run.interrupts import on_interrupt
 from search.run.open_search import open_search
 from search.run.outputs import Outputs
+from search.run.remedy import remedy
 from search.run.request import SearchRequest
 from search.run.slots import Slots, local_slots
 from search.run.text import prepare_text, token_preparer
@@ -239,8 +240,8 @@ def _clear_disk_errors(request: SearchRequest) -> Iterator[None]:
 
 @contextmanager
 def _failures_with_a_remedy(request: SearchRequest) -> Iterator[None]:
-    """Say how to continue after trials that failed one after another:."""
+    """Say what to do after trials that failed one after another."""
     try:
         yield
     except FailingSearchError as error:
-        raise UserError(f"{error.message}; mend the cause and continue with: {request.command()}") from error
+        raise UserError(f"{error.message}; {remedy(error, request)}") from error

@@ -151,4 +151,6 @@ def with_fitting_tokenizer(candidate: Candidate) -> Candidate:
 
 
 def _name_of_file(path: Path) -> str:
+    if is_folder(path):
+        return path.resolve().name
     return path.resolve().parent.name if path.name == CONFIG else path.stem

@@ -269,6 +269,9 @@ def test_a_model_alone_gets_a_tokenizer_of_its_vocabulary(size: int, kind: str, 
     start = find_start(str(tmp_path / "small.yaml"), None, [])
     tokenizer = start.candidate.corpus.tokenizer
     assert (start.name, tokenizer.kind, tokenizer.vocab_size) == ("small", kind, size)
+    (tmp_path / "0.5B").mkdir()
+    (tmp_path / "0.5B" / CONFIG).write_text(yaml.safe_dump(model))
+    assert find_start(str(tmp_path / "0.5B"), None, []) == replace(start, name="0.5B")
     with pytest.raises(UserError, match=r"^model.vocab_size: a byte-level vocabulary has at least 257 tokens"):
         with_fitting_tokenizer(
             Candidate(model=small("vanilla", "1@1", vocab_size=99), training=start.candidate.training)
