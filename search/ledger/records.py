@@ -10,6 +10,9 @@ from msarch.training.validation import Validation
 
 TrialState = Literal["complete", "pruned", "infeasible", "duplicate", "failed", "running"]
 
+DIVERGED = "loss is not finite"
+"""In the error of a trial that diverged."""
+
 TRAINED: tuple[TrialState, ...] = ("complete", "pruned", "failed")
 """Final states of a trial that was trained: these count towards a search's number of trials."""
 
@@ -57,6 +60,11 @@ class TrialRecord:
     def shown_state(self) -> str:
         """The state as people read it: "paused" for a trial that may be resumed."""
         return "paused" if self.paused else self.state
+
+    @property
+    def diverged(self) -> bool:
+        """Whether it failed because its loss was not finite, and not for a reason that has nothing to do with it."""
+        return self.state == "failed" and DIVERGED in self.error
 
     @property
     def ran_out(self) -> bool:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 
 from msarch.errors import UserError
+from search.ledger.records import DIVERGED
 
 MAX_ALIKE = 5
 """Trials in a row that may fail with one kind of error before a search stops."""
 MAX_DIVERGED = 20
 """The same for a loss that is not finite: a wide range of learning rates has many such candidates."""
-DIVERGED = "loss is not finite"
 
 
 class FailingSearchError(UserError):

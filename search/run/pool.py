@@ -126,4 +126,3 @@ def _new_study() -> Study:
 
     with quiet_optuna():
         return optuna.create_study()
-

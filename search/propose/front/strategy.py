@@ -2,7 +2,8 @@
 
 Every step asks which of them is expected to add most hypervolume, over (logarithms of the costs, loss), for the tokens
 that it needs until its end. Costs are exact before anything is trained, so only the loss is foreseen. A trial that
-runs counts as if it had ended with the loss that is expected of it.
+runs counts as if it had ended with the loss that is expected of it, and one that diverged as if it had ended with the
+worst that is known.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +26,9 @@ from search.propose.front.features import Encoder, Feature, features
 from search.propose.front.improvement import FrontLevels
 from search.propose.seeds import derived_seed
 from search.space.objectives import OBJECTIVES
+
+if TYPE_CHECKING:
+    from search.propose.front.loss_model import Curve
 
 Floats = NDArray[np.float64]
 Ends = tuple[Floats, Floats]
@@ -125,7 +129,7 @@ class FrontStrategy:
         self, records: Sequence[TrialRecord], fresh: Sequence[Design], tokens_left: float
     ) -> list[tuple[float, Piece]]:
         """Each piece with the hypervolume that it is expected to add for each token up to the end of its training."""
-        known = self.known(records)
+        known = [one for one in records if one.state == "running" or one.diverged or self._curve(one)[0]]
         rows = [row for row, one in enumerate(known) if one.paused and _remaining(one) <= tokens_left]
         if not (rows or fresh):
             return []
@@ -142,14 +146,13 @@ class FrontStrategy:
         """The losses at the end that are expected of known trials, and of designs that were not started.
 
         Args:
-            known: at least two, as `known` gives them.
+            known: those that `known` gives, at least one, and perhaps others that run or have diverged.
         """
-        from search.propose.front.loss_model import Curve, LossModel  # brings scikit-learn, for which no search waits
+        from search.propose.front.loss_model import LossModel  # brings scikit-learn, for which no search waits
 
         described = [features(record.candidate, record.profile) for record in known]
         encoder = Encoder([*described, *(design.features for design in pool)])
-        curves = [Curve(row, *self._curve(one)) for row, one in enumerate(known)]
-        model = LossModel(encoder.matrix(described), curves, encoder.training)
+        model = LossModel(encoder.matrix(described), self._curves(known), encoder.training)
         model.believe([row for row, one in enumerate(known) if one.state == "running"])
         new = encoder.matrix([design.features for design in pool])
         return model.ends_of_started(range(len(known))), model.ends(new) if pool else (np.empty(0), np.empty(0))
@@ -157,6 +160,15 @@ class FrontStrategy:
     def known(self, records: Sequence[TrialRecord]) -> list[TrialRecord]:
         """Those that have reached a rung that tells something of the end."""
         return [record for record in records if self._curve(record)[0]]
+
+    def _curves(self, known: Sequence[TrialRecord]) -> list[Curve]:
+        """What is known of each; what diverged has ended with the worst loss of all, however well it had begun."""
+        from search.propose.front.loss_model import Curve
+
+        curves = [Curve(row, *self._curve(record)) for row, record in enumerate(known)]
+        worst = max(curve.losses[-1] for curve in curves if curve.losses)
+        ended = (Curve(row, (1.0,), (worst,)) if known[row].diverged else curve for row, curve in enumerate(curves))
+        return list(ended)
 
     def _levels(self, known: Sequence[TrialRecord], ends: Floats, pool: Sequence[Design]) -> FrontLevels:
         """The front of what is complete; what runs is counted as if it had ended as expected."""

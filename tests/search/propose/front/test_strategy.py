@@ -143,6 +143,31 @@ def test_what_runs_counts_as_if_it_had_ended() -> None:
     assert after[Resume(1)] < 0.5 * before[Resume(1)]
 
 
+def test_what_has_just_begun_counts_as_well() -> None:
+    """Its twin has nothing to add, though it has not reached a rung."""
+    records, twin = play(4)[0], design(96, 2, 4e-3)
+    begun = record(len(records), design(96, 2, 4.1e-3), 0, "running")
+    (alone, _), (beside, _) = (STRATEGY.worth(each, [twin], TOKENS)[-1] for each in (records, [*records, begun]))
+    assert 0 < beside < 0.5 * alone
+
+
+@pytest.mark.parametrize("rungs", [0, 4])
+def test_designs_like_those_that_diverged_are_worth_less(rungs: int) -> None:
+    """However well they had begun."""
+    records, twin = play(4)[0], design(96, 2, 4e-3)
+    (before, _) = STRATEGY.worth(records, [twin], TOKENS)[-1]
+    lost = [
+        replace(record(len(records) + index, design(96, 2, rate), rungs, "failed"), error=error)
+        for index, (rate, error) in enumerate([(4.1e-3, DIVERGED), (3.9e-3, DIVERGED)])
+    ]
+    assert STRATEGY.worth([*records, *lost], [twin], TOKENS)[-1][0] < 0.5 * before
+    broken = [replace(one, error="OSError: the disk is full") for one in lost]
+    assert STRATEGY.worth([*records, *broken], [twin], TOKENS)[-1][0] > 0.5 * before
+
+
+DIVERGED = "training loss is not finite at step 812"
+
+
 def test_nothing_is_chosen_where_nothing_can_end_within_the_budget() -> None:
     assert STRATEGY.next_piece([record(0, designs()[0], 3), record(1, designs()[9], 3)], designs(), TOKENS // 2) is None
     assert STRATEGY.next_piece([], [], 10 * TOKENS) is None
