@@ -72,6 +72,11 @@ def format_count(count: float) -> str:
     return f"{count:.3g}{unit}"
 
 
+def format_rate(rate: float) -> str:
+    """``0.0003``, ``100``: two significant figures, as a learning rate is written in a command."""
+    return f"{float(f'{rate:.2g}'):g}"
+
+
 def format_step_seconds(seconds: float) -> str:
     """``13.2 ms``, ``3.53 s``: three significant figures, for what takes about a second at most."""
     return f"{seconds * 1000:.3g} ms" if seconds < 0.9995 else f"{seconds:.3g} s"

@@ -84,9 +84,9 @@ def turn_halves(x_BHNK: Tensor, cos_NK: Tensor, sin_NK: Tensor) -> Tensor:
 
 def phases(at_N: Tensor, width: int, like: Tensor) -> tuple[Tensor, ...]:
     """exp(i angle), (N, K / 2) complex, of the angles at each position; in single precision at least."""
-    exact = torch.promote_types(like.dtype, torch.float32)
+    dtype = torch.promote_types(like.dtype, torch.complex64)
     angles_NK = angles(at_N, width)
-    return (torch.polar(torch.ones_like(angles_NK), angles_NK).to(exact.to_complex()),)
+    return (torch.polar(torch.ones_like(angles_NK), angles_NK).to(dtype),)
 
 
 def turn_adjacent(x_BHNK: Tensor, phases_NK: Tensor) -> Tensor:
@@ -95,7 +95,8 @@ def turn_adjacent(x_BHNK: Tensor, phases_NK: Tensor) -> Tensor:
     Type and layout are as in `turn_halves`; one multiplication takes the place of four and two sums.
     """
     x_BNHK = x_BHNK.transpose(1, 2)
-    pairs = x_BNHK.view(*x_BNHK.shape[:-1], x_BNHK.shape[-1] // 2, 2).to(phases_NK.dtype.to_real())
+    dtype = torch.float64 if phases_NK.dtype == torch.complex128 else torch.float32  # torch.compile has no `to_real`
+    pairs = x_BNHK.view(*x_BNHK.shape[:-1], x_BNHK.shape[-1] // 2, 2).to(dtype)
     turned = torch.view_as_real(torch.view_as_complex(pairs) * phases_NK.unsqueeze(-2))
     return turned.flatten(-2).to(x_BHNK.dtype).transpose(1, 2)
 
@@ -127,11 +128,15 @@ class Positions:
         self.rotation = ROTATIONS[pairs]
         self._kept: dict[str, tuple[object, tuple[Tensor, ...]]] = {}
 
+    def prepare(self, like_BHNK: Tensor) -> None:
+        """Make what self-attention of such queries will read, so that layers find it whenever they run."""
+        if self.scheme == "rotary":
+            self._turning(like_BHNK)
+        self.causal_bias(like_BHNK)
+
     def turned(self, x_BHNK: Tensor) -> Tensor:
         """Queries or keys ready for attention: rotated where the scheme is rotary."""
-        if self.scheme != "rotary":
-            return x_BHNK
-        return self.rotation.turn(x_BHNK, *self._tables("tables", x_BHNK, x_BHNK.shape[2]))
+        return self.rotation.turn(x_BHNK, *self._turning(x_BHNK)) if self.scheme == "rotary" else x_BHNK
 
     def turned_after(self, x_BHNK: Tensor, before: int, most: int) -> Tensor:
         """The same for states that come after `before` others, of `most` that there may be: one table serves all."""
@@ -159,6 +164,10 @@ class Positions:
         if before == 0 or new == 1:
             return None
         return self._keep("mask", like_BHNK, before + new, before, lambda at_M: (visible(at_M[before:], at_M),))[0]
+
+    def _turning(self, x_BHNK: Tensor) -> tuple[Tensor, ...]:
+        """The tables that `turned` turns all states of a sequence by."""
+        return self._tables("tables", x_BHNK, x_BHNK.shape[2])
 
     def _tables(self, name: str, like_BHNK: Tensor, states: int) -> tuple[Tensor, ...]:
         def make(at_N: Tensor) -> tuple[Tensor, ...]:

@@ -7,25 +7,17 @@ dropout       CUDA keeps a mask of one byte a number (``native/cuda/Dropout.cu``
 layer norm    CUDA's autocast runs it in float32 (``autocast_mode.h``, the list ``FP32``), the CPU's as it comes.
 masks         the efficient kernel wants rows at multiples of 8 numbers; others are copied with a wider row, and the
               copy is kept (``native/transformers/attention.cpp``, `preprocess_mask`).
-log-sum-exp   the efficient kernel pads it to multiples of 32 queries (``native/transformers/cuda/attention.cu``,
-              `kAlignLSE`); it and the flash kernel also keep two numbers of the random state.
-attention's   backward kernels hold float sums: flash those of the queries' gradient, over multiples of 128 queries
-workspaces    and 32 numbers (``flash_attn/flash_api.cpp``, `dq_accum`, `softmax_d`); the efficient one the product of
-              output and its gradient in float32, else the queries' gradient (``attention_backward.cu``, `delta`,
-              `workspace`).
+attention     what the fused kernels keep, and hold while they run: see `msarch.memory.cuda_attention`.
 softmax       of unfused attention: beside its result it holds that of the plain softmax and a mask of one byte a score
               (``native/transformers/attention.cpp``, `_safe_softmax`), on the CPU as well.
 rounding      the caching allocator hands out whole blocks: see `msarch.memory.cuda_allocator`.
 
-Flash runs for bfloat16 without a mask, the efficient kernel for the rest (``cuda/sdp_utils.cpp``). The optimizer is
-fused and clipping runs on lists of tensors: neither holds more than a few numbers for each parameter. Not modelled:
-cuBLAS's workspaces, which belong to the process (see `allocated_without_model` in
-`msarch.training.device`), and what sums over tokens need inside
-a kernel, such as the embedding's gradient, which stands at the very end of the backward pass.
+The optimizer is fused and clipping runs on lists of tensors: neither holds more than a few numbers for each parameter.
+Not modelled: cuBLAS's workspaces, which belong to the process (see `allocated_without_model` in
+`msarch.training.device`), and what sums over tokens need inside a kernel, such as the embedding's gradient, which
+stands at the very end of the backward pass.
 
 Written from torch's source; not yet compared with a GPU.
-
-Shapes: B batch, N queries, H heads, K width of a head.
 """
 
 from __future__ import annotations
@@ -43,14 +35,13 @@ from torch.nn import functional as F
 from torch.overrides import TorchFunctionMode
 
 from msarch.memory.cuda_allocator import in_blocks
+from msarch.memory.cuda_attention import held_by_attention, held_by_attention_backward, kept_by_attention
 from msarch.memory.live_storages import LiveStorages
 
 _SDPA = F.scaled_dot_product_attention
 _FORWARD = "aten::_scaled_dot_product_flash_attention_for_cpu"
 _BACKWARD = "aten::_scaled_dot_product_flash_attention_for_cpu_backward"
 _SAFE_SOFTMAX = "aten::_safe_softmax"
-_RANDOM_STATE = 16
-"""Bytes of each of the two tensors, seed and offset, that a fused kernel keeps to draw the same dropout again."""
 
 
 class CudaStorages(LiveStorages):
@@ -84,10 +75,12 @@ class CudaStorages(LiveStorages):
             # out[1] is the log-sum-exp, which lives as long as the bytes that the kernel keeps beside it.
             for size in kept_by_attention(args[0], masked=masked):
                 self._hold(size, out[1])
+            self._hold(held_by_attention(args[0], masked=masked))
         elif func._schema.name == _SAFE_SOFTMAX:
             self._hold(out.nbytes + out.numel())  # the plain softmax, and a byte a score for the mask
         elif func._schema.name == _BACKWARD:
-            self._hold(held_by_attention_backward(args[1], masked=masked))  # args[0] is the output's gradient
+            # args[0] is the output's gradient, then queries and keys.
+            self._hold(held_by_attention_backward(args[1], args[2], masked=masked))
 
     def _hold(self, size: int, tensor: Tensor | None = None) -> None:
         """Count `size` bytes as long as `tensor` lives; without a tensor, for a moment only."""
@@ -97,29 +90,6 @@ class CudaStorages(LiveStorages):
             self.events.append((number, -size))
         else:
             weakref.finalize(tensor.untyped_storage(), lambda: self.events.append((number, -size)))
-
-
-def kept_by_attention(q_BHNK: Tensor, *, masked: bool) -> list[int]:
-    """Bytes that a fused CUDA kernel keeps for the backward pass, beyond output and a log-sum-exp of each query."""
-    batch, heads, queries, _ = q_BHNK.shape
-    # -n % m is the distance from n up to the next multiple of m. Log-sum-exps are float32 for queries of any type.
-    padding = 0 if is_flash(q_BHNK, masked=masked) else 4 * batch * heads * (-queries % 32)
-    return [padding, _RANDOM_STATE, _RANDOM_STATE]
-
-
-def held_by_attention_backward(q_BHNK: Tensor, *, masked: bool) -> int:
-    """Bytes that the backward pass of a fused CUDA kernel holds while it runs."""
-    batch, heads, queries, width = q_BHNK.shape
-    if is_flash(q_BHNK, masked=masked):
-        rows = batch * heads * (queries + -queries % 128)
-        return 4 * rows * (width + -width % 32) + 4 * rows  # dq_accum and softmax_d
-    rows = batch * heads * queries
-    return 4 * rows * width + 4 * rows  # workspace and delta
-
-
-def is_flash(q_BHNK: Tensor, *, masked: bool) -> bool:
-    """Whether CUDA takes the flash kernel, which has neither float32 nor masks; else the efficient one."""
-    return q_BHNK.dtype in (torch.bfloat16, torch.float16) and not masked
 
 
 class CudaFunctions(TorchFunctionMode):

@@ -11,10 +11,12 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Sequence
+from itertools import accumulate
 
 import torch
 from torch import Tensor
 
+from msarch.config import ModelConfig
 from msarch.models.language_model import LanguageModel
 
 
@@ -49,20 +51,18 @@ def influence(model: LanguageModel, length: int, changed: Sequence[int], seed: i
         rows[row + 1, position] = (rows[row + 1, position] + vocabulary // 2) % vocabulary
     # One row at a time: a kernel may round differently at another position in a batch.
     device = model.embedding.weight.device
-    outputs = torch.cat([model.features(row[None].to(device)) for row in rows])
-    return (outputs[1:] != outputs[:1]).any(dim=-1).cpu()
+    outputs = (model.features(row[None].to(device))[0] for row in rows)
+    plain = next(outputs)
+    return torch.stack([(other != plain).any(dim=-1).cpu() for other in outputs])
 
 
 def check_causality(model: LanguageModel, seed: int = 0) -> None:
     """Raises CausalityError unless outputs depend on all earlier tokens and on no later one.
 
-    It changes a few tokens around the block edges of the coarsest scale, in a sequence of about two blocks. That takes
-    a fraction of a second for models that train on a laptop.
+    It changes a few tokens around block edges, in a sequence of about two blocks of the coarsest scale, behind all windows
+    of a retina. That takes a fraction of a second for models that train on a laptop.
     """
-    block = max(model.config.scales)
-    length = min(model.config.context, 2 * block + 3)
-    edges = {0, 1, block - 2, block - 1, block, block + 1, 2 * block - 1, 2 * block, length - 1}
-    changed = sorted(u for u in edges if 0 <= u < length)
+    length, changed = _length_and_changes(model.config)
     differs = influence(randomised_copy(model, seed), length, changed, seed)
     for row, u in enumerate(changed):
         seen = differs[row].nonzero().flatten().tolist()
@@ -70,3 +70,17 @@ def check_causality(model: LanguageModel, seed: int = 0) -> None:
             raise CausalityError(f"changing token {u} changes the output at position {seen[0]}: the model sees ahead")
         if u not in seen:
             raise CausalityError(f"changing token {u} does not reach the output at position {u}")
+
+
+def _length_and_changes(config: ModelConfig) -> tuple[int, list[int]]:
+    """How many tokens the check needs, and which of them it changes."""
+    block = max(config.scales)
+    # A retina reads pooled keys only behind its windows: its last token must see two blocks of the coarsest scale.
+    windows = zip(config.retina_factors, config.retina_windows, strict=False)
+    reaches = list(accumulate(factor * window for factor, window in windows))
+    length = min(config.context, 2 * block + 3 + sum(reaches[-1:]))
+    edges = {0, 1, block - 2, block - 1, block, block + 1, 2 * block - 1, 2 * block, length - 1}
+    for reach in reaches:  # the edge of blocks, of every scale, at which the last token's window ends
+        start = max(0, length - reach) // block * block
+        edges |= {start - 1, start}
+    return length, sorted(u for u in edges if 0 <= u < length)

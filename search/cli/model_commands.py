@@ -27,7 +27,9 @@ def profile(
     model: Annotated[
         str,
         typer.Argument(
-            metavar="MODEL", help="CONFIG.yaml of one model, RESULTS or RESULTS:TRIAL.", autocompletion=complete_model
+            metavar="MODEL",
+            help="CONFIG.yaml of one model, its folder, RESULTS or RESULTS:TRIAL.",
+            autocompletion=complete_model,
         ),
     ],
     conditions: Conditions,

@@ -23,6 +23,7 @@ from search.space.space import Space
 if TYPE_CHECKING:
     from rich.status import Status
 
+    from search.run.budget import Budget
     from search.run.plan import Plan
     from search.space.schema.search import Keep
 
@@ -78,16 +79,16 @@ def launch_search(
             overrides=overrides,
             tensorboard=tensorboard,
         )
-    _show_outcome(folder)
+    _show_outcome(folder, budget, space)
 
 
-def _show_outcome(folder: Path) -> None:
+def _show_outcome(folder: Path, budget: Budget, space: Space) -> None:
     from search.show.terminal.summary import summary_lines
 
     results = load_results(folder)
     print_notes(results.notes)
     print_front(results.records, results.objectives)
-    for line in summary_lines(results):
+    for line in summary_lines(results, spent=budget.spent(results.records, space)):
         print_line(line)
 
 

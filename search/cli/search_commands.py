@@ -15,6 +15,7 @@ from search.cli.options import (
     SpaceArgument,
     TensorboardOption,
     above_zero,
+    complete_model,
     complete_pruner,
     complete_results,
     complete_sampler,
@@ -87,7 +88,8 @@ def spaces(
     ] = 200,
     overrides: SetOption = None,
     draw: Annotated[
-        Path | None, typer.Option(metavar="CONFIG", help="Draw one model: a trial's config.yaml, or a model in YAML.")
+        str | None,
+        typer.Option(metavar="MODEL", help="Draw one: CONFIG.yaml, RESULTS:TRIAL.", autocompletion=complete_model),
     ] = None,
 ) -> None:
     """List the spaces that ship, describe one, or draw a model.
@@ -98,7 +100,7 @@ def spaces(
 
     if draw is not None:
         if space is not None or overrides:
-            raise UserError("draws one model, of its own file; leave out SPACE and --set", key="--draw")
+            raise UserError("draws one model; leave out SPACE and --set", key="--draw")
         draw_model(draw)
     elif space is None:
         if overrides:

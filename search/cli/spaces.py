@@ -5,8 +5,8 @@ from __future__ import annotations
 import shutil
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 
+from search.cli.notes import print_notes
 from search.show.terminal.console import make_console, print_line
 from search.show.terminal.fitted_table import FittedColumn, FittedTable
 from search.space.files import shipped_spaces, space_summary
@@ -25,12 +25,14 @@ def list_spaces() -> None:
         print_line(table.plain(sys.maxsize).rstrip("\n"))
 
 
-def draw_model(file: Path) -> None:
-    """The model that a file describes, drawn in characters."""
+def draw_model(source: str) -> None:
+    """The model of a file, or a trial of a search, drawn in characters."""
+    from search.results.named_candidate import find_candidate
     from search.show.drawing.text import WIDTH, draw_text
-    from search.space.config_file import read_config
 
-    model = read_config(file).model
+    named = find_candidate(source)
+    print_notes(named.notes)
+    model = named.candidate.model
     print_line(draw_text(model, min(WIDTH, shutil.get_terminal_size((WIDTH, 24)).columns)))
 
 

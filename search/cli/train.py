@@ -17,6 +17,7 @@ from search.cli.notes import print_notes
 from search.cli.text_warnings import text_warnings_to
 from search.show.terminal.console import print_line
 from search.show.terminal.training_display import TrainingDisplay
+from search.train.record import is_model_folder
 from search.train.start import Start, find_start
 
 if TYPE_CHECKING:
@@ -41,8 +42,9 @@ def train(
 ) -> None:
     """Train, then say what came of it."""
     start = find_start(source, trial, overrides)
-    print_notes(start.notes)
     folder = to or MODELS / start.name
+    begun = is_model_folder(folder)  # then its settings stay as they are
+    print_notes((*start.notes, *([start.validation_note] if start.validation_note and not begun else [])))
     if dry_run:
         _describe(start)
         return
@@ -65,7 +67,7 @@ def train(
         except KeyboardInterrupt:
             display.message(f"interrupted; continue with: {_command(source, trial, overrides, folder, options)}")
             raise
-    _show(folder, start, record)
+    _show(folder, start, record, tokens)
 
 
 def _with_text(start: Start, display: TrainingDisplay) -> tuple[Start, TokenSet]:
@@ -105,20 +107,22 @@ def _describe(start: Start) -> None:
     print_line(yaml.safe_dump(candidate.to_dict(), sort_keys=False).rstrip())
 
 
-def _show(folder: Path, start: Start, record: ModelRecord) -> None:
+def _show(folder: Path, start: Start, record: ModelRecord, tokens: TokenSet) -> None:
     last = record.curve[-1]
     print_line(
         f"{folder}: {start.candidate.model.variant} {start.candidate.model.layers}, "
         f"{format_count(record.profile['parameters'])} parameters, trained on {last.tokens:,} tokens"
     )
-    print_line(_quality("validation", last.loss, last.bits_per_byte))
-    if record.test is not None:
-        print_line(_quality("test", *record.test))
+    validated = min(start.candidate.training.targets(), len(tokens.validation) - 1)
+    print_line(_quality("validation", last.loss, last.bits_per_byte, validated))
+    if record.test is not None and tokens.test is not None:
+        print_line(_quality("test", *record.test, len(tokens.test) - 1))
     print_line(f"memory of a training step: {format_bytes(record.profile['memory_bytes'])}")
 
 
-def _quality(split: str, loss: float, bits_per_byte: float) -> str:
-    return f"{split}: loss {loss:.4f} nats, perplexity {perplexity(loss):.2f}, {bits_per_byte:.4f} bits per byte"
+def _quality(split: str, loss: float, bits_per_byte: float, targets: int) -> str:
+    figures = f"loss {loss:.4f} nats, perplexity {perplexity(loss):.2f}, {bits_per_byte:.4f} bits per byte"
+    return f"{split}: {figures}, over {targets:,} tokens"
 
 
 def _command(source: str, trial: str | None, overrides: Sequence[str], folder: Path, options: Sequence[str]) -> str:

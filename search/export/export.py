@@ -17,7 +17,7 @@ from msarch.training.checkpoint import read_tensors
 from search.export.card import model_card
 from search.export.code import CONFIGURATION, MODELING, exported_code
 from search.train.record import CONFIG, TOKENIZER, WEIGHTS
-from search.train.trained_model import TrainedModel
+from search.train.trained_model import EXPORTED, TrainedModel
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -44,7 +44,7 @@ def export_model(trained: TrainedModel, folder: Path, *, code: bool = True) -> N
     weights = _weights(trained.weights)
     files = {
         "README.md": model_card(trained, on_its_own=code),
-        "config.json": _json(_config(trained, code)),
+        EXPORTED: _json(_config(trained, code)),
         "generation_config.json": _json(_special_tokens(trained)),
         "tokenizer_config.json": _json(_tokenizer_config(trained)),
         CONFIG: yaml.safe_dump(trained.candidate.portable().to_dict(), sort_keys=False),

@@ -187,9 +187,14 @@ def _check_distinct(models: Iterable[TableModel]) -> None:
 
 def _left_out(records: Iterable[TrialRecord]) -> Iterator[str]:
     """Notes on trials that began to train and are not in the table."""
-    states = Counter(record.state for record in records)
-    parts = [f"{states[state]} {state}" for state in ("pruned", "failed", "running") if states[state]]
+    states = Counter(record.shown_state for record in records)
+    parts = [f"{states[state]} {state}" for state in ("paused", "pruned", "failed", "running") if states[state]]
     if parts:
         yield f"the table holds complete trials alone; left out: {', '.join(parts)}"
-    if states["pruned"]:
+    if states["paused"]:
+        yield (
+            "the strategy front chose what the table holds, which flatters strategies: train it with "
+            "search.sampler=random and search.pruner=none"
+        )
+    elif states["pruned"]:
         yield "a pruner chose what the table holds, which flatters strategies: train it with search.pruner=none"

@@ -1,4 +1,4 @@
-"""Which model a command is about: a file of one model, or a trial of a search."""
+"""Which model a command is about: a file or folder of one model, or a trial of a search."""
 
 from __future__ import annotations
 
@@ -9,9 +9,13 @@ from pathlib import Path
 from msarch.config.candidate import Candidate
 from msarch.errors import UserError, quoted
 from msarch.paths import exists, is_file, is_folder
+from search.ledger.folder import JOURNAL
 from search.ledger.records import TrialRecord
 from search.results.results import load_results
 from search.space.config_file import read_config
+
+CONFIG = "config.yaml"
+"""In the folder of one model, be it a trial's, or one of `msarch train` or `msarch export`."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -32,10 +36,10 @@ class NamedCandidate:
 
 
 def find_candidate(source: str, trial: str | None = None, overrides: Sequence[str] = ()) -> NamedCandidate:
-    """What CONFIG.yaml, RESULTS or RESULTS:TRIAL names; `trial` is best (the default), knee or a number.
+    """What CONFIG.yaml, its folder, RESULTS or RESULTS:TRIAL names; `trial` is best (the default), knee or a number.
 
-    The trial need not be complete: the memory of any one can be profiled. `overrides` are applied to a file, not to a
-    trial, whose record stays as it is. Raises UserError.
+    The trial need not be complete: the memory of any one can be profiled. `overrides` are applied to a file, not to
+    a trial of RESULTS, whose record stays as it is. Raises UserError.
     """
     path = Path(source)
     folder, separator, inside = source.rpartition(":")
@@ -43,12 +47,15 @@ def find_candidate(source: str, trial: str | None = None, overrides: Sequence[st
         if trial is not None:
             raise UserError(f"names a trial twice: {quoted(source)} and --trial {trial}; leave one out", key="--trial")
         path, trial = Path(folder), inside
-    if is_folder(path):
+    of_one_model = is_folder(path) and is_file(path / CONFIG) and not is_file(path / JOURNAL)
+    if is_folder(path) and not of_one_model:
         return _trial(path, trial or "best")
-    if path.suffix not in (".yaml", ".yml") and not is_file(path):
+    if not of_one_model and path.suffix not in (".yaml", ".yml") and not is_file(path):
         raise UserError(f"there is no {path}: give the YAML file of one model, or a results folder")
     if trial is not None:
         raise UserError(f"{path} is one model, not a results folder; leave out --trial", key="--trial")
+    if of_one_model:
+        return NamedCandidate(name=str(path), candidate=read_config(path / CONFIG, overrides))
     return NamedCandidate(name=path.name, candidate=read_config(path, overrides))
 
 

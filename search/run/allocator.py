@@ -108,9 +108,9 @@ class Allocator:
 
     def _choose(self, records: Sequence[TrialRecord]) -> Piece | _Known | None:
         left = self._tokens - sum(tokens_of(record, may_pause) for record in records)
-        if self._ledger.waits and left >= self._proposer.tokens_per_trial:
+        if self._ledger.waits and left >= self._proposer.tokens_of_waiting():
             return _Known()
-        pool = self._pool(records)
+        pool = () if self._ledger.waits else self._pool(records)  # a known design would take the place of what is drawn
         with threadpool_limits(limits=1):  # every core has a trial to train
             return self._strategy.next_piece(_trained(records), pool, left)
 

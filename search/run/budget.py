@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from msarch.config.training import TrainingConfig
-from search.ledger.records import TrialRecord
+from search.ledger.records import TRAINED, TrialRecord
 from search.space.space import Space
 
 
@@ -30,6 +30,14 @@ class Budget:
         if tokens is None and trials is not None and space.search.strategy == "front":
             tokens = trials * space.tokens_per_trial
         return cls(tokens=tokens) if tokens is not None else cls(trials=trials)
+
+    def spent(self, records: Sequence[TrialRecord], space: Space) -> bool:
+        """Whether nothing runs, and what is left pays for no whole training."""
+        if any(record.state == "running" for record in records):
+            return False
+        if self.tokens is None:
+            return sum(record.state in TRAINED for record in records) >= (self.trials or 0)
+        return self.tokens - sum(map(tokens_of, records)) < space.tokens_per_trial
 
 
 def tokens_of(record: TrialRecord, may_stop: Callable[[TrainingConfig, float], bool] = lambda *_: False) -> int:

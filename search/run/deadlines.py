@@ -21,6 +21,8 @@ SHORTEST, LONGEST = 60.0, 6 * 3600.0
 """Seconds that a rung may take at least, and at most where no trial has reached a rung yet."""
 START = 600.0
 """Seconds at least for a process to start, to read the tokens, and to build and check its model."""
+ENCODED_A_SECOND = 100_000
+"""Bytes of text, a tenth of what a slow machine encodes: where a node has no tokens yet, it makes them as it starts."""
 UNKNOWN_FLOPS, UNKNOWN_STEP = 1e9, 0.1
 """FLOPs a second and seconds a step, slower than most machines, before the first rung of a search."""
 GLANCE = 1.0
@@ -49,11 +51,15 @@ class Deadlines:
 
     Args:
         timeout: seconds that a rung may take; None to learn it.
+        encodes: bytes of text that a process may have to encode as it starts.
         seconds: the time, for tests.
     """
 
-    def __init__(self, timeout: float | None = None, seconds: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, timeout: float | None = None, seconds: Callable[[], float] = time.monotonic, *, encodes: int = 0
+    ) -> None:
         self._timeout, self._seconds = timeout, seconds
+        self._start = max(START + encodes / ENCODED_A_SECOND, timeout or 0)
         self._now, self._glanced = 0.0, seconds()
         self._clocks: dict[int, _Clock] = {}
         self._candidates: dict[int, tuple[Candidate, float]] = {}  # and FLOPs of a token
@@ -93,7 +99,7 @@ class Deadlines:
         return self._hangs.get(number, [])
 
     def _start_clock(self, number: int) -> None:
-        self._clocks[number] = _Clock(self._now, max(START, self._timeout or 0), None)
+        self._clocks[number] = _Clock(self._now, self._start, None)
 
     def _glance(self) -> None:
         seconds = self._seconds()

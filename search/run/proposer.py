@@ -17,6 +17,7 @@ from search.ledger.studies import quiet_optuna
 from search.propose.chosen import Chosen
 from search.propose.samplers import make_sampler
 from search.space.limits import violations, worst_violation
+from search.space.smallest import CheapestTrial
 from search.space.space import Space
 from search.space.values.ranges import Suggests
 
@@ -64,6 +65,14 @@ class Proposer:
                 self._study.enqueue_trial(self._space.fixed_params(point))
             except UserError as error:
                 raise error.under(f"points[{index}]") from None
+
+    def tokens_of_waiting(self) -> int:
+        """Training tokens of the known design that is proposed next; the space's most where it leaves them open."""
+        params = self._space.fixed_params(self._space.points[self._ledger.next_number()])
+        tokens = self._space.training.get("tokens")
+        if tokens is None or tokens.name not in params:
+            return self.tokens_per_trial
+        return self._space.suggest(CheapestTrial(params)).training.tokens
 
     def propose(self, chosen: Mapping[str, Any] | None = None) -> int:
         """Ask for one more candidate and record it; the number of its trial.

@@ -131,11 +131,15 @@ _COUNTED = {"trials": "trials", "tokens": "tokens", "concurrent": "trials at a t
 
 
 def check_pays(space: Space, trials: int | None, tokens: int | None) -> None:
-    """Raises UserError where the tokens of the whole search do not pay for a single training."""
+    """Raises UserError where the tokens of the whole search do not pay for a single training.
+
+    Where trainings differ in length, the strategy "front" starts those that its budget pays for, and "prune", which
+    takes what its sampler proposes, only where it pays for the longest.
+    """
     key = "tokens" if tokens is not None else "search.tokens"
     budget = tokens if tokens is not None or trials is not None else space.search.tokens
-    if budget is not None and budget < space.fewest_tokens_per_trial:
-        fewest = space.fewest_tokens_per_trial
+    fewest = space.fewest_tokens_per_trial if space.search.strategy == "front" else space.tokens_per_trial
+    if budget is not None and budget < fewest:
         remedy = "give at least as many, or lower training.tokens"
         with space.placing_errors():
             raise UserError(f"{budget:,} tokens pay for no training: one takes {fewest:,}; {remedy}", key=key)

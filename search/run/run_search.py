@@ -10,7 +10,7 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from msarch.config.candidate import Candidate
 from msarch.errors import UserError
@@ -23,6 +23,7 @@ from search.run.failures import FailingSearchError
 from search.run.interrupts import on_interrupt
 from search.run.open_search import open_recorded, open_search
 from search.run.outputs import Outputs
+from search.run.remedy import remedy
 from search.run.request import SearchRequest
 from search.run.slots import Slots, local_slots
 from search.run.text import prepare_text, token_preparer
@@ -31,6 +32,9 @@ from search.space.limits import check_limits
 from search.space.schema.search import Keep
 from search.space.space import Space
 from search.space.writer import can_be_continued
+
+if TYPE_CHECKING:
+    from msarch.data.token_set import TokenSet
 
 DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO)
 PATH_ERRORS = (errno.ELOOP, errno.ENAMETOOLONG, errno.ENOTDIR, errno.EISDIR, errno.ENOENT)
@@ -147,7 +151,7 @@ def _search(request: SearchRequest, watcher: Watcher) -> End:
             events.begin(coordinator.records())
         try:
             ended = outputs.records() and coordinator.ended  # to ask a new search would profile its first designs
-            return "complete" if ended else _train(request, coordinator, outputs, base)
+            return "complete" if ended else _train(request, coordinator, outputs, base, tokens)
         finally:
             if events:
                 events.close()
@@ -163,7 +167,7 @@ def _profile(candidate: Candidate) -> Mapping[str, Any]:
     return CandidateProfile(candidate)
 
 
-def _train(request: SearchRequest, coordinator: Coordinator, watcher: Watcher, base: Path) -> End:
+def _train(request: SearchRequest, coordinator: Coordinator, watcher: Watcher, base: Path, tokens: TokenSet) -> End:
     """Run the trials on Ray until all are done, time is up, or the user interrupts."""
     watcher.phase("starting Ray")
     from search.run.ray.session import prepare_environment, ray_session
@@ -178,6 +182,7 @@ def _train(request: SearchRequest, coordinator: Coordinator, watcher: Watcher, b
         if not stop.interrupted:
             # Only now: what is slow to import or to compute is not waited for, since Ray's processes are starting.
             from search.run.ray.executor import execute, slots_of_cluster
+            from search.run.ray.session import is_one_machine
 
             slots = here or slots_of_cluster(settings.resources, request.concurrent)
             if slots.fitting is not None:
@@ -193,7 +198,8 @@ def _train(request: SearchRequest, coordinator: Coordinator, watcher: Watcher, b
                 base=base,
                 scratch=scratch,
                 slots=slots,
-                shares_memory=request.ray_address is None,
+                shares_memory=request.ray_address is None and is_one_machine(),
+                text_bytes=sum(tokens.text_bytes.values()),
                 trial_timeout=settings.trial_timeout,
                 keeps=request.keep != "none",
             )
@@ -236,8 +242,8 @@ def _clear_disk_errors(request: SearchRequest) -> Iterator[None]:
 
 @contextmanager
 def _failures_with_a_remedy(request: SearchRequest) -> Iterator[None]:
-    """Say how to continue after trials that failed one after another:."""
+    """Say what to do after trials that failed one after another."""
     try:
         yield
     except FailingSearchError as error:
-        raise UserError(f"{error.message}; mend the cause and continue with: {request.command()}") from error
+        raise UserError(f"{error.message}; {remedy(error, request)}") from error

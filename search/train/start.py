@@ -21,6 +21,9 @@ from search.train.record import CONFIG, TOKENIZER, is_model_folder
 BYTES = 256
 """A vocabulary of this size is taken to be the bytes, in a file that names no corpus."""
 
+FEW = 4
+"""Validation tokens are few where there are at most so many times fewer than a budget has by default."""
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Origin:
@@ -59,6 +62,20 @@ class Start:
     origin: Origin | None = None
     obstacle: str = ""
     notes: tuple[str, ...] = ()
+
+    @property
+    def validation_note(self) -> str:
+        """What to know where a long training keeps the few validation tokens of a short one; else empty."""
+        if self.origin is None:
+            return ""
+        training, before = self.candidate.training, self.origin.candidate.training
+        usual = replace(training, validation_tokens=0).targets()
+        if training.validation_tokens != before.validation_tokens or FEW * training.targets() > usual:
+            return ""
+        return (
+            f"each validation takes {training.targets():,} tokens, as in {self.origin.name}; "
+            f"--set training.validation_tokens=0 takes 0.8 % of the budget, {usual:,}"
+        )
 
 
 def find_start(source: str, trial: str | None, overrides: Sequence[str]) -> Start:
@@ -134,4 +151,6 @@ def with_fitting_tokenizer(candidate: Candidate) -> Candidate:
 
 
 def _name_of_file(path: Path) -> str:
+    if is_folder(path):
+        return path.resolve().name
     return path.resolve().parent.name if path.name == CONFIG else path.stem

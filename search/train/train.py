@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Protocol
 
 from msarch.config.candidate import Candidate
 from msarch.errors import UserError, shortened
+from msarch.training.compiling import is_from_compiler
 from msarch.training.file_names import BEFORE_DECAY, FILE
 from msarch.training.trainer import NonFiniteLossError, Trainer
 from msarch.training.validation import Validation, write_curve
-from msarch.units import format_bytes
+from msarch.units import format_bytes, format_rate
 from search.ledger.folder import locked
 from search.results.reproduce import test_figures
 from search.run.interrupts import on_interrupt
@@ -190,9 +191,9 @@ def _in_one_line(candidate: Candidate, folder: Path, record: ModelRecord) -> Ite
     try:
         yield
     except NonFiniteLossError as error:
-        rate = candidate.training.learning_rate
+        rate = format_rate(candidate.training.learning_rate / 10)
         raise UserError(
-            f"{error}; train with a lower rate in another folder: --set training.learning_rate={rate / 2:.2g}"
+            f"{error}; train with a lower rate in another folder: --set training.learning_rate={rate}"
         ) from error
     except torch.OutOfMemoryError as error:
         needs = format_bytes(record.profile["memory_bytes"])
@@ -201,6 +202,8 @@ def _in_one_line(candidate: Candidate, folder: Path, record: ModelRecord) -> Ite
             "--set training.checkpointing=block, or a smaller training.batch_size"
         ) from error
     except Exception as error:
-        if not record.compiled or not type(error).__module__.startswith(("torch._dynamo", "torch._inductor")):
+        if not record.compiled or not is_from_compiler(error):
             raise
-        raise UserError(f"torch.compile failed ({shortened(str(error))}); leave out --compile") from error
+        raise UserError(
+            f"torch.compile failed ({shortened(str(error))}); use another folder and leave out --compile"
+        ) from error

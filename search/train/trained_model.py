@@ -12,13 +12,16 @@ from msarch.data.tokenizer import load_tokenizer
 from msarch.errors import UserError
 from msarch.paths import is_file, is_folder
 from msarch.training.validation import Validation
-from search.ledger.folder import trial_folder
+from search.ledger.folder import JOURNAL, trial_folder
 from search.ledger.records import TrialRecord
 from search.results.environment import read_environment
 from search.results.reproduce import open_corpus
 from search.results.results import Results, load_results
 from search.space.config_file import read_config
 from search.train.record import CONFIG, TOKENIZER, WEIGHTS, is_model_folder, read_record
+
+EXPORTED = "config.json"
+"""What transformers reads first, in the folder of `msarch export`."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -66,8 +69,21 @@ def find_trained(source: str, trial: str | None = None) -> TrainedModel:
         if trial is not None:
             raise UserError(f"names a trial twice: '{source}' and --trial {trial}; leave one out", key="--trial")
         path, trial = Path(folder), inside
+    _refuse_other_folders(path)
     results = load_results(path)
     return _of_trial(results, results.trial(trial or "best"))
+
+
+def _refuse_other_folders(path: Path) -> None:
+    """Folders that hold weights too. Raises UserError, with what to name instead."""
+    results = path.parent.parent
+    if path.name.isdecimal() and is_file(results / JOURNAL) and not is_file(path / JOURNAL):
+        raise UserError(f"{path} is the folder of a trial: name it {results}:{int(path.name)}")
+    if is_file(path / EXPORTED) and not is_file(path / JOURNAL):
+        raise UserError(
+            f"{path} was written by msarch export, for other programs: open it with transformers, or name the model "
+            "that it was made from"
+        )
 
 
 def _of_folder(folder: Path) -> TrainedModel:

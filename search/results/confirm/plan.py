@@ -30,7 +30,7 @@ def pairs(records: Sequence[TrialRecord], objectives: Sequence[str]) -> list[Pai
     """One for each multi-scale model of the front, the cheapest first."""
     front = pareto_front(records, objectives)
     points = [record for record in front if record.candidate.model.variant != BASELINE]
-    return [Pair(point=point, rival=_rival(point, records, split(objectives))) for point in points]
+    return [Pair(point=point, rival=_rival(point, records, objectives)) for point in points]
 
 
 def trials_to_confirm(records: Sequence[TrialRecord], objectives: Sequence[str]) -> list[TrialRecord]:
@@ -46,9 +46,13 @@ def reseeded(candidate: Candidate, further: int) -> Candidate:
     return replace(candidate, seed=candidate.seed + further)
 
 
-def _rival(point: TrialRecord, records: Sequence[TrialRecord], plane: tuple[str, str]) -> TrialRecord | None:
-    key = OBJECTIVES[plane[1]].key
-    cost = metric(point, key) or 0.0
-    vanilla = [record for record in usable(records, plane) if record.candidate.model.variant == BASELINE]
-    fitting = [record for record in vanilla if (metric(record, key) or 0.0) <= cost]
-    return min(fitting, key=lambda record: (level(record, plane[0]), record.number), default=None)
+def _rival(point: TrialRecord, records: Sequence[TrialRecord], objectives: Sequence[str]) -> TrialRecord | None:
+    """The best vanilla model that costs no more, whichever cost is asked for."""
+    keys = [OBJECTIVES[name].key for name in objectives if not OBJECTIVES[name].quality]
+    fitting = [
+        record
+        for record in usable(records, split(objectives))
+        if record.candidate.model.variant == BASELINE
+        and all((metric(record, key) or 0.0) <= (metric(point, key) or 0.0) for key in keys)
+    ]
+    return min(fitting, key=lambda record: (level(record, split(objectives)[0]), record.number), default=None)

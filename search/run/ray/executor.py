@@ -33,6 +33,7 @@ def execute(
     scratch: Path,
     slots: Slots,
     shares_memory: bool,
+    text_bytes: int,
     trial_timeout: int | None = None,
     keeps: bool = False,
 ) -> None:
@@ -41,6 +42,7 @@ def execute(
     Args:
         slots: how many trials run at a time, and what each takes.
         shares_memory: whether all trials run on this machine, and so share the memory that is free now.
+        text_bytes: of the corpus, which each other machine encodes before its first trial.
         trial_timeout: seconds from one report of a trial to the next after which its process is killed; by default
             this is learnt from the trials so far.
         keeps: whether trials write the checkpoint from before their decay.
@@ -57,7 +59,7 @@ def execute(
     if free is not None:
         coordinator.set_room(room_of(free, slots.count))
     watcher.phase(f"starting {slots.count} workers" if slots.count > 1 else "starting a worker")
-    deadlines = Deadlines(trial_timeout)
+    deadlines = Deadlines(trial_timeout, encodes=0 if shares_memory else text_bytes)
     scheduler = RungScheduler(coordinator, stop, watcher, deadlines)
     workplace = Workplace(
         folder=folder.resolve(),

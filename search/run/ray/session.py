@@ -91,9 +91,15 @@ def check_address(address: object) -> None:
     """Raises UserError unless it is text, and where nothing answers: Ray itself would try for minutes."""
     if not isinstance(address, str):
         raise UserError(f"must be text, auto or HOST:PORT, got {address!r}", key="ray_address")
-    host, _, port = address.removeprefix("ray://").rpartition(":")
     if address == "auto":
         return
+    if address.startswith("ray://"):
+        raise UserError(
+            "is for Ray Client, under which Ray Tune runs elsewhere than the search that drives it; start msarch on a "
+            "node of the cluster, with auto or HOST:PORT",
+            key="ray_address",
+        )
+    host, _, port = address.rpartition(":")
     if not host or not port.isdigit():
         raise UserError(f"{quoted(address)} is not an address; write auto, or HOST:PORT", key="ray_address")
     try:
@@ -106,6 +112,13 @@ def is_open() -> bool:
     """Whether this process is connected to a Ray, which then is used as it is."""
     ray = sys.modules.get("ray")  # who has not imported it is connected to none, and need not wait for the import
     return ray is not None and bool(ray.is_initialized())
+
+
+def is_one_machine() -> bool:
+    """Whether the open Ray is on this machine alone: one that its caller has opened may be a cluster."""
+    import ray
+
+    return len([node for node in ray.nodes() if node["Alive"]]) == 1
 
 
 def _start(here: Slots, scratch: Path) -> None:

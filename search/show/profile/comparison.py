@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 
 FIT_NOTE = (
     "Each size was profiled, and so was the next one, which does not fit. What a GPU holds besides, its context and "
-    "what its allocator cannot use, is not in these figures: leave room for it."
+    "what its allocator cannot use, is not in these figures: leave room for it. A search on GPUs lets each trial take "
+    "what is predicted for it plus 15 % and 256 MiB."
 )
 
 

@@ -125,7 +125,8 @@ def _add_history(
         _add(made, "curves", curves_figure(records, objectives), _CURVES)
     if complete > 1:
         reference = reference_point(records, objectives, limits)
-        _add(made, "growth", growth_figure(records, objectives, reference), _GROWTH)
+        if not any(record.paused for record in records):  # else they were trained in turns, and no record says when
+            _add(made, "growth", growth_figure(records, objectives, reference), _GROWTH)
         _add(made, "parallel", parallel_figure(records, objectives), _PARALLEL)
     shares = option_importance(records, objectives) if complete >= FEWEST else {}
     if shares:

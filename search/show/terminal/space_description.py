@@ -15,6 +15,7 @@ from search.space.limits import alike, violations
 from search.space.objectives import LIMITS
 from search.space.schema.search import SearchSettings
 from search.space.space import Space
+from search.space.values.branches import Parameter
 
 if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderableType
@@ -133,10 +134,18 @@ def _budget(search: SearchSettings) -> str:
 def _parameters(space: Space) -> FittedTable:
     rows = [("variant", ", ".join(space.branches))] if len(space.branches) > 1 else []
     rows += [(f"{branch.variant}/layers", str(each)) for branch in space.branches.values() for each in branch.layers]
-    rows += [(named.name, str(named.domain)) for named in space.parameters()]
+    rows += [_row(space, parameter) for parameter in space.parameters()]
     rows += [("tried first", ", ".join(f"{key} {value}" for key, value in point.items())) for point in space.points]
     names, values = zip(*rows, strict=True)
     return FittedTable([FittedColumn("parameter", names, text=True), FittedColumn("values", values, text=True)])
+
+
+def _row(space: Space, parameter: Parameter) -> tuple[str, str]:
+    """Name and values; a tokenizer whose vocabulary is not the space's to choose goes by its kind or file."""
+    tokenizer = space.corpus.tokenizer
+    if parameter is not space.vocabulary or tokenizer.kind == "bpe":
+        return parameter.name, str(parameter.domain)
+    return "tokenizer", "bytes" if tokenizer.kind == "bytes" else f"{tokenizer.file}, {parameter.domain} tokens"
 
 
 def _combinations(space: Space) -> str:

@@ -10,11 +10,15 @@ from search.results.front import hypervolume, reference_point
 from search.results.results import Results
 
 
-def summary_lines(results: Results) -> list[str]:
-    """Counts by state, the pruner's measured error, hypervolume with its reference point, report, next command."""
+def summary_lines(results: Results, *, spent: bool = True) -> list[str]:
+    """Counts by state, the pruner's measured error, hypervolume with its reference point, report, next command.
+
+    Args:
+        spent: whether the budget is; else the same command resumes paused trials as it is.
+    """
     counts = Counter(record.shown_state for record in results.records)
     lines = [", ".join(f"{number} {state}" for state, number in counts.most_common())]
-    if counts["paused"]:
+    if spent and counts["paused"]:
         lines.append("with a larger --tokens or --trials the same command resumes the most promising paused trials")
     wrong, controls = false_prunes(results.records, results.objectives)
     if controls:

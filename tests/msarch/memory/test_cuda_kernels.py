@@ -9,27 +9,10 @@ import torch
 from support.small_models import small, training_of, windows
 
 from msarch import ModelConfig, TrainingConfig
-from msarch.memory.cuda_kernels import aligned_mask, held_by_attention_backward, kept_by_attention
+from msarch.memory.cuda_kernels import aligned_mask
 from msarch.memory.profile import profile_training_step
 
 BF16 = torch.bfloat16
-
-
-def _queries(queries: int, dtype: torch.dtype) -> torch.Tensor:
-    return torch.empty(2, 4, queries, 48, dtype=dtype)
-
-
-def test_the_efficient_kernel_pads_its_log_sum_exp_and_flash_does_not() -> None:
-    assert kept_by_attention(_queries(33, torch.float32), masked=False)[0] == 4 * 2 * 4 * 31
-    assert kept_by_attention(_queries(33, BF16), masked=True)[0] == 4 * 2 * 4 * 31
-    assert kept_by_attention(_queries(64, torch.float32), masked=False)[0] == 0
-    assert kept_by_attention(_queries(33, BF16), masked=False)[0] == 0
-
-
-def test_flash_sums_over_whole_blocks_of_queries_and_width() -> None:
-    rows = 2 * 4 * 256
-    assert held_by_attention_backward(_queries(129, BF16), masked=False) == 4 * rows * 64 + 4 * rows
-    assert held_by_attention_backward(_queries(129, torch.float32), masked=False) == 4 * 2 * 4 * 129 * 49
 
 
 def test_masks_whose_rows_begin_anywhere_are_copied_and_others_are_not() -> None:

@@ -125,6 +125,22 @@ class LeakyPattern(RetinaPattern):
         return mask
 
 
+class GreedyPattern(RetinaPattern):
+    """Reads every block of one pooled scale that any query of its chunk may read."""
+
+    greedy = 0  # the coarsest scale
+
+    def visible(self, queries: range, blocks: list[range]) -> NDArray[np.bool_]:
+        mask = super().visible(queries, blocks)
+        first = sum(map(len, blocks[: self.greedy]))
+        mask[:, first : first + len(blocks[self.greedy])] = True
+        return mask
+
+
+class GreedyMiddlePattern(GreedyPattern):
+    greedy = 1
+
+
 class LatePattern(RetinaPattern):
     """Reads what the query before it should read."""
 
@@ -270,6 +286,18 @@ def test_a_retina_that_reads_the_running_block_is_caught(chunk: int) -> None:
     check_causality(mutate_retina(build_model(RETINA), RetinaPattern, chunk))
     with pytest.raises(CausalityError, match="sees ahead"):
         check_causality(mutate_retina(build_model(RETINA), LeakyPattern, chunk))
+
+
+@pytest.mark.parametrize("mutant", [GreedyPattern, GreedyMiddlePattern])
+@pytest.mark.parametrize("sizes", [(16, 8), (64, 16), (128, 4)])
+def test_a_retina_of_wide_windows_that_sees_ahead_behind_them_is_caught(
+    mutant: type[RetinaPattern], sizes: tuple[int, ...]
+) -> None:
+    """Its pooled keys begin far behind two blocks of the coarsest scale."""
+    config = small("retina", "2@1", context=256, **windows(*sizes))
+    check_causality(build_model(config))
+    with pytest.raises(CausalityError, match="sees ahead"):
+        check_causality(mutate_retina(build_model(config), mutant, 256))
 
 
 def covers_the_past_exactly(pattern: RetinaPattern, length: int) -> bool:

@@ -311,5 +311,6 @@ def test_a_shell_is_told_how_to_complete(place: Path) -> None:
 
 def test_a_trial_is_drawn(here: Here) -> None:
     drawn = here("spaces", "--draw", "results/space/trials/0000/config.yaml")
+    assert here("spaces", "--draw", "results/space:0").stdout == drawn.stdout
     assert drawn.returncode == 0, drawn.stderr
     assert "► logits" in drawn.stdout and "context 32" in drawn.stdout

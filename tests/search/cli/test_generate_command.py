@@ -133,3 +133,19 @@ def test_folders_that_cannot_generate_are_refused_in_one_line(run: Run, tmp_path
     model_folder(tmp_path / "words", byte_tokenizer())
     train_bpe(iter(["one two three four " * 9]), 262).save(tmp_path / "words" / TOKENIZER)
     refused(run(str(tmp_path / "words")), "tokenizer.json: has 262 tokens, the model 256")
+
+
+def test_an_exported_model_is_refused_with_what_to_name_instead(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "exported").mkdir()
+    (tmp_path / "exported" / "config.json").write_text("{}")
+    status, text, errors = run(str(tmp_path / "exported"))
+    assert (status, text) == (2, "")
+    assert "was written by msarch export, for other programs: open it with transformers, or name the model" in errors
+
+
+def test_a_folder_of_a_trial_is_refused_with_the_name_of_that_trial(run: Run, tmp_path: Path) -> None:
+    folder = tmp_path / "results" / "a"
+    (folder / "trials" / "0007").mkdir(parents=True)
+    (folder / "study.journal").write_text("")
+    status, text, errors = run(str(folder / "trials" / "0007"))
+    assert (status, text) == (2, "") and errors.strip().endswith(f"name it {folder}:7")

@@ -8,6 +8,8 @@ import pytest
 from support.commands import run_command
 
 from search.cli.search import _show_outcome
+from search.run.budget import Budget
+from search.space.load import load_space
 
 OLD = Path(__file__).parents[2] / "data" / "before_checksums"
 NOTE = "note: recorded by an earlier version, without checksums: damage to its journal would not be noticed\n"
@@ -26,6 +28,7 @@ def test_a_command_that_reads_results_prints_their_notes(
 
 
 def test_the_outcome_of_a_search_comes_with_its_notes(capsys: pytest.CaptureFixture[str]) -> None:
-    _show_outcome(OLD)
+    space = load_space("quickstart")
+    _show_outcome(OLD, Budget.of(space), space)
     out, err = capsys.readouterr()
     assert err == NOTE and "3 complete" in out

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -16,6 +17,7 @@ from msarch.memory.profile import profile_training_step
 from msarch.units import format_bytes
 from search.ledger.records import TrialRecord
 from search.results.results import Results
+from search.run.ray.memory_cap import EXTRA, MARGIN
 from search.show.profile.tables import layer_rows
 from search.show.profile.words import describe_peak
 
@@ -103,7 +105,8 @@ def test_what_fits_is_four_numbers_or_one_line(run: Run) -> None:
     asked = [(each["dimension"], each["checkpointing"]) for each in found["largest"]]
     assert asked == [(d, c) for d in ("batch_size", "context") for c in ("none", "block")]
     text = run("profile", "c.yaml", "--fit", "8MiB")[1]
-    assert all(f"{each['size']:,}" in text for each in found["largest"]) and "leave room" in text
+    assert all(f"{each['size']:,}" in text for each in found["largest"]) and "leave room" in " ".join(text.split())
+    assert f"plus {MARGIN:.0%} and {format_bytes(EXTRA)}".replace("%", " %") in " ".join(text.split())
     line = run("profile", "c.yaml", "--fit", "10KiB")[1].strip().splitlines()[-1]
     assert line.startswith("not even a batch of 1 fits 10 KiB: it needs ")
 
@@ -142,6 +145,17 @@ def test_a_mistake_is_one_line(arguments: tuple[str, ...], expected: str, run: R
     status, text, errors = run("profile", *arguments)
     assert (status, text) == (2, "") and errors.startswith("error: ") and len(errors.splitlines()) == 1
     assert expected in errors
+
+
+@pytest.mark.parametrize("folder", ["models/mine", "results/a/trials/0007"])
+def test_a_folder_of_one_model_is_profiled_and_drawn_as_its_file_is(folder: str, run: Run, tmp_path: Path) -> None:
+    (tmp_path / folder).mkdir(parents=True)
+    shutil.copyfile(tmp_path / "a.yaml", tmp_path / folder / "config.yaml")
+    status, text, errors = run("profile", folder, "--against", folder)
+    assert (status, errors) == (0, "") and text.startswith(f"{folder}: top_down 1@4 3@1")
+    assert run("spaces", "--draw", folder) == run("spaces", "--draw", "a.yaml")
+    status, _, errors = run("profile", folder, "--trial", "3")
+    assert status == 2 and errors.startswith(f"error: --trial: {folder} is one model, not a results folder")
 
 
 def test_any_trial_of_a_search_can_be_profiled(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from support.made_up_search import drive, open_in, space_in
 from support.made_up_table import COMBINATIONS, made_up_table
+from support.paused_search import Workers, front_space
 
 from msarch.errors import UserError
 from search.ledger.reading import LedgerContents, read_ledger
@@ -61,6 +62,18 @@ def test_what_was_pruned_is_left_out_and_noted(tmp_path: Path) -> None:
     assert found.notes == (
         f"the table holds complete trials alone; left out: {pruned} pruned",
         "a pruner chose what the table holds, which flatters strategies: train it with search.pruner=none",
+    )
+
+
+def test_what_was_paused_is_called_so_and_front_chose(tmp_path: Path) -> None:
+    coordinator = open_in(front_space(tmp_path), tmp_path / "out", trials=6)
+    Workers().run(coordinator)
+    paused = sum(record.paused for record in coordinator.records())
+    found = read_table(tmp_path / "out")
+    assert paused and found.notes == (
+        f"the table holds complete trials alone; left out: {paused} paused",
+        "the strategy front chose what the table holds, which flatters strategies: train it with "
+        "search.sampler=random and search.pruner=none",
     )
 
 

@@ -154,6 +154,28 @@ def test_a_known_design_that_repeats_another_is_a_duplicate(tmp_path: Path) -> N
     assert records[1].twin == 0 and records[1].loss == records[0].loss
 
 
+def lengths(folder: Path, budget: str, *points: str) -> list[tuple[str, int]]:
+    """States and lengths of the trials of a space whose trainings differ in length."""
+    written = [
+        f'{{variant: vanilla, layers: "1@1", d_model: {width}, tokens: {tokens}}}'
+        for width, tokens in zip((16, 32, 48, 64), points, strict=False)
+    ]
+    varying = ("training.tokens={values: [10k, 80k]}", f"search.tokens={budget}", f"points=[{', '.join(written)}]")
+    Workers().run(open_in(front_space(folder, *varying, "search.trials="), folder / "out"))
+    return [(record.shown_state, record.candidate.training.tokens) for record in read_records(folder / "out")]
+
+
+@by_lowest_loss
+def test_no_known_design_begins_that_the_budget_does_not_pay_for(tmp_path: Path) -> None:
+    found = lengths(tmp_path, "90k", "80k", "80k", "80k", "80k")
+    assert sorted(found) == [("complete", 80_000), ("paused", 80_000)]
+
+
+@by_lowest_loss
+def test_a_known_design_begins_where_the_budget_pays_for_its_own_training(tmp_path: Path) -> None:
+    assert lengths(tmp_path, "50k", "10k", "80k") == [("complete", 10_000)]
+
+
 @by_lowest_loss
 def test_a_small_space_is_trained_whole_and_then_ends(tmp_path: Path) -> None:
     finite = ("training.learning_rate=1e-2", "model.d_model=16", "limits.memory=2 GiB")

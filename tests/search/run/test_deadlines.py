@@ -51,6 +51,13 @@ def job(tmp_path: Path) -> Job:
     return job
 
 
+def test_a_machine_that_must_encode_the_text_first_gets_the_time_for_it(job: Job) -> None:
+    clock = Clock()
+    clock.deadlines = Deadlines(None, lambda: clock.now, encodes=100_000_000)
+    clock.deadlines.started(job, PROFILE)
+    assert not clock.wait(START + 900) and clock.wait(101) == [job.number]
+
+
 def test_ten_times_the_slowest_so_far_and_at_least_a_minute(job: Job) -> None:
     clock = Clock()
     clock.begin(job)

@@ -11,7 +11,7 @@ import pytest
 from support.command_line import fill
 
 from msarch.errors import UserError
-from search.run.request import SearchRequest
+from search.run.request import SearchRequest, check_pays
 from search.run.run_search import _clear_disk_errors, run_search
 from search.space.load import load_space
 
@@ -27,6 +27,18 @@ def test_a_number_that_means_nothing_is_refused_in_a_line(name: str, value: Any,
 def test_trials_and_tokens_are_not_given_together(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="tokens: takes the place of trials: give one of the two"):
         run_search("quickstart", tmp_path / "out", trials=3, tokens=1_000_000)
+
+
+@pytest.mark.parametrize(("strategy", "pays"), [("front", True), ("prune", False)])
+def test_a_budget_must_pay_for_the_longest_training_unless_the_strategy_chooses(strategy: str, pays: bool) -> None:
+    """A sampler may propose the longest first."""
+    lengths = ["training.tokens={values: [10k, 80k]}", f"search={{strategy: {strategy}, tokens: 50k}}"]
+    space = load_space("quickstart", lengths)
+    if pays:
+        check_pays(space, None, None)
+        return
+    with pytest.raises(UserError, match=r"--set search\.tokens: 50,000 tokens pay for no training: one takes 80,000"):
+        check_pays(space, None, None)
 
 
 def test_numbers_of_other_libraries_are_numbers() -> None:

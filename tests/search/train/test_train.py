@@ -19,6 +19,7 @@ from msarch.config.corpus import CorpusConfig, TokenizerConfig
 from msarch.data.token_set import TokenSet, prepare_tokens
 from msarch.errors import UserError
 from msarch.training.checkpoint import read_tensors
+from msarch.training.compiling import compile_layers
 from msarch.training.file_names import BEFORE_DECAY, FILE
 from msarch.training.trainer import Trainer
 from msarch.training.validation import Validation
@@ -145,6 +146,23 @@ def test_on_from_before_the_decay_it_equals_an_undisturbed_run(tokens: TokenSet)
     assert seen.began_at == (0, "") and same_weights("longer", "undisturbed")
 
 
+@pytest.mark.parametrize("overrides", [[], ["training.tokens=8640"], ["training.validation_tokens=300"]])
+def test_validations_as_large_as_the_training_asks_for_need_no_note(overrides: list[str], tokens: TokenSet) -> None:
+    run(start_of(tokens, validation_tokens=256), "short", tokens)
+    assert find_start("short", None, overrides).validation_note == ""
+
+
+def test_a_long_training_on_the_few_validation_tokens_of_a_short_one_is_noted(tokens: TokenSet) -> None:
+    run(start_of(tokens, validation_tokens=256), "short", tokens)
+    assert find_start("short", None, ["training.tokens=20M"]).validation_note == (
+        "each validation takes 256 tokens, as in short; --set training.validation_tokens=0 takes 0.8 % of the budget, "
+        "160,000"
+    )
+    remedied = find_start("short", None, ["training.tokens=20M", "training.validation_tokens=0"])
+    assert remedied.candidate.training.targets() == 160_000 and remedied.validation_note == ""
+    assert find_start("short", None, ["training.tokens=20M", "training.validation_tokens=300"]).validation_note == ""
+
+
 def test_a_run_that_was_begun_from_a_checkpoint_resumes_when_that_is_gone(tokens: TokenSet) -> None:
     run(start_of(tokens, schedule="wsd"), "short", tokens)
     overrides = ["training.tokens=8640"]
@@ -188,6 +206,30 @@ def test_another_training_is_refused_in_a_line_that_names_the_difference(tokens:
         run(start_of(tokens), "m", tokens)
 
 
+def test_a_failure_of_the_compiler_is_one_line(tokens: TokenSet, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*inputs: torch.Tensor) -> None:
+        raise RuntimeError("view size is not compatible")
+
+    def compile_badly(model: torch.nn.Module) -> None:
+        compile_layers(model, lambda graph, inputs: fail)
+
+    monkeypatch.setattr("msarch.training.trainer.compile_layers", compile_badly)
+    expected = r"^torch.compile failed \(view size is not compatible\); use another folder and leave out --compile"
+    with pytest.raises(UserError, match=expected):
+        train_model(start_of(tokens), Path("m"), tokens, replace(SETTINGS, compiled=True))
+
+
+def test_another_error_of_a_compiled_training_stays_what_it_is(
+    tokens: TokenSet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(trainer: Trainer) -> None:
+        raise RuntimeError("no compiler had a part in it")
+
+    monkeypatch.setattr(Trainer, "_update", fail)
+    with pytest.raises(RuntimeError, match="no compiler had a part in it"):
+        train_model(start_of(tokens), Path("m"), tokens, replace(SETTINGS, compiled=True))
+
+
 def test_a_folder_with_other_files_is_left_alone(tokens: TokenSet) -> None:
     Path("mine").mkdir()
     (Path("mine") / CONFIG).write_text("mine")
@@ -208,8 +250,16 @@ def test_the_same_text_in_another_place_is_the_same_training(tokens: TokenSet) -
 
 def test_a_loss_that_runs_away_is_told_in_a_line(tokens: TokenSet, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("msarch.training.trainer.training_step", lambda *arguments: torch.tensor(float("nan")))
-    with pytest.raises(UserError, match=r"not finite at step 1; train with a lower rate .*learning_rate=0.0015"):
+    with pytest.raises(UserError, match=r"not finite at step 1; train with a lower rate .*learning_rate=0.0003$"):
         run(start_of(tokens), "m", tokens)
+
+
+def test_a_lower_rate_is_written_plainly(tokens: TokenSet, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("msarch.training.trainer.training_step", lambda *arguments: torch.tensor(float("nan")))
+    start = start_of(tokens)
+    training = replace(start.candidate.training, learning_rate=1000.0)
+    with pytest.raises(UserError, match=r"learning_rate=100$"):
+        run(replace(start, candidate=replace(start.candidate, training=training)), "m", tokens)
 
 
 @pytest.mark.parametrize(("size", "kind"), [(256, "bytes"), (2048, "bpe"), (1024, "bpe")])
@@ -219,6 +269,9 @@ def test_a_model_alone_gets_a_tokenizer_of_its_vocabulary(size: int, kind: str, 
     start = find_start(str(tmp_path / "small.yaml"), None, [])
     tokenizer = start.candidate.corpus.tokenizer
     assert (start.name, tokenizer.kind, tokenizer.vocab_size) == ("small", kind, size)
+    (tmp_path / "0.5B").mkdir()
+    (tmp_path / "0.5B" / CONFIG).write_text(yaml.safe_dump(model))
+    assert find_start(str(tmp_path / "0.5B"), None, []) == replace(start, name="0.5B")
     with pytest.raises(UserError, match=r"^model.vocab_size: a byte-level vocabulary has at least 257 tokens"):
         with_fitting_tokenizer(
             Candidate(model=small("vanilla", "1@1", vocab_size=99), training=start.candidate.training)

@@ -18,6 +18,7 @@ from support.commands import Here
 from msarch.training.checkpoint import read_tensors
 from msarch.training.file_names import BEFORE_DECAY, FILE
 from search.ledger.folder import trial_folder
+from search.results.reproduce import open_corpus
 from search.results.results import load_results
 from search.train.record import WEIGHTS, read_record
 
@@ -54,6 +55,10 @@ def test_a_trial_is_trained_on_and_equals_an_undisturbed_training(here: Here, pl
     assert f"trains on from results/space trial {best.number}, step 26 of 79" in done.stderr
     assert (record.state, record.begun_at, record.curve[-1].tokens) == ("complete", 26, 79 * 256)
     assert "test: loss" in done.stdout and "tokens/s" in done.stderr
+    validated, tested = (line for line in done.stdout.splitlines() if ": loss" in line)
+    tokens = open_corpus(best.candidate.corpus)
+    assert tokens.test is not None and tested.endswith(f", over {len(tokens.test) - 1:,} tokens")
+    assert validated.endswith(", over 300 tokens")
     config = folder.relative_to(place) / "config.yaml"
     done = here("train", config, "--to", "undisturbed", "--threads", 1)
     assert done.returncode == 0, done.stderr
@@ -131,3 +136,6 @@ def test_a_mistake_is_one_line(arguments: list[str], message: str, here: Here) -
 def test_a_dry_run_shows_what_would_be_trained(here: Here) -> None:
     done = here("train", "results/space", "--set", "training.tokens=20k", "--dry-run")
     assert done.stdout.startswith("on from results/space trial") and "tokens: 20000" in done.stdout
+    assert done.stderr == ""
+    done = here("train", "results/space", "--set", "training.tokens=20M", "--to", "new", "--dry-run")
+    assert done.stderr.startswith("note: each validation takes 300 tokens") and "=0 takes 0.8 %" in done.stderr

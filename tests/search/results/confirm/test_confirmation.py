@@ -43,6 +43,17 @@ def test_each_multi_scale_model_has_the_best_vanilla_one_that_costs_no_more(make
     assert [record.number for record in trials_to_confirm(records, PLANE)] == [0, 1, 3]
 
 
+def test_a_rival_costs_no_more_by_any_of_the_objectives(make: Maker) -> None:
+    records = [make(0, "vanilla", 58, 20), make(1, "vanilla", 59, 20), make(2, "top_down", 50, 40)]
+    flops = (9e6, 3e6, 6e6)
+    records = [
+        replace(record, profile=record.profile | {"flops_per_token": each})
+        for record, each in zip(records, flops, strict=True)
+    ]
+    [pair] = pairs(records, (*PLANE, "flops_per_token"))
+    assert pair.rival is not None and pair.rival.number == 1
+
+
 def test_the_interval_is_that_of_a_paired_t_test(make: Maker) -> None:
     vanilla, multi = (4.00, 4.05, 4.01, 4.10), (3.95, 4.02, 3.94, 4.06)
     [claim] = confirmed((make(0, "vanilla", 60, 10), vanilla), (make(1, "top_down", 50, 10), multi)).claims

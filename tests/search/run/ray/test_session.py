@@ -79,7 +79,7 @@ ALONE = """
 import os, subprocess, sys
 from pathlib import Path
 import ray  # before the session, with the user's settings
-from search.run.ray.session import ray_session
+from search.run.ray.session import is_one_machine, ray_session
 
 def listening():
     "Local addresses, as hexadecimal, on which this process and its descendants listen."
@@ -110,6 +110,7 @@ def listening():
 
 with ray_session(Path("out"), address=None):
     address = ray.get_runtime_context().gcs_address
+    assert is_one_machine()
     assert address.startswith("127.0.0.1:"), address
     seen = ray.get(ray.remote(lambda: dict(os.environ)).remote())
     assert seen["RAY_AUTH_MODE"] == "token", seen.get("RAY_AUTH_MODE")
@@ -160,6 +161,8 @@ def test_a_cluster_that_is_not_there_is_told_in_a_line() -> None:
         check_address("127.0.0.1:1")
     with pytest.raises(UserError, match="is not an address"):
         check_address("nowhere")
+    with pytest.raises(UserError, match=r"^ray_address: is for Ray Client"):
+        check_address("ray://127.0.0.1:10001")
     with pytest.raises(UserError, match=r"^ray_address: must be text"):
         check_address(5)
 

@@ -63,6 +63,7 @@ def paused_records(make_records: Maker) -> list[TrialRecord]:
 
 def test_paused_trials_are_no_pruners_work(make_records: Maker, write: Write, tmp_path: Path) -> None:
     page = without_scripts(write(tmp_path / "report.html", paused_records(make_records)))
+    assert "How the front grew" not in page, "trials took turns, and when is not recorded"
     assert "14 paused" in page and "with more tokens resumes" in page and "14 of them are paused" in page
     assert "prune" not in page.partition("<body>")[2].lower()
 

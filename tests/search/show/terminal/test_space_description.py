@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import io
 import math
+from pathlib import Path
 
 import pytest
 from rich.console import Console
 
 from msarch import UserError
+from msarch.data.tokenizer import byte_tokenizer
 from search.show.terminal.space_description import admitted_shares, describe_space, excesses, sample_candidates
 from search.space.limits import check_limits
 from search.space.load import load_space
@@ -33,6 +35,24 @@ def test_the_example_is_drawn_as_wide_as_there_is_room() -> None:
     console.print(describe_space(load_space("quickstart"), sample=0))
     assert isinstance(console.file, io.StringIO)
     assert "► logits" in console.file.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("tokenizer", "shown"),
+    [("bytes", "bytes"), ("{file: mine.json}", "mine.json, 256 tokens")],
+)
+def test_a_fixed_tokenizer_is_named_as_it_was_written(
+    tokenizer: str, shown: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    byte_tokenizer().save(tmp_path / "mine.json")
+    lines = rendered("quickstart", f"corpus.tokenizer={tokenizer}", "points=[]", sample=0).splitlines()
+    assert [line.split(maxsplit=1)[1].rstrip() for line in lines if line.lstrip().startswith("tokenizer")] == [shown]
+
+
+def test_a_vocabulary_that_varies_goes_by_its_parameter() -> None:
+    overrides = ("corpus.tokenizer={bpe: {values: [512, 1024]}}", "objectives=[bits_per_byte, memory]", "points=[]")
+    assert "tokenizer/bpe" in rendered("quickstart", *overrides, sample=0)
 
 
 def test_a_discrete_space_tells_its_combinations() -> None:

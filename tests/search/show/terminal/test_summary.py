@@ -17,5 +17,7 @@ def test_paused_trials_are_counted_as_such_and_can_be_resumed(make_records: Call
     lines = summary_lines(Results(Path("results/a"), stopped, ("perplexity", "memory")))
     assert "37 complete, 14 paused" in lines[0] and "pruned" not in lines[0]
     assert lines[1].endswith("resumes the most promising paused trials")
+    lines = summary_lines(Results(Path("results/a"), stopped, ("perplexity", "memory")), spent=False)
+    assert "14 paused" in lines[0] and not any("resumes" in line for line in lines)
     lines = summary_lines(Results(Path("results/a"), records, ("perplexity", "memory")))
     assert "14 pruned" in lines[0] and not any("resumes" in line for line in lines)

@@ -1,0 +1,30 @@
+"""How much of a budget is left."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from support.made_up_search import drive, open_in, space_in
+from support.paused_search import Workers, front_space
+
+from search.run.budget import Budget
+
+
+@pytest.mark.parametrize("trials", [2, 6])
+def test_a_search_that_ended_has_spent_its_tokens_and_a_larger_one_has_not(trials: int, tmp_path: Path) -> None:
+    space = front_space(tmp_path)
+    coordinator = open_in(space, tmp_path / "out", trials=trials)
+    assert not Budget.of(space, trials=trials).spent(coordinator.records(), space)
+    Workers().run(coordinator)
+    records = coordinator.records()
+    assert Budget.of(space, trials=trials).spent(records, space)
+    assert not Budget.of(space, trials=trials + 2).spent(records, space)
+
+
+def test_trials_are_spent_when_as_many_were_trained(tmp_path: Path) -> None:
+    space = space_in(tmp_path, "search.trials=9")
+    coordinator = open_in(space, tmp_path / "out")
+    assert not Budget.of(space).spent(coordinator.records(), space)
+    drive(coordinator)
+    assert Budget.of(space).spent(coordinator.records(), space)
