@@ -128,11 +128,15 @@ class Positions:
         self.rotation = ROTATIONS[pairs]
         self._kept: dict[str, tuple[object, tuple[Tensor, ...]]] = {}
 
+    def prepare(self, like_BHNK: Tensor) -> None:
+        """Make what self-attention of such queries will read, so that layers find it whenever they run."""
+        if self.scheme == "rotary":
+            self._turning(like_BHNK)
+        self.causal_bias(like_BHNK)
+
     def turned(self, x_BHNK: Tensor) -> Tensor:
         """Queries or keys ready for attention: rotated where the scheme is rotary."""
-        if self.scheme != "rotary":
-            return x_BHNK
-        return self.rotation.turn(x_BHNK, *self._tables("tables", x_BHNK, x_BHNK.shape[2]))
+        return self.rotation.turn(x_BHNK, *self._turning(x_BHNK)) if self.scheme == "rotary" else x_BHNK
 
     def turned_after(self, x_BHNK: Tensor, before: int, most: int) -> Tensor:
         """The same for states that come after `before` others, of `most` that there may be: one table serves all."""
@@ -160,6 +164,10 @@ class Positions:
         if before == 0 or new == 1:
             return None
         return self._keep("mask", like_BHNK, before + new, before, lambda at_M: (visible(at_M[before:], at_M),))[0]
+
+    def _turning(self, x_BHNK: Tensor) -> tuple[Tensor, ...]:
+        """The tables that `turned` turns all states of a sequence by."""
+        return self._tables("tables", x_BHNK, x_BHNK.shape[2])
 
     def _tables(self, name: str, like_BHNK: Tensor, states: int) -> tuple[Tensor, ...]:
         def make(at_N: Tensor) -> tuple[Tensor, ...]:

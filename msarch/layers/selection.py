@@ -132,15 +132,6 @@ class SelectedPositions(Positions):
         self._at_BG, self.words = selection.tokens(), selection.words
         self._made.clear()
 
-    def turned(self, x_BHNK: Tensor) -> Tensor:
-        """Queries or keys, turned by the positions of their own sequence where the scheme is rotary."""
-        if self.scheme != "rotary":
-            return x_BHNK
-        width = x_BHNK.shape[3]
-        # Tables are made per position: for all sequences as one row, then cut again.
-        made = self._once("tables", lambda: self.rotation.tables(self._at_BG.flatten(), width, x_BHNK))
-        return self.rotation.turn(x_BHNK, *(table.view(*self._at_BG.shape, -1) for table in made))
-
     def causal_bias(self, like_BHNK: Tensor) -> Tensor | None:
         """(B, H, G, G) where the scheme is ALiBi: distances in bytes between states of one sequence."""
         if self.scheme != "alibi":
@@ -153,6 +144,13 @@ class SelectedPositions(Positions):
         if self.scheme != "alibi":
             return reads_B1GM
         return self._once("bias", lambda: (self._biased(words.at_BG, words.kept_at_BM, ~reads_B1GM, like_BHGK),))[0]
+
+    def _turning(self, x_BHNK: Tensor) -> tuple[Tensor, ...]:
+        """Of each sequence its own, (B, G, K / 2): where its states stand."""
+        width = x_BHNK.shape[3]
+        # Tables are made per position: for all sequences as one row, then cut again.
+        made = self._once("tables", lambda: self.rotation.tables(self._at_BG.flatten(), width, x_BHNK))
+        return tuple(table.view(*self._at_BG.shape, -1) for table in made)
 
     def _once(self, name: str, make: Callable[[], tuple[Tensor, ...]]) -> tuple[Tensor, ...]:
         """What `make` gives, the same for all layers until the next move."""

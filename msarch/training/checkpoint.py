@@ -43,7 +43,7 @@ def training_state(model: nn.Module, optimizer: torch.optim.Optimizer) -> dict[s
         for name, value in optimizer.state[parameter].items():
             state[f"optimizer.{index}.{name}"] = value
     state["random.cpu"] = torch.get_rng_state()
-    if torch.cuda.is_available():
+    if _is_on_gpu(model):
         state["random.cuda"] = torch.cuda.get_rng_state()
     return state
 
@@ -56,8 +56,13 @@ def load_training_state(model: nn.Module, optimizer: torch.optim.Optimizer, stat
         found = {name.removeprefix(prefix): v for name, v in state.items() if name.startswith(prefix)}
         optimizer.state[parameter] = found
     torch.set_rng_state(state["random.cpu"].cpu())
-    if "random.cuda" in state and torch.cuda.is_available():
+    if "random.cuda" in state and _is_on_gpu(model):
         torch.cuda.set_rng_state(state["random.cuda"].cpu())
+
+
+def _is_on_gpu(model: nn.Module) -> bool:
+    """Whether it trains there. One that is only visible is left alone: asking it anything takes some of its memory."""
+    return any(parameter.is_cuda for parameter in model.parameters())
 
 
 def _parameters(optimizer: torch.optim.Optimizer) -> list[Tensor]:

@@ -14,19 +14,50 @@ from typing import Any
 import torch
 from torch import nn
 
-from msarch.layers.transformer_layer import TransformerLayer
+from msarch.layers.attention import SelfAttention
+from msarch.layers.transformer_layer import Stack, TransformerLayer
 from msarch.models.retina import RetinaAttention
 
 
 def compile_layers(model: nn.Module, backend: Any = "inductor") -> None:
     """Compile each transformer layer in place, at its first call; parameters keep their names."""
-    for layer in (module for module in model.modules() if isinstance(module, TransformerLayer)):
-        if isinstance(layer.attention, RetinaAttention):
-            _leave_eager(layer.attention)
-        layer.compile(backend=backend, dynamic=False)
+    import torch._dynamo
+
+    stacks = [module for module in model.modules() if isinstance(module, Stack)]
+    for stack in stacks:
+        stack.register_forward_pre_hook(_prepare_positions)
+        for layer in _attending(stack):
+            if isinstance(layer.attention, RetinaAttention):
+                _leave_eager(layer.attention)
+            layer.compile(backend=backend, dynamic=False)
+    # Beyond this limit torch runs eagerly what is compiled for another scale.
+    config = torch._dynamo.config
+    config.recompile_limit = max(config.recompile_limit, len(stacks))
     # Set to what it is already: this tells the compiler too, which then does not choose kernels by timing them.
     warns = torch.is_deterministic_algorithms_warn_only_enabled()
     torch.use_deterministic_algorithms(torch.are_deterministic_algorithms_enabled(), warn_only=warns)
+
+
+def _attending(stack: Stack) -> Iterator[TransformerLayer]:
+    return (layer for layer in stack.blocks if isinstance(layer, TransformerLayer))
+
+
+def _prepare_positions(stack: nn.Module, inputs: tuple[Any, ...]) -> None:
+    """Make the tables that a stack's layers share before the first of them runs.
+
+    A layer that makes them is another graph than those that find them made, and it makes them after each validation,
+    whose lengths are other ones: three graphs for each scale.
+    """
+    assert isinstance(stack, Stack)
+    x_BND = inputs[0]
+    attention = next((layer.attention for layer in _attending(stack)), None)
+    if not isinstance(attention, SelfAttention) or x_BND.shape[1] == 0:
+        return
+    device = x_BND.device.type
+    dtype = torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else x_BND.dtype
+    batch, states, width = x_BND.shape
+    like = x_BND.new_empty(1, dtype=dtype)
+    attention.positions.prepare(like.expand(batch, attention.n_heads, states, width // attention.n_heads))
 
 
 def _leave_eager(attention: RetinaAttention) -> None:

@@ -10,6 +10,7 @@ import pytest
 import torch
 from support.small_models import CONFIGS, label, small, training_of, windows
 from support.small_runs import candidate, token_set, weights
+from torch._dynamo.testing import CompileCounter
 from torch._dynamo.utils import counters
 
 from msarch import ModelConfig
@@ -57,6 +58,30 @@ def test_every_variant_compiles_and_has_the_loss_of_the_plain_model(config: Mode
 def test_rotary_positions_leave_a_layer_in_one_piece(pairs: str) -> None:
     losses(small("hourglass", "1@1 1@4 1@1", positions="rotary", rotary_pairs=pairs), compiled=True)
     assert not counters["graph_break"]
+
+
+NINE = "1@256 1@128 1@64 1@32 1@16 1@8 1@4 1@2 1@1"
+SCALES = [
+    (small("top_down", "2@16 1@4 1@1", positions="alibi"), 3, "float32"),
+    (small("hourglass", "1@1 1@2 2@4 1@2 1@1", positions="rotary", rotary_pairs="adjacent"), 3, "bfloat16"),
+    (small("top_down", "1@4 2@1", positions="rotary", rotary_pairs="halves"), 2, "float32"),
+    (small("spacebyte", "1@1 2@4 1@1", vocab_size=256, positions="rotary"), 2, "float32"),
+    (small("spacebyte", "1@1 2@4 1@1", vocab_size=256, positions="alibi"), 2, "bfloat16"),
+    pytest.param(small("top_down", NINE, context=512), 9, "float32", marks=pytest.mark.slow),
+]
+
+
+@pytest.mark.parametrize(("config", "scales", "dtype"), SCALES)
+def test_layers_are_compiled_once_for_each_scale(config: ModelConfig, scales: int, dtype: str) -> None:
+    """Also where a validation on shorter sequences came in between."""
+    model, tokens = build_model(config), torch.randint(61, (2, config.context))
+    compiled = CompileCounter()
+    compile_layers(model, compiled)
+    with torch.autocast("cpu", torch.bfloat16, enabled=dtype == "bfloat16"):
+        for length in (config.context, config.context // 2 + 1, config.context):
+            with eager(length < config.context):
+                model(tokens[:, :length])
+    assert compiled.frame_count == scales
 
 
 @pytest.mark.slow
