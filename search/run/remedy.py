@@ -21,10 +21,7 @@ def remedy(error: FailingSearchError, request: SearchRequest) -> str:
     if DIVERGED not in error.message:
         return f"mend the cause and continue with: {request.command()}"
     gentler = replace(request, folder=_free(request.folder), space=_gentler(request.space))
-    return (
-        "lower the learning rate and begin in another folder, since this one is of the space as it was: "
-        f"{gentler.command()}"
-    )
+    return f"lower the learning rate; that makes it another space, which needs another folder: {gentler.command()}"
 
 
 def _free(folder: Path) -> Path:

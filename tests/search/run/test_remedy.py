@@ -54,7 +54,7 @@ def test_a_loss_that_is_not_finite_asks_for_a_lower_rate_in_another_folder(
     request = request_of(tmp_path, f"training.learning_rate={rate}", "search.seed=3")
     (tmp_path / "out-2").mkdir()
     advice, _, command = remedy(DIVERGED, request).rpartition(": msarch ")
-    assert advice == "lower the learning rate and begin in another folder, since this one is of the space as it was"
+    assert advice == "lower the learning rate; that makes it another space, which needs another folder"
     words = shlex.split(command)
     overrides = ["search.seed=3", f"training.learning_rate={lower}"]
     assert words[:6] == ["search", str(tmp_path / "space.yaml"), "--out", str(tmp_path / "out-3"), "--trials", "30"]
