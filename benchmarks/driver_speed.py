@@ -40,7 +40,7 @@ from msarch.config.candidate import Candidate
 from msarch.config.corpus import CorpusConfig
 from msarch.training.validation import Validation
 from search.run.coordinator import Coordinator
-from search.run.open_search import open_search
+from search.run.open_search import open_recorded, open_search
 from search.run.outputs import Outputs
 from search.run.watcher import Silent
 from search.space.load import load_space
@@ -166,8 +166,9 @@ def _peak() -> float:
 
 def opened(space: Space, folder: Path, outputs: Outputs, trials: int) -> Coordinator:
     """The coordinator of a search over made-up models."""
+    space, ledger = open_recorded(space, folder, outputs)
     return open_search(
-        space, folder, prepare=_prepare, profile=memory_profile, watcher=outputs, trials=trials, concurrent=1
+        space, ledger, folder, prepare=_prepare, profile=memory_profile, watcher=outputs, trials=trials, concurrent=1
     )
 
 

@@ -35,6 +35,7 @@ import torch
 
 from benchmarks.gpu import headline, memory, speed
 from msarch import ModelConfig, TrainingConfig, __version__
+from msarch.training.device import make_deterministic
 
 SHARES = {"memory": 0.45, "speed": 0.2, "headline": 0.35}
 
@@ -59,7 +60,7 @@ def main(arguments: list[str] | None = None) -> int:
     if options.device == "cuda" and not torch.cuda.is_available():
         print("no NVIDIA GPU here; `--device cpu --quick` runs every part in small")
         return 2
-    torch.use_deterministic_algorithms(False)
+    make_deterministic(options.device, torch.get_num_threads())  # so that a step here is the step of a trial
     report = Report(figures={"environment": environment(options)})
     print("  ".join(f"{name} {value}" for name, value in report.figures["environment"].items()), flush=True)
     parts: dict[str, Callable[[argparse.Namespace, float], tuple[list[str], Any]]]
@@ -93,6 +94,7 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
 def environment(options: argparse.Namespace) -> dict[str, str]:
     """What it ran on."""
     found = {"msarch": __version__, "torch": torch.__version__, "python": platform.python_version()}
+    found["deterministic"] = ("off", "warn", "error")[torch.get_deterministic_debug_mode()]
     if options.device == "cuda":
         found |= {"gpu": torch.cuda.get_device_name(), "cuda": str(torch.version.cuda)}
         found["memory"] = f"{torch.cuda.get_device_properties(0).total_memory / 2**30:.0f} GiB"

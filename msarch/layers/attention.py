@@ -7,13 +7,17 @@ All attention of all variants goes through `attend`, so that one context manager
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
+import torch
 from torch import Tensor, nn
+from torch.backends.cuda import math_sdp_enabled
 from torch.nn.attention import SDPBackend, sdpa_kernel
-from torch.nn.functional import scaled_dot_product_attention
+from torch.nn.functional import pad, scaled_dot_product_attention
 
 from msarch.layers.past import Cache, KeysAndValues, Past, PlacedKeys, Room
 from msarch.layers.positions import ROTATIONS, Positions, distance_bias, visible
@@ -38,12 +42,34 @@ def attend(q_BHNK: Tensor, k_BHMK: Tensor, v_BHMK: Tensor, mask: Tensor | None =
     attention is causal, or a single query, the newest one, reads all keys. A boolean mask costs memory: torch turns it
     into an additive one at each call and keeps that for the backward pass.
     """
+    attention = attention_on_cuda if q_BHNK.is_cuda else scaled_dot_product_attention
     if mask is None:
         causal = q_BHNK.shape[2] == k_BHMK.shape[2]
-        return scaled_dot_product_attention(q_BHNK, k_BHMK, v_BHMK, is_causal=causal)
+        return attention(q_BHNK, k_BHMK, v_BHMK, is_causal=causal)
     # The CPU falls back to the unfused kernel for a mask with fewer than four dimensions.
     four = mask[(None,) * (4 - mask.ndim)]
-    return scaled_dot_product_attention(q_BHNK, k_BHMK, v_BHMK, attn_mask=four)
+    return attention(q_BHNK, k_BHMK, v_BHMK, attn_mask=four)
+
+
+def attention_on_cuda(q_BHNK: Tensor, k_BHMK: Tensor, v_BHMK: Tensor, **options: Any) -> Tensor:
+    """Scaled dot-product attention for heads of any width, (B, H, N, K). `options` are torch's, without `scale`.
+
+    CUDA's efficient kernel refuses heads whose rows are not multiples of 16 bytes, and for flash torch pads them. Here
+    they are padded for both, with zeros, which add nothing to scores or outputs. Where the unfused kernel is allowed as
+    well, torch falls back to that, and nothing is padded.
+    """
+    width = q_BHNK.shape[-1]
+    missing = -width % (16 // attention_dtype(q_BHNK).itemsize)
+    if not missing or math_sdp_enabled():
+        return scaled_dot_product_attention(q_BHNK, k_BHMK, v_BHMK, **options)
+    q, k, v = (pad(x, (0, missing)) for x in (q_BHNK, k_BHMK, v_BHMK))
+    return scaled_dot_product_attention(q, k, v, scale=1 / math.sqrt(width), **options)[..., :width]
+
+
+def attention_dtype(q_BHNK: Tensor) -> torch.dtype:
+    """The type in which attention runs: under autocast another one than that of the queries."""
+    device = q_BHNK.device.type
+    return torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else q_BHNK.dtype
 
 
 def split_heads(x_BND: Tensor, n_heads: int) -> Tensor:

@@ -7,6 +7,7 @@ dropout       CUDA keeps a mask of one byte a number (``native/cuda/Dropout.cu``
 layer norm    CUDA's autocast runs it in float32 (``autocast_mode.h``, the list ``FP32``), the CPU's as it comes.
 masks         the efficient kernel wants rows at multiples of 8 numbers; others are copied with a wider row, and the
               copy is kept (``native/transformers/attention.cpp``, `preprocess_mask`).
+heads         whose rows are not multiples of 16 bytes are padded, see `msarch.layers.attention.attention_on_cuda`.
 attention     what the fused kernels keep, and hold while they run: see `msarch.memory.cuda_attention`.
 softmax       of unfused attention: beside its result it holds that of the plain softmax and a mask of one byte a score
               (``native/transformers/attention.cpp``, `_safe_softmax`), on the CPU as well.
@@ -34,11 +35,11 @@ from torch.autograd.graph import _engine_run_backward
 from torch.nn import functional as F
 from torch.overrides import TorchFunctionMode
 
+from msarch.layers.attention import attention_dtype, attention_on_cuda
 from msarch.memory.cuda_allocator import in_blocks
 from msarch.memory.cuda_attention import held_by_attention, held_by_attention_backward, kept_by_attention
 from msarch.memory.live_storages import LiveStorages
 
-_SDPA = F.scaled_dot_product_attention
 _FORWARD = "aten::_scaled_dot_product_flash_attention_for_cpu"
 _BACKWARD = "aten::_scaled_dot_product_flash_attention_for_cpu_backward"
 _SAFE_SOFTMAX = "aten::_safe_softmax"
@@ -113,16 +114,11 @@ def _layer_norm(x: Tensor, *args: Any, **kwargs: Any) -> Tensor:
     return F.layer_norm(x.float() if torch.is_autocast_enabled(x.device.type) else x, *args, **kwargs)
 
 
-def _attention(
-    query: Tensor, key: Tensor, value: Tensor, attn_mask: Tensor | None = None, *args: Any, **kwargs: Any
-) -> Tensor:
+def _attention(query: Tensor, key: Tensor, value: Tensor, attn_mask: Tensor | None = None, **options: Any) -> Tensor:
     # Asks which kernels `attention_kernel` allows, not which ones this machine has.
-    fused = torch.backends.cuda.mem_efficient_sdp_enabled()
-    if attn_mask is not None and fused:
-        autocast = torch.is_autocast_enabled(query.device.type)
-        dtype = torch.get_autocast_dtype(query.device.type) if autocast else query.dtype
-        attn_mask = aligned_mask(attn_mask, dtype)  # the copy, where there is one, is what attention keeps
-    return _SDPA(query, key, value, attn_mask, *args, **kwargs)
+    if attn_mask is not None and torch.backends.cuda.mem_efficient_sdp_enabled():
+        attn_mask = aligned_mask(attn_mask, attention_dtype(query))  # the copy, if any, is what attention keeps
+    return attention_on_cuda(query, key, value, attn_mask=attn_mask, **options)
 
 
 def _backward(loss: Tensor, **nothing: Any) -> None:
@@ -149,6 +145,6 @@ def aligned_mask(mask: Tensor, dtype: torch.dtype) -> Tensor:
 _AS_ON_CUDA: dict[Any, Callable[..., Any]] = {
     F.dropout: _dropout,
     F.layer_norm: _layer_norm,
-    _SDPA: _attention,
+    F.scaled_dot_product_attention: _attention,
     Tensor.backward: _backward,
 }

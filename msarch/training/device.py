@@ -10,9 +10,11 @@ from torch.nn.functional import linear
 
 
 def make_deterministic(device: str, threads: int) -> None:
-    """The same bits from the same seed: threads fixed, deterministic algorithms where they exist.
+    """Fix the threads, and use torch's deterministic algorithms where they exist.
 
-    A CUDA kernel without a deterministic form warns and runs; on CPUs every kernel used here has one.
+    On a CPU every kernel used here has one, so the same seed gives the same bits. On a GPU a kernel without one warns
+    and runs. There the fused attention kernels compute their gradients without one too, since torch has them use it
+    only where a missing one is an error: the same seed gives losses that are close, not the same bits.
     """
     torch.set_num_threads(threads)
     # As `use_deterministic_algorithms` does, which would import torch's compiler too, for a second of each process.

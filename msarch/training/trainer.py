@@ -1,7 +1,7 @@
-"""Trains one candidate from rung to rung; the same seed gives the same bits on the same machine.
+"""Trains one candidate from rung to rung; on a CPU the same seed gives the same bits (see `make_deterministic`).
 
 A trainer does not know of searches: it advances to its next validation, saves and restores. Data order is a pure
-function of (seed, step), so a restored run continues exactly as an uninterrupted one would.
+function of (seed, step), so a restored run continues as an uninterrupted one would.
 """
 
 from __future__ import annotations

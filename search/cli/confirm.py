@@ -13,13 +13,15 @@ from rich.text import Text
 from msarch.config.candidate import Candidate
 from msarch.config.corpus import CorpusConfig
 from msarch.errors import UserError, unknown
+from msarch.paths import is_file
 from search.cli.device import training_environment
 from search.cli.notes import print_notes
+from search.cli.output_files import writing
 from search.cli.text_tables import print_text_table
 from search.ledger.folder import locked, refuse_links
 from search.results.confirm.confirmation import Confirmation
 from search.results.confirm.plan import trials_to_confirm
-from search.results.confirm.runs import confirm_folder
+from search.results.confirm.runs import confirm_folder, run_files
 from search.results.confirm.train import Task, tasks, train_runs
 from search.results.reproduce import with_corpus
 from search.results.results import Results, load_results
@@ -33,7 +35,7 @@ FORMATS = ("table", "json")
 
 
 def confirm_front(folder: Path, seeds: int, overrides: Sequence[str], *, fmt: str, dry_run: bool) -> None:
-    """Train what is missing, then print what all seeds say; progress goes to standard error."""
+    """Train what is missing, write the report again, and print what all seeds say; progress goes to standard error."""
     if fmt not in FORMATS:
         raise UserError(unknown("format", fmt, FORMATS), key="--format")
     results = load_results(folder)
@@ -50,7 +52,9 @@ def confirm_front(folder: Path, seeds: int, overrides: Sequence[str], *, fmt: st
         refuse_links(folder)
         with locked(confirm_folder(folder), busy="another msarch confirm is at work in {}; wait for it to end"):
             _train(results, tasks(folder, trials, seeds), overrides)
-    _print(load_results(folder).confirmation, fmt)
+    results = load_results(folder)
+    _update_report(results)
+    _print(results.confirmation, fmt)
 
 
 def _train(results: Results, chosen: Sequence[Task], overrides: Sequence[str]) -> None:
@@ -67,6 +71,15 @@ def _train(results: Results, chosen: Sequence[Task], overrides: Sequence[str]) -
         for run in train_runs(results.folder, chosen, device, _placer(overrides), watch):
             found = f"loss {run.loss:.4f}" if run.loss is not None else f"failed: {run.error}"
             console.print(Text(f"trial {run.trial}, seed {run.seed}: {run.split} {found}"))
+
+
+def _update_report(results: Results) -> None:
+    """Write the search's report again where there is one, older than the newest of these trainings."""
+    report = results.folder / "report.html"
+    newest = max((path.stat().st_mtime_ns for path in run_files(results.folder)), default=0)
+    if is_file(report) and report.stat().st_mtime_ns < newest:
+        with writing(report):
+            results.write_report(report)
 
 
 def _placer(overrides: Sequence[str]) -> Callable[[Candidate], Candidate]:

@@ -15,3 +15,10 @@ def training_environment(results: Results) -> tuple[str, list[str]]:
     had_gpu = bool(results.environment.get("gpus"))
     device = "cuda" if had_gpu and torch.cuda.is_available() else "cpu"
     return device, differences(results.environment, describe_environment())
+
+
+def explanations(device: str, changed: list[str]) -> list[str]:
+    """A line for each reason why figures may differ, or one that says that there is none."""
+    on_gpu = ["on a GPU the gradients of attention are not deterministic: small differences are expected"]
+    reasons = [*changed, *(on_gpu if device == "cuda" else [])]
+    return reasons or ["the recorded environment is the same as this one"]

@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.text import Text
 
 from msarch.errors import UserError, quoted, unknown
-from search.cli.device import training_environment
+from search.cli.device import explanations, training_environment
 from search.cli.notes import print_notes
 from search.cli.output_files import check_folder, writing
 from search.ledger.records import TrialRecord
@@ -155,7 +155,7 @@ def reproduce_trial(
             status.update(f"step {point.step:,} of {trainer.steps:,}, validation loss {point.loss:.4f}")
     assert trainer is not None
     found = compare(record, trainer, results.folder_of(record) / "model.safetensors")
-    _show(console, found, changed)
+    _show(console, found, explanations(device, changed))
     return 0 if found.within_tolerance else 1
 
 
@@ -164,7 +164,7 @@ def _headline(record: TrialRecord) -> str:
     return f"{model.variant} {model.layers}, d_model {model.d_model}, {record.candidate.training.tokens:,} tokens"
 
 
-def _show(console: Console, found: Reproduction, changed: list[str]) -> None:
+def _show(console: Console, found: Reproduction, reasons: list[str]) -> None:
     console.print(_comparison(found))
     if found.test is not None:
         loss, bits = found.test
@@ -174,7 +174,7 @@ def _show(console: Console, found: Reproduction, changed: list[str]) -> None:
         return
     verdict = "within tolerance, not identical" if found.within_tolerance else "outside tolerance"
     console.print(Text(verdict, style="bold yellow" if found.within_tolerance else "bold red"))
-    for line in changed or ["the recorded environment is the same as this one"]:
+    for line in reasons:
         console.print(Text(f"  {line}"))
 
 

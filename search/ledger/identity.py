@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,24 +20,54 @@ DEFAULTS = "defaults"
 """What the space left open and models had when the search began: later defaults are not for it."""
 
 
+PATTERNS = ("train", "validation", "test")
+"""Keys of the corpus that say where the text is; its content says which text it is."""
+_TEXT = (*PATTERNS, "content")
+
 _LATER = [item for item in fields(ModelConfig) if item.name in ABSENT_MEANS["model"]]
 
 
 def check_identity(attributes: Mapping[str, Any], identity: Mapping[str, Any], folder: Path) -> None:
-    """Check that a space is the one that was recorded, if one was.
+    """Check that a space is the one that was recorded, if one was; its text may have moved.
 
     Args:
         attributes: of the search study.
 
     Raises:
-        UserError: the space differs; the keys that changed are named.
+        UserError: the space or its text differs; the keys that changed are named.
     """
     recorded, now = attributes.get(IDENTITY), _as_recorded(identity)
-    if recorded is not None and recorded != now:
+    if recorded is None or recorded == now:
+        return
+    before, after = _content(recorded), _content(now)
+    if before and before == after:  # the same text, wherever it is
+        recorded, now = _without(recorded, PATTERNS), _without(now, PATTERNS)
+    elif before and _without(recorded, _TEXT) == _without(now, _TEXT):
+        raise UserError(
+            f"{folder} holds the search of another text: its content was {before}, and is {after} now; search into "
+            "another folder with --out, or " + _put_back(now)
+        )
+    if recorded != now:
         raise UserError(
             f"{folder} holds the search of another space; search into another folder with --out, or put back "
             + changes(recorded, now)
         )
+
+
+def _content(identity: Mapping[str, Any]) -> str:
+    content: str = identity.get("corpus", {}).get("content", "")
+    return content
+
+
+def _without(identity: Mapping[str, Any], keys: Sequence[str]) -> dict[str, Any]:
+    corpus = identity.get("corpus", {})
+    return {**identity, "corpus": {key: value for key, value in corpus.items() if key not in keys}}
+
+
+def _put_back(identity: Mapping[str, Any]) -> str:
+    if "train" not in identity["corpus"]:  # nothing to name: the embedded text follows the version of Python
+        return "put back the text that was searched"
+    return "name the text that was searched with --set corpus.train=... (and corpus.validation=...)"
 
 
 def record_identity(study: optuna.Study, identity: Mapping[str, Any]) -> None:
@@ -51,6 +81,12 @@ def record_identity(study: optuna.Study, identity: Mapping[str, Any]) -> None:
 def defaults_of(study: optuna.Study) -> dict[str, Any]:
     """What models of this search have where the space does not say, of all fields that came after version 0.1."""
     return {**ABSENT_MEANS["model"], **study.user_attrs.get(DEFAULTS, {})}
+
+
+def text_names_of(study: optuna.Study) -> dict[str, tuple[str, ...]]:
+    """The files or splits by which a search knows its text: those that it began with, wherever the text is now."""
+    corpus = study.user_attrs.get(IDENTITY, {}).get("corpus", {})
+    return {key: tuple(corpus.get(key, ())) for key in PATTERNS}
 
 
 def _as_recorded(identity: Mapping[str, Any]) -> Any:

@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from msarch.config.candidate import Candidate
+from msarch.config.corpus import CorpusConfig
 from msarch.errors import UserError
-from search.ledger.identity import defaults_of
+from search.ledger.identity import defaults_of, text_names_of
 from search.ledger.ledger import Ledger, open_ledger
 from search.propose.mirror import Mirror
 from search.propose.pruners import make_pruner
@@ -30,8 +31,35 @@ if TYPE_CHECKING:
 Profile = Callable[[Candidate], Mapping[str, Any]]
 
 
+def open_recorded(space: Space, folder: Path, watcher: Watcher) -> tuple[Space, Ledger]:
+    """The ledger of a search, new or continued, and its space as the search began it; only with the folder's lock held.
+
+    What models had where the space does not say, and the names of the text, stay as they were on that day: so trials
+    that are alike stay alike, though defaults have changed or the text has moved.
+
+    Args:
+        space: bound to its text's content.
+        folder: of the results.
+        watcher: is told what limits how far the ledger can be relied on.
+
+    Raises:
+        UserError: the folder holds the search of another space, or its journal is damaged.
+    """
+    settings = space.search
+    if settings.strategy == "prune" and settings.sampler == "grid" and space.combinations() is None:
+        raise UserError(
+            "a grid needs a finite space: give each range of fractions a step or values", key="search.sampler"
+        )
+    ledger = open_ledger(folder, space.objectives, space_identity(space))
+    for note in ledger.notes:
+        watcher.message(f"note: {note}")
+    names = text_names_of(ledger.study)
+    return replace(space, defaults=defaults_of(ledger.study), text_names=names), ledger
+
+
 def open_search(
     space: Space,
+    ledger: Ledger,
     folder: Path,
     *,
     prepare: Prepare,
@@ -45,27 +73,16 @@ def open_search(
     """The coordinator of a search, new or continued; only with the folder's lock held.
 
     Args:
-        space: bound to its text's content.
+        space, ledger: as `open_recorded` gives them.
         folder: of the results.
         trials: trained trials in all, instead of the space's; `tokens` training tokens in all.
         concurrent: trials at a time.
         keep: which trials keep the checkpoint from before their decay, instead of the space's choice.
-
-    Raises:
-        UserError: the folder holds the search of another space, or its journal is damaged.
     """
     settings = space.search
-    if settings.strategy == "prune" and settings.sampler == "grid" and space.combinations() is None:
-        raise UserError(
-            "a grid needs a finite space: give each range of fractions a step or values", key="search.sampler"
-        )
-    ledger = open_ledger(folder, space.objectives, space_identity(space))
-    for note in ledger.notes:
-        watcher.message(f"note: {note}")
-    space = replace(space, defaults=defaults_of(ledger.study))
     front = settings.strategy == "front"
     pruner = make_pruner("none" if front else settings.pruner, seed=settings.seed, rungs=space.rungs)
-    proposer = Proposer(space, ledger, concurrent, prepare)
+    proposer = Proposer(space, ledger, concurrent, _where_it_is(space.corpus, prepare))
     proposer.enqueue_points()
     budget, profile = Budget.of(space, trials=trials, tokens=tokens), remembering(profile)
     return Coordinator(
@@ -108,12 +125,17 @@ def _allocator(
     )
 
 
+def _where_it_is(text: CorpusConfig, prepare: Prepare) -> Prepare:
+    """Prepares the tokens of any vocabulary from where the text is now, by whatever names a candidate knows it."""
+    return lambda corpus: prepare(replace(text, tokenizer=corpus.tokenizer))
+
+
 def remembering(profile: Profile) -> Profile:
     """The same profiles, each computed once for all candidates that it holds for."""
     known: dict[Candidate, Mapping[str, Any]] = {}
 
     def profile_once(candidate: Candidate) -> Mapping[str, Any]:
-        like = alike(candidate)
+        like = alike(candidate).portable()
         if like not in known:
             known[like] = profile(candidate)
         return known[like]

@@ -33,11 +33,14 @@ class Outputs:
     Args:
         folder: of the results.
         watcher: gets every event.
+
+    Attributes:
+        space: that is searched.
         records: gives all records so far.
     """
 
     def __init__(self, space: Space, folder: Path, watcher: Watcher) -> None:
-        self._space, self._folder, self._watcher = space, folder, watcher
+        self.space, self._folder, self._watcher = space, folder, watcher
         self._written = 0.0
         self._tables: TableFiles | None = None
         self.records: Callable[[], list[TrialRecord]] = list
@@ -45,7 +48,7 @@ class Outputs:
     def write_origin(self, tokens: TokenSet) -> None:
         """What the search starts from: space.yaml, tokenizer.json, environment.json."""
         with atomic_write(self._folder / "space.yaml") as path:
-            path.write_text(space_yaml(self._space), encoding="utf-8")
+            path.write_text(space_yaml(self.space), encoding="utf-8")
         with atomic_write(self._folder / "tokenizer.json") as path:
             shutil.copyfile(tokens.folder / "tokenizer.json", path)
         write_environment(self._folder, describe_environment(tokens))
@@ -54,7 +57,7 @@ class Outputs:
         """trials.csv, curves.csv and pareto.csv."""
         from search.results.table_files import TableFiles
 
-        self._tables = self._tables or TableFiles(self._folder, self._space.objectives)
+        self._tables = self._tables or TableFiles(self._folder, self.space.objectives)
         self._tables.write(self.records())
         self._written = time.monotonic()
 
@@ -65,12 +68,12 @@ class Outputs:
         write_report(
             self._folder / "report.html",
             self.records(),
-            title=self._space.name,
-            objectives=self._space.objectives,
-            limits=self._space.limits,
+            title=self.space.name,
+            objectives=self.space.objectives,
+            limits=self.space.limits,
             environment=read_environment(self._folder),
             results=str(self._folder),
-            confirmed=Results(self._folder, self.records(), self._space.objectives).confirmation,
+            confirmed=Results(self._folder, self.records(), self.space.objectives).confirmation,
         )
 
     def phase(self, text: str) -> None:

@@ -21,7 +21,7 @@ from search.run.coordinator import Coordinator
 from search.run.event_watcher import EventWatcher
 from search.run.failures import FailingSearchError
 from search.run.interrupts import on_interrupt
-from search.run.open_search import open_search
+from search.run.open_search import open_recorded, open_search
 from search.run.outputs import Outputs
 from search.run.remedy import remedy
 from search.run.request import SearchRequest
@@ -133,8 +133,10 @@ def _search(request: SearchRequest, watcher: Watcher) -> End:
         outputs = Outputs(space, folder, Watchers(watcher, events) if events else watcher)
         if not (folder / JOURNAL).exists():
             outputs.write_origin(tokens)  # first, so that no journal is ever without its space
+        outputs.space, ledger = open_recorded(space, folder, outputs)
         coordinator = open_search(
-            space,
+            outputs.space,
+            ledger,
             folder,
             prepare=prepare,
             profile=_profile,

@@ -13,6 +13,7 @@ import yaml
 
 from msarch.atomic_files import atomic_write
 from msarch.config.candidate import Candidate
+from msarch.config.corpus import CorpusConfig
 from search.ledger.folder import trial_folder
 from search.ledger.ledger import Ledger
 from search.ledger.records import TRAINED, TrialRecord, TrialState
@@ -32,10 +33,17 @@ FREE_MEMORY = "free_memory"
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """A trial to train, from the start or from its checkpoint."""
+    """A trial to train, from the start or from its checkpoint.
+
+    Attributes:
+        number: of the trial.
+        candidate: as it is recorded.
+        corpus: its text with this machine's paths.
+    """
 
     number: int
     candidate: Candidate
+    corpus: CorpusConfig
 
 
 class Trials:
@@ -103,11 +111,10 @@ class Trials:
     def must_wait(self, number: int) -> bool:
         """Whether a proposal can be trained, but has no room beside the trials that run."""
         record = self._ledger.record(number)
-        candidate = self._proposer.runnable(record.candidate)
-        profile = record.profile or self._profile(candidate)
+        profile = record.profile or self._profile(record.candidate)
         if not self.room.is_short_of(profile["memory_bytes"]) or self._is_refused(record, profile):
             return False
-        return not self._proposer.describe(self._proposer.violations(candidate, profile), profile)
+        return not self._proposer.describe(self._proposer.violations(record.candidate, profile), profile)
 
     def _is_refused(self, record: TrialRecord, profile: Mapping[str, Any]) -> bool:
         """Whether a trial needs more than is free; one that has begun, on a larger machine say, may try."""
@@ -117,7 +124,7 @@ class Trials:
         """Decide what becomes of a proposal: a job, or ended at once as infeasible or a duplicate."""
         self._set_state(number, "running")
         record = self._ledger.record(number)
-        candidate = self._proposer.runnable(record.candidate)
+        candidate = record.candidate
         profile = record.profile or dict(self._profile(candidate))
         self._ledger.record_profile(number, profile)
         violations = self._proposer.violations(candidate, profile)
@@ -152,7 +159,7 @@ class Trials:
             with atomic_write(trial_folder(self._folder, number) / "config.yaml") as path:
                 path.write_text(yaml.safe_dump(candidate.portable().to_dict(), sort_keys=False), encoding="utf-8")
         self._watcher.started(number, candidate, profile)
-        return Job(number, candidate)
+        return Job(number, candidate, self._proposer.runnable(candidate).corpus)
 
     def pause(self, number: int) -> None:
         """A trial waits to be resumed from its checkpoint."""

@@ -40,6 +40,7 @@ class Space:
         points: known designs that are tried first, as written.
         overrides: those that `load_space` applied to the file.
         defaults: fields of ModelConfig that the search had at other values when it began, and the file leaves open.
+        text_names: the corpus's files or splits, as the search recorded them when it began; none in a new search.
         document: the file as it was written, which knows the line of each key; None where no file was read.
     """
 
@@ -58,6 +59,7 @@ class Space:
     points: tuple[dict[str, Any], ...] = ()
     overrides: tuple[str, ...] = ()
     defaults: Mapping[str, Any] = field(default_factory=dict)
+    text_names: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     document: Document | None = field(default=None, compare=False, repr=False)
 
     @contextmanager
@@ -82,7 +84,7 @@ class Space:
         training = {key: parameter.suggest(trial) for key, parameter in self.training.items()}
         training["batch_size"] = training["batch_size"] * self.largest_context // model.context
         training["validation_tokens"] = self.validation_tokens
-        corpus = self.corpus
+        corpus = self.named_corpus
         if corpus.tokenizer.kind == "bpe":
             corpus = replace(corpus, tokenizer=replace(corpus.tokenizer, vocab_size=vocab_size))
         return Candidate(model=model, training=TrainingConfig(**training), corpus=corpus, seed=self.search.seed)
@@ -165,6 +167,14 @@ class Space:
             return self.vocabulary.accept(raw["bpe"])
         except UserError as error:
             raise error.under("tokenizer") from None
+
+    @property
+    def named_corpus(self) -> CorpusConfig:
+        """The corpus as its search records it: with the names by which the text was first known."""
+        names = self.text_names
+        if not names:
+            return self.corpus
+        return replace(self.corpus, train=names["train"], validation=names["validation"], test=names["test"])
 
     def with_content(self, content: str) -> Space:
         """The same space, bound to the text whose hash is `content`."""

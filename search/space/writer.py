@@ -90,7 +90,7 @@ def _layers(alternatives: Sequence[AllocationRange]) -> list[str] | str:
 
 
 def _corpus(space: Space) -> dict[str, Any]:
-    corpus = space.corpus.portable()
+    corpus = space.named_corpus.portable()
     named: dict[str, Any] = {"huggingface": corpus.name, "config": corpus.config}
     if corpus.source == "python-docs":
         named = {"source": corpus.source}

@@ -1,4 +1,4 @@
-"""Trains one model in its folder, with checkpoints; the same call continues to the bit after a kill at any moment."""
+"""Trains one model in its folder, with checkpoints; after a kill the same call continues, on a CPU to the bit."""
 
 from __future__ import annotations
 

@@ -51,6 +51,7 @@ def test_every_part_runs_with_nothing_else_installed(tmp_path: Path) -> None:
     done = _run("--device", "cpu", "--quick", "--tokens", "tokens.npy", cwd=tmp_path)
     assert done.returncode == 0 and "failed" not in done.stdout, done.stdout + done.stderr
     found = json.loads((tmp_path / "gpu.json").read_text())
+    assert found["environment"]["deterministic"] == "error", "as in a trial on the CPU"
     assert {"vanilla", "top_down", "bottom_up", "retina", "hourglass"} == {
         each["model"]["variant"] for each in found["memory"]["found"]
     }

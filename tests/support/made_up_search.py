@@ -13,7 +13,7 @@ from msarch.config.corpus import CorpusConfig
 from msarch.training.validation import Validation
 from search.ledger.records import TrialRecord
 from search.run.coordinator import Coordinator
-from search.run.open_search import open_search
+from search.run.open_search import open_recorded, open_search
 from search.run.trials import Job
 from search.run.watcher import Silent
 from search.space.load import load_space
@@ -81,7 +81,9 @@ def space_in(folder: Path, *overrides: str) -> Space:
 
 def open_in(space: Space, folder: Path, watcher: Silent | None = None, **options: Any) -> Coordinator:
     folder.mkdir(exist_ok=True)
-    return open_search(space, folder, prepare=prepare, profile=profile, watcher=watcher or Silent(), **options)
+    watcher = watcher or Silent()
+    space, ledger = open_recorded(space, folder, watcher)
+    return open_search(space, ledger, folder, prepare=prepare, profile=profile, watcher=watcher, **options)
 
 
 def reports_of(job: Job, begin: int = 0) -> Iterator[dict[str, Any]]:

@@ -58,6 +58,11 @@ def run_file(folder: Path, trial: int, seed: int) -> Path:
     return confirm_folder(folder) / f"trial-{trial:04d}-seed-{seed}.json"
 
 
+def run_files(folder: Path) -> list[Path]:
+    """The files of all runs of a results folder, by name."""
+    return sorted(confirm_folder(folder).glob("trial-*-seed-*.json"))
+
+
 def write_run(folder: Path, run: Run) -> None:
     """Record a run. Raises OSError."""
     values = asdict(run)
@@ -67,7 +72,7 @@ def write_run(folder: Path, run: Run) -> None:
 
 def read_runs(folder: Path) -> list[Run]:
     """Every run of a results folder, by trial and seed; none where it was never confirmed. Raises UserError."""
-    found = [_read(path) for path in sorted(confirm_folder(folder).glob("trial-*-seed-*.json"))]
+    found = [_read(path) for path in run_files(folder)]
     return sorted(found, key=lambda run: (run.trial, run.seed))
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +53,7 @@ class Workplace:
         values = {
             "number": job.number,
             "candidate": job.candidate.to_dict(),
+            "corpus": asdict(job.corpus),
             "folder": str(trial_folder(self.folder, job.number)),
             "base": str(self.base),
             "device": self.slots.device,

@@ -44,9 +44,11 @@ class TrialTrainable(tune.Trainable):
         from search.run.ray.worker import TrialWorker, keep_modules
 
         keep_modules()
+        placed = Candidate.from_dict({**job["candidate"], "corpus": job["corpus"]})
         return TrialWorker(
             number=job["number"],
             candidate=Candidate.from_dict(job["candidate"]),
+            corpus=placed.corpus,
             folder=Path(job["folder"]),
             base=Path(job["base"]),
             device=job["device"],

@@ -66,8 +66,9 @@ class TrialWorker:
 
     Args:
         number: of the trial.
-        candidate: with the corpus's paths as they are on this machine, relative ones from `base`.
+        candidate: as it is recorded.
         folder: of the trial.
+        base: where relative paths of the corpus start.
         device: "cpu" or "cuda".
         gpu_share: of the GPU's memory that this trial may take; below 1 where trials share a GPU.
         cap: of the GPU's memory; by default on "cuda" only.
@@ -75,6 +76,7 @@ class TrialWorker:
         timeout: seconds that a step may take at least, before this process ends itself.
         scratch: of the search; where the note in its results folder does not name it, this process sees another disk.
         keeps: whether the checkpoint from before a wsd schedule's decay is written.
+        corpus: its text with this machine's paths; by default the candidate's.
     """
 
     def __init__(
@@ -91,8 +93,10 @@ class TrialWorker:
         timeout: float = 0.0,
         scratch: str = "",
         keeps: bool = False,
+        corpus: CorpusConfig | None = None,
     ) -> None:
         self._number, self._candidate, self._folder, self._base, self._device = number, candidate, folder, base, device
+        self._corpus = corpus or candidate.corpus
         self._trainer: Trainer | None = None
         self._begun = False  # whether there may be something to release
         self._timeout, self._scratch, self._keeps = timeout, scratch, keeps
@@ -186,7 +190,7 @@ class TrialWorker:
         self._log(f"{self._candidate.model.variant} {self._candidate.model.layers} on {self._device}")
         if self._device == "cuda":
             torch.cuda.reset_peak_memory_stats()
-        trainer = Trainer(self._candidate, _tokens(self._candidate.corpus, self._base), device=self._device)
+        trainer = Trainer(self._candidate, _tokens(self._corpus, self._base), device=self._device)
         if self._cap is not None:
             # Only now: the self-check works on a copy in float64, which the cap has no room for.
             self._cap.lift()

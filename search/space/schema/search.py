@@ -88,7 +88,7 @@ class SearchSettings(Spec):
         value=_SAMPLER.name,
         example="sampler: tpe",
         default="tpe",
-        default_text="tpe",
+        default_text="tpe, in the strategy `prune`",
     )
     pruner: Annotated[Pruner, PlainValidator(_PRUNER.parse)] = key(
         "Who stops a trial early. `pareto` stops one only where trials that cost no more were clearly better; the "
@@ -96,7 +96,7 @@ class SearchSettings(Spec):
         value=_PRUNER.name,
         example="pruner: pareto",
         default="pareto",
-        default_text="pareto",
+        default_text="pareto, in the strategy `prune`",
     )
     trials: AtLeastOne = key(
         "How many candidates are trained in all; infeasible ones and duplicates do not count. In the strategy `front`, "

@@ -21,7 +21,7 @@ from search.space.schema.model import (
     TrainingSpec,
 )
 from search.space.schema.resources import ResourcesSpec
-from search.space.schema.search import SearchSettings
+from search.space.schema.search import DEFAULT_STRATEGY, SearchSettings
 from search.space.schema.yaml_reader import format_path
 from search.space.values.constraints import Constraint, parse_constraint
 
@@ -83,9 +83,9 @@ class SpaceSpec(Spec):
     search: SearchSettings = key(
         "How the space is searched.",
         value="mapping",
-        example="search: {sampler: tpe, trials: 40}",
+        example="search: {tokens: 60M}",
         default=SearchSettings(),
-        default_text="tpe, pareto, 40 trials",
+        default_text=f"the strategy `{DEFAULT_STRATEGY}`, the tokens of 40 trials",
     )
     constraints: Annotated[tuple[Constraint, ...], PlainValidator(parse_constraints)] = key(
         "Comparisons of parameters: <=, >= and == over n_layers, layers@FACTOR, ff_layers@FACTOR, width@FACTOR, "

@@ -57,6 +57,19 @@ def test_a_changed_space_is_refused_with_what_changed(here: Here) -> None:
     assert "tokens" in refused.stderr and len(refused.stderr.splitlines()) == 1
 
 
+def test_a_search_continues_where_its_text_has_moved(here: Here, place: Path, tmp_path: Path) -> None:
+    folder = shutil.copytree(place / "results/space", tmp_path / "space")
+    moved = Path(shutil.copy(place / "text.txt", tmp_path / "mine.txt"))
+    for path in (os.path.relpath(moved, place), moved):
+        done = here("search", "space.yaml", "--out", folder, "--set", f"corpus.train={path}")
+        assert done.returncode == 0 and "started" not in done.stdout, done.stderr
+    assert (folder / "space.yaml").read_text() == (place / "results/space/space.yaml").read_text()
+    moved.write_text(moved.read_text() + "Another text. " * 99)
+    refused = here("search", "space.yaml", "--out", folder, "--set", f"corpus.train={moved}")
+    assert refused.returncode == 2 and len(refused.stderr.splitlines()) == 1
+    assert f"{folder} holds the search of another text" in refused.stderr
+
+
 def test_the_front_in_every_format(here: Here) -> None:
     table, csv, front = (here("pareto", "results/space", "--format", kind) for kind in ("table", "csv", "json"))
     rows = json.loads(front.stdout)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from pathlib import Path
 
@@ -24,6 +25,8 @@ def _confirmed(place: Path) -> None:
     done = msarch("confirm", "results/space", "--seeds", 2, cwd=place)
     assert done.returncode == 0, done.stderr
     (place / "confirm.out").write_text(done.stdout)
+    (place / "confirm.err").write_text(done.stderr)
+    shutil.copy(place / "results/space/report.html", place / "after.html")
 
 
 def planned(folder: Path, seeds: int) -> list[Task]:
@@ -36,6 +39,22 @@ def test_it_trains_every_model_with_every_seed(place: Path) -> None:
     assert len(read_runs(folder)) == len(planned(place / "fresh", 2)) and planned(folder, 2) == []
     assert not (confirm_folder(folder) / "checkpoint").exists()
     assert "How sure the front is" in (place / "confirm.out").read_text()
+
+
+def test_the_report_of_the_search_shows_it_from_then_on(here: Here, place: Path) -> None:
+    assert "How sure the front is" in (place / "after.html").read_text()
+    assert "How sure the front is" not in (place / "fresh" / "report.html").read_text()
+    assert (place / "confirm.err").read_text().splitlines()[-1] == "wrote results/space/report.html"
+    outdated = shutil.copytree(place / "results" / "space", place / "outdated")
+    shutil.copy(place / "fresh" / "report.html", outdated)
+    os.utime(outdated / "report.html", (0, 0))
+    assert here("confirm", "outdated", "--seeds", 2).stderr == "wrote outdated/report.html\n", (
+        "as after an interruption"
+    )
+    assert "How sure the front is" in (outdated / "report.html").read_text()
+    (outdated / "report.html").unlink()
+    assert here("confirm", "outdated", "--seeds", 2).stderr == "" and not (outdated / "report.html").exists()
+    shutil.rmtree(outdated)
 
 
 def test_the_same_command_again_trains_nothing_and_json_holds_the_same(here: Here) -> None:

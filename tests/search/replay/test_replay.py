@@ -130,7 +130,8 @@ class _Script:
 
     def next_job(self) -> Job:
         number = self.order.pop(0)
-        return Job(number, self.models[number].record.candidate)
+        candidate = self.models[number].record.candidate
+        return Job(number, candidate, candidate.corpus)
 
     def report(self, number: int, report: dict[str, Any]) -> bool:
         assert report["number"] == number

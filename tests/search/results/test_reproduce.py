@@ -12,7 +12,7 @@ from support.made_up_search import drive, profile
 
 from msarch.data.token_set import prepare_tokens
 from search.cli.app import main
-from search.run.open_search import open_search
+from search.run.open_search import open_recorded, open_search
 from search.run.text import token_preparer
 from search.run.watcher import Silent
 from search.space.load import load_space
@@ -28,11 +28,9 @@ def moved(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "results").mkdir()
     space = load_space("space.yaml")
     space = space.with_content(prepare_tokens(space.corpus).content)
-    drive(
-        open_search(
-            space, tmp_path / "results", prepare=token_preparer(tmp_path, Silent()), profile=profile, watcher=Silent()
-        )
-    )
+    folder, prepare = tmp_path / "results", token_preparer(tmp_path, Silent())
+    space, ledger = open_recorded(space, folder, Silent())
+    drive(open_search(space, ledger, folder, prepare=prepare, profile=profile, watcher=Silent()))
     (tmp_path / "text.txt").rename(tmp_path / "moved text.txt")
     return tmp_path
 

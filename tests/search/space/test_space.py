@@ -254,3 +254,10 @@ def test_a_pool_that_is_a_layer_with_attention_wants_one_in_every_alternative(tm
     with pytest.raises(UserError, match=r"top_down\.pool\.values\[1\]: query_only pooling is the first"):
         written(tmp_path, text)
     assert written(tmp_path, text.replace("0..1+2ff", "1+2ff"))
+
+
+def test_the_default_strategy_takes_the_place_of_a_grid_on_the_command_line() -> None:
+    """As docs/faq.md advises where a search is slow."""
+    assert load_space("reference-shakespeare").search.strategy == "prune"
+    found = load_space("reference-shakespeare", ["search.sampler=", "search.pruner="])
+    assert found.search.strategy == "front"

@@ -19,6 +19,7 @@ from safetensors.torch import load_file
 from msarch.config import ModelConfig, TrainingConfig
 from msarch.config.candidate import Candidate
 from msarch.config.corpus import CorpusConfig
+from msarch.data.token_set import prepare_tokens
 from msarch.training.checkpoint import read_tensors
 from msarch.training.file_names import BEFORE_DECAY
 from msarch.training.trainer import Trainer
@@ -40,8 +41,8 @@ def candidate(corpus: CorpusConfig) -> Candidate:
     )
 
 
-def _worker(candidate: Candidate, tmp_path: Path, name: str = "0007", *, keeps: bool = False) -> TrialWorker:
-    return TrialWorker(number=7, candidate=candidate, folder=tmp_path / name, base=tmp_path, device="cpu", keeps=keeps)
+def _worker(candidate: Candidate, tmp_path: Path, name: str = "0007", **options: Any) -> TrialWorker:
+    return TrialWorker(number=7, candidate=candidate, folder=tmp_path / name, base=tmp_path, device="cpu", **options)
 
 
 def test_modules_are_not_searched_for_garbage_after_each_trial(
@@ -64,7 +65,7 @@ def test_modules_are_not_searched_for_garbage_after_each_trial(
     (tmp_path / "out" / NOTE).write_text(str(workplace.scratch))
     try:
         for number in range(2):
-            config = workplace.config(Job(number, candidate))
+            config = workplace.config(Job(number, candidate, candidate.corpus))
             trainable.reset_config(config) if number else trainable.setup(config)
             states = [json.loads(trainable.step()["report"])["state"] for _ in range(4)]
             assert states[-1] == "complete"
@@ -112,6 +113,29 @@ def test_another_process_repeats_the_last_report_and_goes_on_alike(candidate: Ca
     last = again.step()
     assert [point["loss"] for point in last["curve"]] == [point["loss"] for point in meant[-1]["curve"]]
     assert _worker(candidate, tmp_path).step()["state"] == "complete"
+
+
+def test_a_trial_whose_text_has_moved_goes_on_alike(
+    candidate: Candidate, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recorded = replace(candidate, corpus=bound(candidate.corpus, tmp_path))
+    first = _worker(recorded, tmp_path)
+    told = [first.step() for _ in range(3)]
+    first.release()
+    (tmp_path / "there").mkdir()
+    for name in ("train.txt", "validation.txt"):
+        (tmp_path / name).rename(tmp_path / "there" / name)
+    monkeypatch.setenv("MSARCH_CACHE", str(tmp_path / "another machine"))
+    there = replace(recorded.corpus, train=("there/train.txt",), validation=(str(tmp_path / "there/validation.txt"),))
+    again = _worker(recorded, tmp_path, corpus=there)
+    assert again.step() == {**told[-1], "ready": True}
+    assert again.step()["state"] == "complete"
+    weights = tmp_path / "0007" / "model.safetensors"
+    assert read_tensors(weights)[1]["candidate"] == recorded.to_dict(), "named as it is recorded"
+
+
+def bound(corpus: CorpusConfig, base: Path) -> CorpusConfig:
+    return replace(corpus, content=prepare_tokens(corpus, base=base).content)
 
 
 def test_a_loss_that_explodes_is_reported_with_its_step(candidate: Candidate, tmp_path: Path) -> None:
