@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from msarch.data.token_set import TokenSet
     from msarch.training.trainer import Trainer
 
+HARMLESS_RATE = 1e-9
+"""In place of the candidate's own, at which its loss may run away; a step takes as long at any rate."""
 STEPS_SECONDS = 1.0
 """Time at least this long of training steps for each candidate."""
 SLOT_SECONDS = 15.0
@@ -126,7 +128,13 @@ def _trainer(candidate: Candidate, device: str) -> Trainer:
     # Rungs at 1, 2, 4, 8 ... steps, with a validation of one token at each, which takes next to no time.
     rungs = tuple(2**exponent / 2**20 for exponent in range(21))
     context, batch_size = candidate.model.context, candidate.training.batch_size
-    training = replace(candidate.training, tokens=2**20 * batch_size * context, rungs=rungs, validation_tokens=1)
+    training = replace(
+        candidate.training,
+        tokens=2**20 * batch_size * context,
+        rungs=rungs,
+        validation_tokens=1,
+        learning_rate=HARMLESS_RATE,
+    )
     return Trainer(replace(candidate, training=training), _random_tokens(candidate), device=device)
 
 

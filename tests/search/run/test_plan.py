@@ -81,6 +81,13 @@ def test_a_text_that_a_search_refuses_is_refused_before_anything_is_timed(
     assert str(planned.value) == str(searched.value) and planned.value.key.startswith("corpus.")
 
 
+def test_a_rate_at_which_every_loss_runs_away_is_timed_all_the_same() -> None:
+    overrides = ["training.learning_rate=1e15", "training.clip=0", "training.weight_decay=0"]
+    candidate = smallest_candidates(load_space("space.yaml", overrides))[0]
+    ((timing,),), _ = time_on_slots([[candidate]], "cpu")
+    assert timing.step > 0 < timing.validation
+
+
 def test_a_trial_is_timed_as_it_would_be_trained() -> None:
     candidate = smallest_candidates(load_space("space.yaml"))[0]
     ((timing,), (again,)), start = time_on_slots([[candidate], [candidate]], "cpu")
