@@ -72,7 +72,7 @@ def test_text_that_cannot_be_read_is_one_line(
 ) -> None:
     make(folder / name)
     said = refused(monkeypatch, capsys, f"corpus.train={name}")
-    assert said.startswith("error: corpus.train: ") and told in said and len(said.splitlines()) == 1
+    assert said.startswith("error: --set corpus.train: ") and told in said and len(said.splitlines()) == 1
 
 
 def test_a_copy_as_validation_text_is_one_line_of_warning(
@@ -89,7 +89,7 @@ def test_a_copy_as_validation_text_is_one_line_of_warning(
         "warning: corpus.validation: 1 of 1 validation documents (100% of the text) are also in the train text: a "
         "model may know them by heart. Remove them from one of the two"
     ]
-    assert printed.err.startswith("error: corpus.validation: the validation text is")
+    assert printed.err.startswith("error: --set corpus.validation: the validation text is")
 
 
 def test_other_warnings_show_as_they_would() -> None:
