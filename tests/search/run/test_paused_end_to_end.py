@@ -94,11 +94,11 @@ def test_a_resumed_trial_is_bit_for_bit_one_that_was_never_paused(place: Path) -
             break
     process.kill()
     process.communicate()
-    out = _run(place, concurrent=2, tokens=80_000)
+    out = _run(place, concurrent=2, tokens=160_000)
     records = {record.number: record for record in read_records(place / "out")}
     states = {record.state for record in records.values()}
     assert "complete" in states and states <= {"complete", "pruned"}
-    assert sum(record.curve[-1].tokens for record in records.values()) <= 80_000 + 256 * len(records)
+    assert sum(record.curve[-1].tokens for record in records.values()) <= 160_000 + 256 * len(records)
     paused = {int(number) for number in re.findall(r"^paused (\d+)", out, re.MULTILINE)} | {0, 1, 2}
     resumed = [record for number, record in records.items() if number in paused and record.state == "complete"]
     assert resumed
