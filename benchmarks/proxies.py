@@ -92,7 +92,7 @@ class Scored:
         ]
 
 
-def main() -> None:
+def main(command: Sequence[str] | None = None) -> None:
     """Score every model and print a table for each results folder."""
     parser = argparse.ArgumentParser(description="Kendall's tau of training-free scores with the final loss.")
     parser.add_argument("tables", type=Path, nargs="+", metavar="TABLE", help="results folders")
@@ -101,7 +101,7 @@ def main() -> None:
     parser.add_argument("--timed", type=int, default=5, help="models whose costs are measured (default 5; 0: none)")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=PATTERN", help="where the text lies now")
     parser.add_argument("--csv", type=Path, help="write the scores, a line a model")
-    arguments = parser.parse_args()
+    arguments = parser.parse_args(command)
     torch.set_num_threads(1)
     console = Console(width=130)
     scored = []

@@ -10,6 +10,7 @@ from msarch.config.checks import LARGEST_VOCABULARY, check_types
 from msarch.errors import UserError
 
 PYTHON_DOCS = "python-docs"
+SPLITS = ("train", "validation", "test")
 
 Source = Literal["python-docs", "files", "huggingface"]
 _LEFT_OUT = cast("Source", "")  # replaced as soon as the other fields are known, so that every corpus has a source

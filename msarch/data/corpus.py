@@ -14,13 +14,11 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
-from msarch.config.corpus import PYTHON_DOCS, CorpusConfig
+from msarch.config.corpus import PYTHON_DOCS, SPLITS, CorpusConfig
 from msarch.data.hold_out import Documents, HeldOut
 from msarch.data.known_texts import FileStates, recall, remember
 from msarch.data.survey import SplitSize, Survey, survey
 from msarch.errors import TextWarning, UserError, quoted
-
-SPLITS = ("train", "validation", "test")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

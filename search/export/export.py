@@ -16,7 +16,8 @@ from msarch.errors import UserError
 from msarch.training.checkpoint import read_tensors
 from search.export.card import model_card
 from search.export.code import CONFIGURATION, MODELING, exported_code
-from search.train.record import CONFIG, TOKENIZER, WEIGHTS
+from search.ledger.folder import CONFIG
+from search.train.record import TOKENIZER, WEIGHTS
 from search.train.trained_model import EXPORTED, TrainedModel
 
 if TYPE_CHECKING:

@@ -13,6 +13,8 @@ from msarch.atomic_files import remove_left_over
 from msarch.errors import UserError
 
 JOURNAL, LOCK = "study.journal", ".lock"
+CONFIG = "config.yaml"
+"""In the folder of one model, be it a trial's, or one of `msarch train` or `msarch export`."""
 
 
 def trial_folder(folder: Path, number: int) -> Path:

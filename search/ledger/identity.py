@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from msarch.config import ModelConfig
 from msarch.config.candidate import ABSENT_MEANS
+from msarch.config.corpus import SPLITS
 from msarch.errors import UserError
 
 if TYPE_CHECKING:
@@ -20,9 +21,8 @@ DEFAULTS = "defaults"
 """What the space left open and models had when the search began: later defaults are not for it."""
 
 
-PATTERNS = ("train", "validation", "test")
-"""Keys of the corpus that say where the text is; its content says which text it is."""
-_TEXT = (*PATTERNS, "content")
+_TEXT = (*SPLITS, "content")
+"""Keys of the corpus that say where the text is, and the one that says which text it is."""
 
 _LATER = [item for item in fields(ModelConfig) if item.name in ABSENT_MEANS["model"]]
 
@@ -41,7 +41,7 @@ def check_identity(attributes: Mapping[str, Any], identity: Mapping[str, Any], f
         return
     before, after = _content(recorded), _content(now)
     if before and before == after:  # the same text, wherever it is
-        recorded, now = _without(recorded, PATTERNS), _without(now, PATTERNS)
+        recorded, now = _without(recorded, SPLITS), _without(now, SPLITS)
     elif before and _without(recorded, _TEXT) == _without(now, _TEXT):
         raise UserError(
             f"{folder} holds the search of another text: its content was {before}, and is {after} now; search into "
@@ -86,7 +86,7 @@ def defaults_of(study: optuna.Study) -> dict[str, Any]:
 def text_names_of(study: optuna.Study) -> dict[str, tuple[str, ...]]:
     """The files or splits by which a search knows its text: those that it began with, wherever the text is now."""
     corpus = study.user_attrs.get(IDENTITY, {}).get("corpus", {})
-    return {key: tuple(corpus.get(key, ())) for key in PATTERNS}
+    return {key: tuple(corpus.get(key, ())) for key in SPLITS}
 
 
 def _as_recorded(identity: Mapping[str, Any]) -> Any:

@@ -9,13 +9,10 @@ from pathlib import Path
 from msarch.config.candidate import Candidate
 from msarch.errors import UserError, quoted
 from msarch.paths import exists, is_file, is_folder
-from search.ledger.folder import JOURNAL
+from search.ledger.folder import CONFIG, JOURNAL
 from search.ledger.records import TrialRecord
 from search.results.results import load_results
 from search.space.config_file import read_config
-
-CONFIG = "config.yaml"
-"""In the folder of one model, be it a trial's, or one of `msarch train` or `msarch export`."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

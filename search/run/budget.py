@@ -31,13 +31,16 @@ class Budget:
             tokens = trials * space.tokens_per_trial
         return cls(tokens=tokens) if tokens is not None else cls(trials=trials)
 
+    def pays_for(self, trained: int, spent: int, tokens: int) -> bool:
+        """Whether it has room for one more training of so many tokens, after so many trials and tokens."""
+        return spent + tokens <= self.tokens if self.tokens is not None else trained < (self.trials or 0)
+
     def spent(self, records: Sequence[TrialRecord], space: Space) -> bool:
         """Whether nothing runs, and what is left pays for no whole training."""
         if any(record.state == "running" for record in records):
             return False
-        if self.tokens is None:
-            return sum(record.state in TRAINED for record in records) >= (self.trials or 0)
-        return self.tokens - sum(map(tokens_of, records)) < space.tokens_per_trial
+        trained = sum(record.state in TRAINED for record in records)
+        return not self.pays_for(trained, sum(map(tokens_of, records)), space.tokens_per_trial)
 
 
 def tokens_of(record: TrialRecord, may_stop: Callable[[TrainingConfig, float], bool] = lambda *_: False) -> int:

@@ -65,10 +65,7 @@ class Sampling:
 
     def _is_left(self) -> bool:
         """Whether the budget has room for one more trial."""
-        if self._budget.tokens is None:
-            assert self._budget.trials is not None
-            return self._trials.trained < self._budget.trials
-        return self._spent() + self._proposer.tokens_per_trial <= self._budget.tokens
+        return self._budget.pays_for(self._trials.trained, self._spent(), self._proposer.tokens_per_trial)
 
     def _spent(self) -> int:
         """Tokens of all trials, counted once as long as nothing has happened: Ray asks again and again."""

@@ -14,7 +14,7 @@ import yaml
 from msarch.atomic_files import atomic_write
 from msarch.config.candidate import Candidate
 from msarch.config.corpus import CorpusConfig
-from search.ledger.folder import trial_folder
+from search.ledger.folder import CONFIG, trial_folder
 from search.ledger.ledger import Ledger
 from search.ledger.records import TRAINED, TrialRecord, TrialState
 from search.propose.mirror import Mirror
@@ -156,7 +156,7 @@ class Trials:
         self.rejected = 0
         self.room.take(number, profile["memory_bytes"])
         if self._folder is not None:
-            with atomic_write(trial_folder(self._folder, number) / "config.yaml") as path:
+            with atomic_write(trial_folder(self._folder, number) / CONFIG) as path:
                 path.write_text(yaml.safe_dump(candidate.portable().to_dict(), sort_keys=False), encoding="utf-8")
         self._watcher.started(number, candidate, profile)
         return Job(number, candidate, self._proposer.runnable(candidate).corpus)

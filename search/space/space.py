@@ -171,10 +171,8 @@ class Space:
     @property
     def named_corpus(self) -> CorpusConfig:
         """The corpus as its search records it: with the names by which the text was first known."""
-        names = self.text_names
-        if not names:
-            return self.corpus
-        return replace(self.corpus, train=names["train"], validation=names["validation"], test=names["test"])
+        names: dict[str, Any] = {**self.text_names}
+        return replace(self.corpus, **names)
 
     def with_content(self, content: str) -> Space:
         """The same space, bound to the text whose hash is `content`."""

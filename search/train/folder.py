@@ -14,10 +14,11 @@ from msarch.atomic_files import atomic_write
 from msarch.config.candidate import Candidate
 from msarch.data.token_set import TokenSet
 from msarch.errors import UserError, quoted
+from search.ledger.folder import CONFIG
 from search.results.environment import ENVIRONMENT
 from search.run.environment import describe_environment, write_environment
 from search.space.config_file import read_config
-from search.train.record import CONFIG, RECORD, TOKENIZER, ModelRecord, is_model_folder, read_record
+from search.train.record import RECORD, TOKENIZER, ModelRecord, is_model_folder, read_record
 from search.train.start import Start
 
 BUSY = "another msarch train is at work in {}; wait for it to end, or name another folder with --to"

@@ -15,8 +15,9 @@ from msarch.atomic_files import atomic_write
 from msarch.errors import UserError
 from msarch.paths import is_file, read_regular
 from msarch.training.validation import Validation
+from search.ledger.folder import CONFIG
 
-CONFIG, RECORD, TOKENIZER = "config.yaml", "record.json", "tokenizer.json"
+RECORD, TOKENIZER = "record.json", "tokenizer.json"
 WEIGHTS, METRICS = "model.safetensors", "metrics.csv"
 
 _LARGEST = 2**24

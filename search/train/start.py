@@ -12,11 +12,11 @@ from msarch.errors import UserError
 from msarch.paths import is_file, is_folder
 from msarch.training.file_names import BEFORE_DECAY
 from msarch.training.schedule import with_budget
-from search.ledger.folder import trial_folder
+from search.ledger.folder import CONFIG, trial_folder
 from search.results.named_candidate import NamedCandidate, find_candidate
 from search.results.reproduce import with_corpus
 from search.space.config_file import read_config, with_overrides
-from search.train.record import CONFIG, TOKENIZER, is_model_folder
+from search.train.record import TOKENIZER, is_model_folder
 
 BYTES = 256
 """A vocabulary of this size is taken to be the bytes, in a file that names no corpus."""

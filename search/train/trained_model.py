@@ -12,13 +12,13 @@ from msarch.data.tokenizer import load_tokenizer
 from msarch.errors import UserError
 from msarch.paths import is_file, is_folder
 from msarch.training.validation import Validation
-from search.ledger.folder import JOURNAL, trial_folder
+from search.ledger.folder import CONFIG, JOURNAL, trial_folder
 from search.ledger.records import TrialRecord
 from search.results.environment import read_environment
 from search.results.reproduce import open_corpus
 from search.results.results import Results, load_results
 from search.space.config_file import read_config
-from search.train.record import CONFIG, TOKENIZER, WEIGHTS, is_model_folder, read_record
+from search.train.record import TOKENIZER, WEIGHTS, is_model_folder, read_record
 
 EXPORTED = "config.json"
 """What transformers reads first, in the folder of `msarch export`."""

@@ -56,9 +56,8 @@ def test_a_table_from_end_to_end(
     drive(search)
     monkeypatch.setenv("MSARCH_CACHE", str(tmp_path / "cache"))
     scores = tmp_path / "scores.csv"
-    command = ["proxies", str(tmp_path / "out"), "--set", f"corpus.train={tmp_path}/text.txt", "--csv", str(scores)]
-    monkeypatch.setattr("sys.argv", [*command, "--timed", "1", "--draws", "20"])
-    proxies.main()
+    command = [str(tmp_path / "out"), "--set", f"corpus.train={tmp_path}/text.txt", "--csv", str(scores)]
+    proxies.main([*command, "--timed", "1", "--draws", "20"])
     out = capsys.readouterr().out
     assert all(name in out for name in PROXIES)
     frame = pd.read_csv(scores)
@@ -66,9 +65,8 @@ def test_a_table_from_end_to_end(
 
 
 def test_a_table_without_complete_models_is_refused(
-    search: Coordinator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    search: Coordinator, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("sys.argv", ["proxies", str(tmp_path / "out")])
     with pytest.raises(SystemExit):
-        proxies.main()
+        proxies.main([str(tmp_path / "out")])
     assert "has 0 complete models; two are needed at least" in capsys.readouterr().err

@@ -24,8 +24,9 @@ from msarch.models.build import build_model
 from msarch.models.language_model import LanguageModel
 from msarch.training.checkpoint import write_tensors
 from search.cli.generate import write_text
+from search.ledger.folder import CONFIG
 from search.show.terminal.console import printable
-from search.train.record import CONFIG, TOKENIZER, WEIGHTS, ModelRecord
+from search.train.record import TOKENIZER, WEIGHTS, ModelRecord
 
 Run = Callable[..., tuple[int, str, str]]
 

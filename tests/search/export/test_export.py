@@ -29,10 +29,10 @@ from msarch.training.checkpoint import write_tensors
 from msarch.training.validation import Validation
 from search.export.code import exported_code, flat_name, needed_modules
 from search.export.export import export_model
-from search.ledger.folder import trial_folder
+from search.ledger.folder import CONFIG, trial_folder
 from search.ledger.records import TrialRecord
 from search.results.results import Results
-from search.train.record import CONFIG, TOKENIZER, WEIGHTS, ModelRecord
+from search.train.record import TOKENIZER, WEIGHTS, ModelRecord
 from search.train.trained_model import TrainedModel, _of_trial, find_trained
 
 TEXT = "a coarse and a fine scale, one after the other. "

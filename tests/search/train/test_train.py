@@ -23,11 +23,12 @@ from msarch.training.compiling import compile_layers
 from msarch.training.file_names import BEFORE_DECAY, FILE
 from msarch.training.trainer import Trainer
 from msarch.training.validation import Validation
+from search.ledger.folder import CONFIG
 from search.run.event_files import EVENTS
 from search.space.config_file import read_config
 from search.train.events import EventFiles
 from search.train.folder import Settings
-from search.train.record import CONFIG, METRICS, RECORD, TOKENIZER, WEIGHTS, ModelRecord, read_record
+from search.train.record import METRICS, RECORD, TOKENIZER, WEIGHTS, ModelRecord, read_record
 from search.train.start import Start, find_start, with_fitting_tokenizer
 from search.train.train import Observer, train_model
 
