@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -55,9 +54,14 @@ def export_model(trained: TrainedModel, folder: Path, *, code: bool = True) -> N
         with atomic_write(folder / name) as path:
             path.write_text(text, encoding="utf-8")
     with atomic_write(folder / TOKENIZER) as path:
-        shutil.copyfile(trained.tokenizer, path)
+        path.write_text(_without_template(trained.tokenizer), encoding="utf-8")
     with atomic_write(folder / WEIGHTS) as path:
         save_file(weights, path, {"format": "pt"})
+
+
+def _without_template(tokenizer: Path) -> str:
+    """The tokenizer less its post-processor: it would add special tokens to a text, which training does not do."""
+    return _json(json.loads(tokenizer.read_text(encoding="utf-8")) | {"post_processor": None})
 
 
 def _weights(source: Path) -> dict[str, Tensor]:
@@ -101,6 +105,7 @@ def _tokenizer_config(trained: TrainedModel) -> dict[str, Any]:
         "tokenizer_class": "PreTrainedTokenizerFast",
         "model_max_length": trained.candidate.model.context,
         "clean_up_tokenization_spaces": False,
+        "split_special_tokens": True,  # a special token that is written out in a text is plain text, as in training
         "padding_side": "right",
     }
     if tokenizer.separator is not None:

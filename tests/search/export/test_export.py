@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import tokenizers
 import torch
 from support.small_models import small
 
@@ -20,7 +21,7 @@ from msarch.config import TrainingConfig
 from msarch.config.candidate import Candidate
 from msarch.config.corpus import CorpusConfig, TokenizerConfig
 from msarch.config.variants import VARIANTS
-from msarch.data.tokenizer import Tokenizer, byte_tokenizer, train_bpe
+from msarch.data.tokenizer import SEPARATOR, Tokenizer, byte_tokenizer, load_tokenizer, train_bpe
 from msarch.errors import UserError
 from msarch.memory.candidate_profile import profile_candidate
 from msarch.models.build import build_model
@@ -53,6 +54,18 @@ with torch.no_grad():
 print(json.dumps(model.generate(**tokens, max_new_tokens=5, do_sample=False)[0].tolist()))
 assert not any(name.split(".")[0] in ("msarch", "search") for name in sys.modules)
 """
+
+
+def adds_tokens(tokenizer: Tokenizer, path: Path) -> Tokenizer:
+    """The same vocabulary in a file that puts the separator around each text where special tokens are asked for."""
+    tokenizer.save(path)
+    raw = tokenizers.Tokenizer.from_file(str(path))
+    raw.post_processor = tokenizers.processors.TemplateProcessing(
+        single=f"{SEPARATOR} $A {SEPARATOR}", special_tokens=[(SEPARATOR, 0)]
+    )
+    assert raw.encode("a").ids[0] == raw.encode("a").ids[-1] == 0
+    raw.save(str(path))
+    return load_tokenizer(path)
 
 
 def trained_in(folder: Path, variant: str, tokenizer: Tokenizer, **options: Any) -> tuple[TrainedModel, LanguageModel]:
@@ -173,16 +186,17 @@ def test_it_runs_where_msarch_cannot_be_imported(bpe: Tokenizer, tmp_path: Path)
     assert json.loads(done.stdout.splitlines()[-1])[: tokens.shape[1]] == tokens[0].tolist()
 
 
-@pytest.mark.parametrize("kind", ["bpe", "bytes"])
+@pytest.mark.parametrize("kind", ["bpe", "bytes", "file"])
 def test_the_tokenizer_gives_our_tokens_and_text_comes_back(kind: str, bpe: Tokenizer, tmp_path: Path) -> None:
     from transformers import AutoTokenizer, PreTrainedTokenizerFast
 
-    ours = bpe if kind == "bpe" else byte_tokenizer()
+    ours = {"bpe": bpe, "bytes": byte_tokenizer(), "file": adds_tokens(bpe, tmp_path / "own.json")}[kind]
     trained, _ = trained_in(tmp_path / "m", "vanilla", ours)
     export_model(trained, tmp_path / "out")
     found = AutoTokenizer.from_pretrained(tmp_path / "out")
     assert isinstance(found, PreTrainedTokenizerFast)
-    for text in (TEXT, "Grüße,  \n\ttwo  spaces… 日本 🙂", ""):
+    # The letter that stands for byte 0 in a vocabulary of bytes, and a special token written out.
+    for text in (TEXT, "Grüße,  \n\ttwo  spaces… 日本 🙂", "Āzija", "the end<|endoftext|>of text", ""):
         assert found(text)["input_ids"] == ours.encode(text)
         assert found.decode(found(text)["input_ids"]) == text
     assert (found.eos_token_id, found.bos_token_id, found.pad_token_id) == (0, 0, 0)
