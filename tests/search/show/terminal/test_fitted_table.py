@@ -127,6 +127,7 @@ def test_a_plan_is_whole(width: int, prunes: bool) -> None:
         trials=1_234,
         tokens=12_345_678_901,
         concurrent=16,
+        slots=32,
         timed=8,
         speed=(1_234.5, 98_765.4),
         measured_on="NVIDIA H100 80GB HBM3",
