@@ -45,6 +45,7 @@ class Plan:
         excluded: by limit or constraint, how many of them exceed it; by "free memory", how many need more than that.
         memory: smallest, median and largest predicted bytes of an admitted candidate's training step.
         trials: trials to be trained; in the strategy "front" whole trainings that the tokens pay for.
+        wanted: trials that were asked for; more than `trials` where the space has no more candidates.
         tokens: training tokens of all of them at most, none pruned.
         strategy: of the search.
         concurrent: trials at a time, on average; fewer than `slots` where they have no room in memory side by side.
@@ -60,6 +61,7 @@ class Plan:
     excluded: Mapping[str, int]
     memory: tuple[int, int, int]
     trials: int
+    wanted: int
     tokens: int
     concurrent: int
     slots: int
@@ -105,8 +107,9 @@ def plan_search(
         drawn, profile_seconds = draw(space, sample, room)
         kept = admitted(space, drawn, room)
     watcher.phase("timing training steps")
-    budget = Budget.of(space, trials=trials, tokens=tokens)
-    trials = budget.trials or max(1, (budget.tokens or 0) // space.tokens_per_trial)
+    wanted = Budget.of(space, trials=trials, tokens=tokens)
+    budget = wanted.within(space)
+    trials = budget.trainings(space)
     places, shared = min(slots.count, trials), room if slots.device == "cpu" else None
     timings, slot_start = time_sample(kept, places, slots.device, at_least=timed, room=shared)
     settings, front = space.search, space.search.strategy == "front"
@@ -124,6 +127,7 @@ def plan_search(
     return Plan(
         **_figures(drawn, kept),
         trials=trials,
+        wanted=wanted.trainings(space),
         tokens=budget.tokens or trials * max(item.candidate.training.tokens for item in kept),
         concurrent=running,
         slots=places,

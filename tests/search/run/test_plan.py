@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from msarch.errors import UserError
+from search.cli.search import _plan_rows
 from search.run.drawn import FREE_MEMORY, Drawn
 from search.run.plan import plan_search
 from search.run.run_search import run_search
@@ -41,17 +42,24 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_a_plan_adds_up() -> None:
-    free = plan_search(load_space("space.yaml"), sample=12, timed=2, concurrent=1)
+    rates = "training.learning_rate={min: 1e-3, max: 1e-2}"
+    free = plan_search(load_space("space.yaml", [rates]), sample=12, timed=2, concurrent=1)
     assert (free.admitted, free.share, free.excluded) == (12, 1.0, {})
     assert free.tokens == 2_000_000 and free.timed == 2
     assert free.memory[0] < free.memory[1] < free.memory[2]
     (low, high), (fastest, slowest) = free.time.seconds, free.time.trial
     assert 0 < fastest < slowest and free.time.startup[1] < high
     assert free.time.startup[0] + 10 * fastest < low < 20 * slowest + free.time.startup[1] < 2 * high
-    limited = load_space("space.yaml", [f"limits.memory={free.memory[1]}"])
+    limited = load_space("space.yaml", [rates, f"limits.memory={free.memory[1]}"])
     tight = plan_search(limited, sample=12, timed=1, concurrent=1)
     assert 0 < tight.admitted < 12 and tight.excluded == {"memory": 12 - tight.admitted}
     assert tight.memory[2] <= free.memory[1]
+
+
+def test_a_plan_trains_no_more_than_a_finite_space_has() -> None:
+    plan = plan_search(load_space("space.yaml", ["search.strategy=front"]), sample=4, timed=1, concurrent=1)
+    assert (plan.trials, plan.wanted, plan.tokens) == (4, 20, 400_000)
+    assert "all 4 candidates of the space, though 20 were asked for" in str(_plan_rows(plan))
 
 
 def test_a_limit_that_nothing_of_the_sample_meets_is_told_with_the_smallest() -> None:

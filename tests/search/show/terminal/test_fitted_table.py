@@ -125,6 +125,7 @@ def test_a_plan_is_whole(width: int, prunes: bool) -> None:
         excluded={"memory": 13},
         memory=(8_765_432, 54_321_098, 1_234_567_890),
         trials=1_234,
+        wanted=5_678,
         tokens=12_345_678_901,
         concurrent=16,
         slots=32,
