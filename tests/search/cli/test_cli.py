@@ -17,6 +17,7 @@ from support.changed_trainer import python_path_with
 from support.command_line import ROOT, fill, msarch
 from support.commands import Here
 
+from search.ledger.reading import read_records
 from search.results.conditions import Conditions
 from search.space.files import shipped_spaces, space_summary
 
