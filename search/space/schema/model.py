@@ -6,7 +6,7 @@ from dataclasses import fields
 from functools import partial
 from typing import Annotated, Any
 
-from pydantic import PlainValidator, create_model
+from pydantic import BeforeValidator, PlainValidator, create_model
 
 from msarch.config import ModelConfig, TrainingConfig
 from msarch.config.variants import VARIANTS, options_without_effect
@@ -98,12 +98,17 @@ def _branch(name: str) -> type[BranchSpec]:
     return create_model(f"Branch_{name}", __base__=BranchSpec, __doc__=VARIANTS[name].summary, **declared)
 
 
+def _written_down(raw: object) -> object:
+    """A branch with nothing behind its colon is one whose keys are missing; to leave it out is not to write it."""
+    return {} if raw is None else raw
+
+
 BRANCHES: dict[str, type[BranchSpec]] = {name: _branch(name) for name in VARIANTS}
 """The schema of each variant's branch: its layers, its options, and any key of the model that varies in it only."""
 
 _VARIANTS: dict[str, Any] = {
     name: (
-        branch | None,
+        Annotated[branch, BeforeValidator(_written_down)],
         key(
             _sentence(VARIANTS[name].summary),
             value="mapping",

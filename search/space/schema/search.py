@@ -69,7 +69,9 @@ def parse_size(raw: object) -> int:
 
 AtLeastZero = Annotated[int, PlainValidator(partial(parse_at_least, low=0))]
 AtLeastOne = Annotated[int, PlainValidator(partial(parse_at_least, low=1))]
-Seconds = Annotated[int, PlainValidator(parse_time)]
+# These may be left out, but not written with nothing behind the colon: so the None is not a type of its own.
+AtLeastOneOrAbsent = Annotated[int | None, PlainValidator(partial(parse_at_least, low=1))]
+Seconds = Annotated[int | None, PlainValidator(parse_time)]
 
 
 class SearchSettings(Spec):
@@ -106,7 +108,7 @@ class SearchSettings(Spec):
         default=40,
         default_text="40",
     )
-    tokens: AtLeastOne | None = key(
+    tokens: AtLeastOneOrAbsent = key(
         "Training tokens of the whole search; takes the place of `trials`.",
         value="whole number",
         example="tokens: 60M",
@@ -127,7 +129,7 @@ class SearchSettings(Spec):
         default=10,
         default_text="10",
     )
-    concurrent: AtLeastOne | None = key(
+    concurrent: AtLeastOneOrAbsent = key(
         "How many trials run at a time.",
         value="whole number",
         example="concurrent: 2",
@@ -141,14 +143,14 @@ class SearchSettings(Spec):
         default=ResourcesSpec(),
         default_text="a core, and a GPU where there are any",
     )
-    time_budget: Seconds | None = key(
+    time_budget: Seconds = key(
         "When to stop, counted from the first training step, whatever is left of `trials`.",
         value="duration",
         example="time_budget: 2h",
         default=None,
         default_text="none",
     )
-    trial_timeout: Seconds | None = key(
+    trial_timeout: Seconds = key(
         "How long a trial may take from one rung to the next. When it is over, its process is killed, and started "
         "again from the checkpoint; after the third restart the trial is failed.",
         value="duration",

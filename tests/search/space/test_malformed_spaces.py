@@ -99,6 +99,7 @@ def walk() -> Iterator[Malformed]:
             for value in (*WRONG_TYPES, *WORDS):
                 if not legal(path, value):
                     yield f"{path} = {value!r}", path, changed(path, value)
+            yield f"{path} without a value", path, changed(path, None)
             yield f"{path} misspelt", prefix + key + "x", changed(prefix + key + "x", 1)
             if documented_value(spec, key) in ("whole number", "number", "count", "size"):
                 yield f"{path} negative", path, changed(path, -1)
@@ -187,6 +188,8 @@ CROSSED: list[tuple[str, Any, str, str]] = [
     ("search.strategy", "fron", "search.strategy", "did you mean 'front'?"),
     ("search", {"strategy": "front", "pruner": "none"}, "search.pruner", "has no effect in the strategy front"),
     ("search", {"sampler": "tpe", "checkpoints": 9}, "search.checkpoints", "has no effect in the strategy prune"),
+    ("model.variant.retina", None, "model.variant.retina", "'layers' is missing"),
+    ("search.time_budget", None, "search.time_budget", "got nothing"),
     ("search.time_budget", "10x", "search.time_budget", "'10x' is not a duration"),
     ("search.resources", 2, "search.resources", "must be a mapping with cpu, gpu, got 2"),
     ("search.resources", {"gpus": 1}, "search.resources.gpus", "did you mean 'gpu'?"),
