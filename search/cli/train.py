@@ -86,7 +86,7 @@ def _with_text(start: Start, display: TrainingDisplay) -> tuple[Start, TokenSet]
     most = max(1, len(tokens.validation) - 1)
     if training.targets() > most:
         display.message(f"validation takes all of its {most:,} tokens, fewer than {training.targets():,}")
-    check_length(replace(tokens, test=None), model.context, min(training.targets(), most))
+    check_length(tokens, model.context, min(training.targets(), most))
     corpus = replace(start.candidate.corpus, content=tokens.content)
     continued = start.continued and replace(start.continued, corpus=corpus)
     return replace(start, candidate=replace(start.candidate, corpus=corpus), continued=continued), tokens
