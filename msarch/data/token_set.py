@@ -62,6 +62,10 @@ class TokenSet:
             raise UserError("this corpus has no test text; name some", key="corpus.test")
         return tokens
 
+    def targets_in(self, split: str, most: int) -> int:
+        """How many targets of a split there are, at most so many: every token but the first can be one."""
+        return min(most, len(self.split(split)) - 1)
+
     def bytes_of(self, split: str, start: int, stop: int) -> float:
         """Bytes of text in tokens[start:stop] of a split: exact where `token_bytes` is known, else by its mean."""
         tokens = self.split(split)
