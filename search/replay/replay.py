@@ -113,7 +113,8 @@ def open_replay(table: Table, space: Space, concurrent: int) -> tuple[Coordinato
     settings = space.search
     storage, front = InMemoryStorage(), settings.strategy == "front"
     ledger = Ledger(open_search_study(storage, table.objectives), storage)
-    pruner = make_pruner("none" if front else settings.pruner, seed=settings.seed, rungs=space.rungs)
+    name = "none" if front else settings.pruner
+    pruner = make_pruner(name, seed=settings.seed, rungs=space.rungs, objectives=table.objectives)
     proposer = TableProposer(table, space, ledger, concurrent)
     coordinator = Coordinator(
         None,

@@ -81,7 +81,8 @@ def open_search(
     """
     settings = space.search
     front = settings.strategy == "front"
-    pruner = make_pruner("none" if front else settings.pruner, seed=settings.seed, rungs=space.rungs)
+    name = "none" if front else settings.pruner
+    pruner = make_pruner(name, seed=settings.seed, rungs=space.rungs, objectives=space.objectives)
     proposer = Proposer(space, ledger, concurrent, _where_it_is(space.corpus, prepare))
     proposer.enqueue_points()
     budget, profile = Budget.of(space, trials=trials, tokens=tokens), remembering(profile)
