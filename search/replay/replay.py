@@ -133,6 +133,7 @@ def _allocator(table: Table, space: Space, ledger: Ledger, proposer: TablePropos
     # Here, since they bring scikit-learn with them.
     from search.propose.front.strategy import FrontStrategy
     from search.run.allocator import Allocator
+    from search.run.room import Room
 
     whole = sum(model.record.candidate.training.tokens for model in table.models)
     strategy = FrontStrategy(table.objectives, space.search.seed)
@@ -143,4 +144,5 @@ def _allocator(table: Table, space: Space, ledger: Ledger, proposer: TablePropos
         TablePool(table),
         tokens=whole,
         checkpoints=Checkpoints(None, space.search.checkpoints),
+        room=Room(),
     )
