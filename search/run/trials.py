@@ -83,11 +83,13 @@ class Trials:
         self._mirror.match(records)
         for record in records:
             self._duplicates.note(record)
+            if record.state in (*TRAINED, "running"):
+                self.rejected = 0
+            elif not record.had_no_room:  # this machine may have room for more
+                self.rejected += 1
             if record.state == "running" or record.paused:
                 self._set_state(record.number, record.state)
-                self.rejected = 0
             else:
-                self.rejected = 0 if record.state in TRAINED else self.rejected
                 self._note_end(record)
 
     @property
@@ -183,13 +185,13 @@ class Trials:
         self.room.leave(number)
         self._proposer.note_end()
         self._mirror.finish(record)
+        self.rejected += record.state not in TRAINED
         self._note_end(record)
         self._watcher.finished(record)
         self._release_duplicates(number)
 
     def _note_end(self, record: TrialRecord) -> None:
         self._set_state(record.number, record.state)
-        self.rejected += record.state not in TRAINED
         if self._folder is not None:
             shutil.rmtree(trial_folder(self._folder, record.number) / "checkpoint", ignore_errors=True)
         if self._kept is not None:
