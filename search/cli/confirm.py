@@ -133,6 +133,7 @@ def _as_dict(confirmed: Confirmation) -> dict[str, Any]:
                 "trial": each.point,
                 "vanilla": each.rival,
                 "seeds": each.seeds,
+                "failed": each.failed,
                 "gain": each.gain,
                 "low": each.low,
                 "high": each.high,

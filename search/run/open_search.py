@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from msarch.config.candidate import Candidate
 from msarch.config.corpus import CorpusConfig
 from msarch.errors import UserError
-from search.ledger.identity import defaults_of, text_names_of
+from search.ledger.identity import EQUAL_COUNTS, begin_with_one_stretch, defaults_of, text_names_of
 from search.ledger.ledger import Ledger, open_ledger
 from search.propose.mirror import Mirror
 from search.propose.pruners import make_pruner
@@ -18,8 +18,9 @@ from search.run.budget import Budget
 from search.run.checkpoints import Checkpoints
 from search.run.coordinator import Coordinator
 from search.run.kept import KeptCheckpoints
-from search.run.proposer import Prepare, Proposer
+from search.run.proposer import Proposer
 from search.run.room import Room
+from search.run.vocabularies import Prepare
 from search.run.watcher import Watcher
 from search.space.limits import alike
 from search.space.schema.search import Keep
@@ -54,6 +55,8 @@ def open_recorded(space: Space, folder: Path, watcher: Watcher) -> tuple[Space, 
     ledger = open_ledger(folder, space.objectives, space_identity(space))
     for note in ledger.notes:
         watcher.message(f"note: {note}")
+    if space.vocabulary.domain.varies and not begin_with_one_stretch(ledger.study):
+        watcher.message(f"note: {folder} {EQUAL_COUNTS}")
     names = text_names_of(ledger.study)
     return replace(space, defaults=defaults_of(ledger.study), text_names=names), ledger
 

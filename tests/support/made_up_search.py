@@ -8,6 +8,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from msarch.config.candidate import Candidate
 from msarch.config.corpus import CorpusConfig
 from msarch.training.validation import Validation
@@ -37,6 +39,8 @@ search: {sampler: tpe, pruner: pareto, trials: 24, seed: 0}
 
 class Tokens:
     vocab_size = 256
+    token_bytes = np.ones(256, dtype=np.int64)
+    validation = np.zeros(1_000, dtype=np.uint8)
 
 
 def prepare(corpus: CorpusConfig) -> Any:

@@ -17,6 +17,7 @@ from support.changed_trainer import python_path_with
 from support.command_line import ROOT, fill, msarch
 from support.commands import Here
 
+from search.ledger.reading import read_records
 from search.results.conditions import Conditions
 from search.space.files import shipped_spaces, space_summary
 
@@ -40,7 +41,7 @@ def test_the_same_command_again_trains_nothing(here: Here) -> None:
     assert again.returncode == 0 and "started" not in again.stdout
 
 
-def test_a_time_budget_stops_a_search_that_the_same_command_goes_on_with(tmp_path: Path) -> None:
+def test_a_time_budget_stops_a_search_in_the_middle_of_a_trial_that_can_be_continued(tmp_path: Path) -> None:
     fill(tmp_path)
     slow = ("search", "space.yaml", "--set", "training.tokens=2M", "--trials", "2")
     stopped = msarch(*slow, "--time-budget", "2s", cwd=tmp_path)
@@ -48,7 +49,8 @@ def test_a_time_budget_stops_a_search_that_the_same_command_goes_on_with(tmp_pat
     assert "2 of 2 trials done" not in stopped.stdout
     assert "continue with: msarch search space.yaml --out results/space --trials 2 --time-budget 2" in stopped.stdout
     assert "first training steps" in stopped.stdout  # the start of Ray takes longer than this budget, and is not in it
-    assert not list(tmp_path.glob("results/space/trials/*/model.safetensors"))
+    states = [record.state for record in read_records(tmp_path / "results/space")]
+    assert states == ["running"] and list(tmp_path.glob("results/space/trials/0000/checkpoint/*.safetensors"))
 
 
 def test_a_changed_space_is_refused_with_what_changed(here: Here) -> None:
