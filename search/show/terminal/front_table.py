@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from msarch.errors import UserError, unknown
+from msarch.perplexity import format_perplexity
 from msarch.units import format_bytes, format_count, format_step_seconds
 from search.ledger.metrics import metric
 from search.ledger.records import TrialRecord
@@ -133,7 +134,7 @@ def format_figure(record: TrialRecord, column: str) -> str:
         return MISSING
     match column:
         case "perplexity":
-            return f"{value:.1f}" if value < 1000 else f"{value:.0f}"
+            return format_perplexity(value)
         case "bits_per_byte" | "loss":
             return f"{value:.3f}"
         case "step_seconds":
