@@ -19,7 +19,7 @@ from search.cli.notes import print_notes
 from search.cli.output_files import check_folder, writing
 from search.ledger.records import TrialRecord
 from search.results.conditions import Conditions
-from search.results.front import check_any_within, within
+from search.results.front import check_any_within
 from search.results.reproduce import Reproduction, compare, open_corpus, train_again, with_corpus
 from search.results.results import BUNDLES, Bundle, Results, load_results
 from search.results.training_errors import loss_in_one_line, memory_in_one_line
@@ -52,17 +52,17 @@ def show_front(
         check_any_within(results.records, max_memory)
     except UserError as error:
         raise error.under("--max-memory") from None
-    kept = within(results.records, max_memory)
-    confirmed = results.confirmation if fmt == "table" else None
+    kept = results.within(max_memory)
+    confirmed = kept.confirmation if fmt == "table" else None
     for path in (html, *pictures):
         if path is not None:
-            _write(results, path)
+            _write(kept, path)
     if results.conditions:
         console = make_console(stderr=fmt != "table", soft_wrap=True)
         console.print(Text(f"memory with {results.conditions}; perplexity as trained\n"))
     if fmt == "table":
-        _draw(kept, results.objectives)
-    print_front(kept, results.objectives, fmt)
+        _draw(kept.records, kept.objectives)
+    print_front(kept.records, kept.objectives, fmt)
     if confirmed is not None:
         from search.cli.confirm import print_confirmation
 
