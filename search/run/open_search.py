@@ -19,6 +19,7 @@ from search.run.checkpoints import Checkpoints
 from search.run.coordinator import Coordinator
 from search.run.kept import KeptCheckpoints, with_choice
 from search.run.proposer import Proposer
+from search.run.room import Room
 from search.run.vocabularies import Prepare
 from search.run.watcher import Watcher
 from search.space.limits import alike
@@ -85,10 +86,11 @@ def open_search(
     """
     settings = space.search
     front = settings.strategy == "front"
-    pruner = make_pruner("none" if front else settings.pruner, seed=settings.seed, rungs=space.rungs)
+    name = "none" if front else settings.pruner
+    pruner = make_pruner(name, seed=settings.seed, rungs=space.rungs, objectives=space.objectives)
     proposer = Proposer(space, ledger, concurrent, _where_it_is(space.corpus, prepare))
     proposer.enqueue_points()
-    budget, profile = Budget.of(space, trials=trials, tokens=tokens), remembering(profile)
+    budget, profile, room = Budget.of(space, trials=trials, tokens=tokens), remembering(profile), Room()
     chosen = "keep" in settings.model_fields_set
     kept = KeptCheckpoints(folder, settings.keep, space.objectives, removes=chosen)
     coordinator = Coordinator(
@@ -101,7 +103,8 @@ def open_search(
         tokens=budget.tokens,
         watcher=watcher,
         kept=kept,
-        source=_allocator(space, folder, ledger, proposer, budget, profile, watcher) if front else None,
+        source=_allocator(space, folder, ledger, proposer, budget, profile, watcher, room) if front else None,
+        room=room,
     )
     kept.removes = True  # from now on those of trials that end in this run
     if kept.removed:
@@ -119,6 +122,7 @@ def _allocator(
     budget: Budget,
     profile: Profile,
     watcher: Watcher,
+    room: Room,
 ) -> Allocator:
     # Here, since they bring scikit-learn with them.
     from search.propose.front.strategy import FrontStrategy
@@ -131,9 +135,10 @@ def _allocator(
         FrontStrategy(space.objectives, seed),
         ledger,
         proposer,
-        SpacePool(proposer, profile, seed=seed, message=watcher.message),
+        SpacePool(proposer, profile, seed=seed, message=watcher.message, room=room),
         tokens=budget.tokens,
         checkpoints=Checkpoints(folder, space.search.checkpoints),
+        room=room,
     )
 
 

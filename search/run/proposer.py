@@ -13,6 +13,7 @@ from msarch.config.candidate import Candidate
 from msarch.errors import UserError
 from search.ledger.identity import has_one_stretch
 from search.ledger.ledger import Ledger
+from search.ledger.records import NO_ROOM
 from search.ledger.studies import quiet_optuna
 from search.propose.chosen import Chosen
 from search.propose.samplers import make_sampler
@@ -134,8 +135,9 @@ def why_proposals_ended(violations: Sequence[str]) -> str:
     names = [violation.split(":")[0] for violation in told]
     tightest = max(set(names), key=names.count)
     example = told[names.index(tightest)]
+    remedy = "free some" if tightest == NO_ROOM else "raise it"
     return (
         f"the last {len(violations)} proposals were infeasible or had been tried before; the tightest limit is "
-        f"{tightest}, exceeded by {names.count(tightest)} of them (such as {example}): raise it, or make the "
+        f"{tightest}, exceeded by {names.count(tightest)} of them (such as {example}): {remedy}, or make the "
         "candidates smaller"
     )
