@@ -22,3 +22,8 @@ class TablePool:
         """Those that were not proposed yet."""
         tried = {record.candidate.digest() for record in records}
         return [design for digest, design in self._designs.items() if digest not in tried]
+
+    @property
+    def refused(self) -> Sequence[str]:
+        """None: a table holds no design that its limits exclude."""
+        return ()

@@ -95,6 +95,11 @@ class Allocator:
             return self._checkpoints.surplus(paused, lambda: self._strategy.ranking(_trained(records)))
 
     @property
+    def refused(self) -> Sequence[str]:
+        """What the pool's last draws exceed."""
+        return self._pool.refused
+
+    @property
     def ended(self) -> bool:
         """Whether nothing runs, and nothing more fits the budget."""
         records = self._ledger.records()

@@ -23,11 +23,13 @@ from search.run.failures import Failures
 from search.run.judge import Judge
 from search.run.kept import KeptCheckpoints
 from search.run.proposer import Proposer
+from search.run.refusals import check_begun
 from search.run.room import Room
 from search.run.sampling import Sampling
 from search.run.source import Source
 from search.run.trials import Job, Trials
 from search.run.watcher import Watcher
+from search.space.space import Space
 
 _OUTCOME = ("state", "error", "memory_measured_bytes")  # what is recorded of a trial's last report
 
@@ -102,6 +104,10 @@ class Coordinator:
     def ended(self) -> bool:
         """Whether no more trials will start; some may still run."""
         return not self._resumed and self._source.ended
+
+    def check_begun(self, space: Space) -> None:
+        """Raises UserError where a search of `space` has ended, and nothing was trained since nothing is admitted."""
+        check_begun(self.records(), self._source.refused, space)
 
     @property
     def idle(self) -> bool:

@@ -68,22 +68,31 @@ def draw(space: Space, count: int, room: int | None) -> tuple[list[Drawn], float
 def admitted(space: Space, drawn: Sequence[Drawn], room: int | None) -> list[Drawn]:
     """Those that nothing excludes. Raises UserError where there are none."""
     kept = [item for item in drawn if not item.excluded_by]
-    if kept:
-        return kept
-    name, _ = Counter(name for item in drawn for name in item.excluded_by).most_common(1)[0]
+    if not kept:
+        raise _none_admitted(space, drawn, room)
+    return kept
+
+
+def _none_admitted(space: Space, drawn: Sequence[Drawn], room: int | None) -> UserError:
+    none, counts = f"none of {len(drawn)} candidates drawn at random", Counter[str]()
+    counts.update(name for item in drawn for name in item.excluded_by)
+    (name, count), *_ = counts.most_common(1)
+    if count < len(drawn):  # no single reason excludes all
+        words = ", ".join(f"{count} by {quoted(name)}" for name, count in counts.most_common())
+        return UserError(f"{none} is admitted; excluded are {words}", key=_key(space, name))
     if name == NO_ROOM:
         assert room is not None
         needed, free = LIMITS["memory"].format_both(min(item.memory for item in drawn), room)
-        raise UserError(
-            f"none of {len(drawn)} candidates drawn at random fits into the {free} free for it on this machine; the "
-            f"smallest needs {needed}"
-        )
+        return UserError(f"{none} fits into the {free} free for it on this machine; the smallest needs {needed}")
     if name not in space.limits:
-        raise UserError(f"none of {len(drawn)} candidates drawn at random meets {quoted(name)}", key="limits")
+        return UserError(f"{none} meets {quoted(name)}", key=_key(space, name))
     smallest = min(item.profile[LIMITS[name].key] for item in drawn)
     allowed, needed = LIMITS[name].format_both(space.limits[name], smallest)
-    raise UserError(
-        f"none of {len(drawn)} candidates drawn at random stays within the {name} of {allowed}; the smallest has "
-        f"{needed}",
-        key="limits",
-    )
+    return UserError(f"{none} stays within the {name} of {allowed}; the smallest has {needed}", key=_key(space, name))
+
+
+def _key(space: Space, name: str) -> str:
+    """Of the limit or the constraints that exclude something by this name."""
+    if name in space.limits:
+        return f"limits.{name}"
+    return "" if name == NO_ROOM else "constraints"

@@ -9,21 +9,31 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from msarch.config.candidate import Candidate
 from search.ledger.records import TrialRecord
 from search.ledger.studies import quiet_optuna
 from search.propose.front.strategy import Design
 from search.propose.seeds import derived_seed
-from search.run.proposer import Proposer, why_proposals_ended
+from search.run.proposer import Proposer
+from search.run.refusals import is_begun, why_proposals_ended
 from search.run.room import Room
 
 if TYPE_CHECKING:
     from optuna import Study
 
-Pool = Callable[[Sequence[TrialRecord]], Sequence[Design]]
-"""Gives the designs that may be started, once these trials have been proposed."""
+
+class Pool(Protocol):
+    """Designs to choose from: `SpacePool` draws them."""
+
+    def __call__(self, records: Sequence[TrialRecord]) -> Sequence[Design]:
+        """The designs that may be started, once these trials have been proposed."""
+
+    @property
+    def refused(self) -> Sequence[str]:
+        """What the last designs drawn exceed; an empty text for one that exceeds nothing."""
+
 
 FIRST, EACH = 16, 8
 """Draws before the first trial, and more of them for each trial that was proposed."""
@@ -88,8 +98,13 @@ class SpacePool:
         if fresh:
             self._tell_passed_over()
         else:
-            self._tell_end()
+            self._tell_end(records)
         return fresh
+
+    @property
+    def refused(self) -> list[str]:
+        """What the last draws exceed: a limit, a constraint or this machine's memory; an empty text for nothing."""
+        return [draw.violation or self._refusal(draw.design) for draw in self._draws[-MOST_IN_VAIN:]]
 
     def _digest(self, record: TrialRecord) -> str:
         """Of a trial's candidate, which never changes."""
@@ -113,8 +128,9 @@ class SpacePool:
         if digest in self._digests:
             return _Draw(None, digest)
         self._digests.add(digest)
-        if not self._proposer.keeps_constraints(candidate):
-            return _Draw(None, digest, "constraints: do not hold")
+        broken = self._proposer.broken_constraint(candidate)
+        if broken:
+            return _Draw(None, digest, broken)
         profile = self._profile(candidate)
         violations = self._proposer.violations(candidate, profile)
         violation = self._proposer.describe(violations, profile)
@@ -135,11 +151,13 @@ class SpacePool:
             self._message(f"designs that are too large for this machine are passed over (such as {example})")
             self._passed_over_told = True
 
-    def _tell_end(self) -> None:
-        """Say once why there are no more designs, where limits or this machine's memory are the reason."""
-        last = [draw.violation or self._refusal(draw.design) for draw in self._draws[-MOST_IN_VAIN:]]
-        if any(last) and not self._end_told:
-            self._message(why_proposals_ended(last))
+    def _tell_end(self, records: Sequence[TrialRecord]) -> None:
+        """Say once why there are no more designs, where limits or this machine's memory are the reason.
+
+        Where nothing was begun that is an error, which `search.run.refusals` words.
+        """
+        if any(map(is_begun, records)) and any(self.refused) and not self._end_told:
+            self._message(why_proposals_ended(self.refused))
         self._end_told = True
 
 

@@ -5,7 +5,7 @@ No training and no Ray here; a proposal costs a fraction of a second, most of it
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -13,7 +13,6 @@ from msarch.config.candidate import Candidate
 from msarch.errors import UserError
 from search.ledger.identity import has_one_stretch
 from search.ledger.ledger import Ledger
-from search.ledger.records import NO_ROOM
 from search.ledger.studies import quiet_optuna
 from search.propose.chosen import Chosen
 from search.propose.samplers import make_sampler
@@ -103,9 +102,9 @@ class Proposer:
             tokenizer = replace(tokenizer, vocab_size=recorded.tokenizer.vocab_size)
         return replace(candidate, corpus=replace(own, tokenizer=tokenizer, content=recorded.content))
 
-    def keeps_constraints(self, candidate: Candidate) -> bool:
-        """Whether a candidate meets every constraint, which needs no profile."""
-        return all(value <= 0 for value in self._space.constraint_violations(candidate).values())
+    def broken_constraint(self, candidate: Candidate) -> str:
+        """The worst violation of a constraint, in words as `describe` has them; it needs no profile."""
+        return worst_violation(self._space, self._space.constraint_violations(candidate), {})
 
     def violations(self, candidate: Candidate, profile: Mapping[str, Any]) -> dict[str, float]:
         """By how much a candidate exceeds each limit (a share of it) and constraint; 0 or less where it does not."""
@@ -125,19 +124,3 @@ class Proposer:
                 startup=settings.startup,
                 concurrent=self.concurrent,
             )
-
-
-def why_proposals_ended(violations: Sequence[str]) -> str:
-    """Why proposals end that all had been tried before (an empty text) or were infeasible (what they exceed)."""
-    told = list(filter(None, violations))
-    if not told:
-        return f"the last {len(violations)} proposals had all been tried before: the space is practically exhausted"
-    names = [violation.split(":")[0] for violation in told]
-    tightest = max(set(names), key=names.count)
-    example = told[names.index(tightest)]
-    remedy = "free some" if tightest == NO_ROOM else "raise it"
-    return (
-        f"the last {len(violations)} proposals were infeasible or had been tried before; the tightest limit is "
-        f"{tightest}, exceeded by {names.count(tightest)} of them (such as {example}): {remedy}, or make the "
-        "candidates smaller"
-    )

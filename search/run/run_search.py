@@ -81,7 +81,7 @@ def run_search(
 
     Raises:
         UserError: the space, folder, corpus, address or a number is invalid, or a file could not be written, or trials
-            fail one after another in the same way.
+            fail one after another in the same way, or nothing was trained since nothing is admitted.
         KeyboardInterrupt: Ctrl-C; everything is written, and the same call continues.
     """
     request = SearchRequest.of(
@@ -150,7 +150,10 @@ def _search(request: SearchRequest, watcher: Watcher) -> End:
             events.begin(coordinator.records())
         try:
             ended = outputs.records() and coordinator.ended  # to ask a new search would profile its first designs
-            return "complete" if ended else _train(request, coordinator, outputs, base, tokens)
+            end: End = "complete" if ended else _train(request, coordinator, outputs, base, tokens)
+            if end == "complete":
+                coordinator.check_begun(outputs.space)
+            return end
         finally:
             if events:
                 events.close()

@@ -8,7 +8,8 @@ from search.ledger.attributes import CONTINUE, CONTROL, PRUNE, Verdict
 from search.ledger.records import TrialRecord
 from search.propose.mirror import Mirror
 from search.run.budget import Budget, tokens_of
-from search.run.proposer import Proposer, why_proposals_ended
+from search.run.proposer import Proposer
+from search.run.refusals import is_begun, why_proposals_ended
 from search.run.trials import Trials
 from search.run.watcher import Watcher
 
@@ -42,7 +43,8 @@ class Sampling:
         """The number of a new proposal; None where the last ones all led to no training."""
         if self._trials.rejected >= MAX_REJECTED:
             self._proposing = False
-            self._watcher.message(why_proposals_ended([one.violation for one in self._records()[-MAX_REJECTED:]]))
+            if any(map(is_begun, self._records())):  # else it is an error, which `search.run.refusals` words
+                self._watcher.message(why_proposals_ended(self.refused))
             return None
         return self._proposer.propose()
 
@@ -57,6 +59,11 @@ class Sampling:
     def surplus(self) -> Sequence[int]:
         """None: nothing is paused."""
         return ()
+
+    @property
+    def refused(self) -> Sequence[str]:
+        """What the last proposals exceed; an empty text for a duplicate."""
+        return [record.violation for record in self._records()[-MAX_REJECTED:]]
 
     @property
     def ended(self) -> bool:

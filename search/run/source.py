@@ -22,5 +22,9 @@ class Source(Protocol):
         """Paused trials that are given up."""
 
     @property
+    def refused(self) -> Sequence[str]:
+        """What the last proposals or draws exceed, such as a limit; an empty text for one that exceeds nothing."""
+
+    @property
     def ended(self) -> bool:
         """Whether no more trials will be trained; some may still run."""

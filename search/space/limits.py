@@ -16,6 +16,10 @@ Profile = Mapping[str, Any]
 """A candidate's figures that are known before training, as a `CandidateProfile` gives them."""
 
 
+DOES_NOT_HOLD = "does not hold"
+"""What `worst_violation` says of a constraint."""
+
+
 def alike(candidate: Candidate) -> Candidate:
     """Candidates of one profile made equal: what only moves the loss is set to one value."""
     return replace(candidate, training=replace(candidate.training, learning_rate=1e-3, warmup=0.0, weight_decay=0.0))
@@ -36,7 +40,7 @@ def worst_violation(space: Space, broken: Mapping[str, float], profile: Profile)
     if not name or broken[name] <= 0:
         return ""
     if name not in space.limits:
-        return f"{name}: does not hold"
+        return f"{name}: {DOES_NOT_HOLD}"
     figure, bound = LIMITS[name].format_both(profile[LIMITS[name].key], space.limits[name])
     return f"{name}: {figure} > {bound}"
 

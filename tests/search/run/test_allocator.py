@@ -10,6 +10,7 @@ import pytest
 from support.made_up_search import Journalist, open_in
 from support.paused_search import LowestLoss, Workers, front_space, tokens_trained
 
+from msarch.errors import UserError
 from search.ledger.folder import JOURNAL, trial_folder
 from search.ledger.line_sums import sums_path
 from search.ledger.reading import read_ledger, read_records
@@ -189,9 +190,11 @@ def test_a_small_space_is_trained_whole_and_then_ends(tmp_path: Path) -> None:
 @by_lowest_loss
 def test_limits_that_nothing_meets_end_the_search_and_are_named(tmp_path: Path) -> None:
     watcher = Journalist()
-    coordinator = open_in(front_space(tmp_path, "limits.memory=1 kB"), tmp_path / "out", watcher)
-    assert coordinator.next_job() is None and coordinator.ended
-    assert "the tightest limit is memory" in watcher.messages[0] and len(watcher.messages) == 1
+    space = front_space(tmp_path, "limits.memory=1 kB")
+    coordinator = open_in(space, tmp_path / "out", watcher)
+    assert coordinator.next_job() is None and coordinator.ended and not watcher.messages
+    with pytest.raises(UserError, match=r"^limits.memory: nothing was trained: .* the tightest limit is memory"):
+        coordinator.check_begun(space)
 
 
 @by_lowest_loss

@@ -139,9 +139,35 @@ def test_a_grid_ends_by_itself_and_stays_ended(tmp_path: Path) -> None:
 def test_a_limit_that_nothing_meets_ends_the_search_and_is_named(tmp_path: Path) -> None:
     space = space_in(tmp_path, "limits.memory=1 kB", "search.sampler=random")
     watcher = Journalist()
-    drive(open_in(space, tmp_path / "out", watcher))
+    coordinator = open_in(space, tmp_path / "out", watcher)
+    drive(coordinator)
     assert len(watcher.finals) == 200 and {record.state for record in watcher.finals} == {"infeasible"}
-    assert "the tightest limit is memory" in watcher.messages[0]
+    assert not watcher.messages
+    with pytest.raises(
+        UserError, match=r"^limits.memory: nothing was trained: the last 200 proposals .* limit is memory"
+    ):
+        coordinator.check_begun(space)
+
+
+def test_a_constraint_that_nothing_meets_is_named_by_a_grid_too_which_has_fewer_proposals(tmp_path: Path) -> None:
+    finite = ("search.sampler=grid", "training.learning_rate=1e-2", "model.d_model=16")
+    space = space_in(tmp_path, *finite, "constraints=[n_layers <= 0, d_model <= 64]")
+    coordinator = open_in(space, tmp_path / "out")
+    drive(coordinator)
+    with pytest.raises(
+        UserError, match=r"constraints: nothing was trained: .* constraint 'n_layers <= 0' does not hold for 18"
+    ):
+        coordinator.check_begun(space)
+
+
+def test_a_search_that_trained_something_and_then_finds_nothing_more_is_told_so(tmp_path: Path) -> None:
+    constraints = "constraints=[n_layers <= 1, d_model <= 16, layers@4 <= 0]"
+    space = space_in(tmp_path, "training.learning_rate=1e-2", "search.sampler=random", constraints)
+    watcher = Journalist()
+    coordinator = open_in(space, tmp_path / "out", watcher)
+    drive(coordinator)
+    coordinator.check_begun(space)
+    assert "does not hold for" in watcher.messages[-1] and "loosen it" in watcher.messages[-1]
 
 
 def test_a_failed_trial_is_told_and_counts(space: Space, tmp_path: Path) -> None:

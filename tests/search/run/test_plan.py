@@ -68,6 +68,18 @@ def test_a_limit_that_nothing_of_the_sample_meets_is_told_with_the_smallest() ->
         plan_search(load_space("space.yaml", ["limits.parameters=8k"]), sample=4)
 
 
+@pytest.mark.parametrize(
+    ("constraints", "told"),
+    [
+        ("[n_layers <= 0, d_model <= 64]", "none of 8 candidates drawn at random meets 'n_layers <= 0'"),
+        ("[n_layers <= 1, n_layers >= 2]", "none of 8 .* is admitted; excluded are . by 'n_layers .= .', . by"),
+    ],
+)
+def test_constraints_that_nothing_of_the_sample_meets_are_named(constraints: str, told: str) -> None:
+    with pytest.raises(UserError, match=f"constraints: {told}"):
+        plan_search(load_space("space.yaml", [f"constraints={constraints}"]), sample=8)
+
+
 @pytest.mark.parametrize("name", ["trials", "concurrent"])
 def test_a_number_that_means_nothing_is_refused(name: str) -> None:
     zero: dict[str, Any] = {name: 0}

@@ -9,6 +9,7 @@ import pytest
 from support.made_up_search import Journalist, open_in, prepare, profile
 from support.paused_search import LowestLoss, Workers, front_space
 
+from msarch.errors import UserError
 from search.ledger.ledger import open_ledger
 from search.ledger.reading import read_records
 from search.ledger.records import TrialRecord
@@ -72,13 +73,26 @@ def test_designs_too_large_for_this_machine_are_passed_over_and_it_says_so_once(
 
 def test_a_search_of_which_nothing_fits_into_free_memory_ends_and_says_why(tmp_path: Path) -> None:
     watcher = Journalist()
-    coordinator = open_in(front_space(tmp_path), tmp_path / "out", watcher)
+    space = front_space(tmp_path)
+    coordinator = open_in(space, tmp_path / "out", watcher)
     before = coordinator.ended  # asked before the room is known
     coordinator.set_room(1_000)
     assert coordinator.next_job() is None and not coordinator.records()
     assert (before, coordinator.ended) == (False, True)
-    (told,) = watcher.messages
-    assert "the tightest limit is free memory" in told and "0.977 KiB free on this machine): free some, or make" in told
+    with pytest.raises(UserError, match=r"^nothing was trained: .* tightest limit is free memory") as raised:
+        coordinator.check_begun(space)
+    assert "0.977 KiB free on this machine): free some, or make" in str(raised.value) and not watcher.messages
+
+
+def test_constraints_that_nothing_meets_end_the_search_and_are_named(tmp_path: Path) -> None:
+    watcher = Journalist()
+    space = front_space(tmp_path, "constraints=[n_layers <= 0, d_model <= 64]")
+    coordinator = open_in(space, tmp_path / "out", watcher)
+    assert coordinator.next_job() is None and coordinator.ended and not watcher.messages
+    with pytest.raises(
+        UserError, match=r"^constraints: nothing was trained: .* the constraint 'n_layers <= 0' does not"
+    ):
+        coordinator.check_begun(space)
 
 
 def test_what_had_no_room_may_start_on_a_larger_machine(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from support.changed_trainer import search_with
+from support.command_line import fill, msarch
 
 from search.ledger.reading import read_records
 
@@ -27,3 +28,14 @@ def test_a_search_whose_trials_all_fail_stops_after_five(tmp_path: Path) -> None
     trained = [record for record in read_records(tmp_path / "out") if record.state not in ("infeasible", "duplicate")]
     assert [record.state for record in trained].count("failed") == 5
     assert (tmp_path / "out" / "report.html").exists()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("strategy", ["prune", "front"])
+def test_a_search_that_admits_nothing_ends_with_an_error(strategy: str, tmp_path: Path) -> None:
+    fill(tmp_path)
+    strategies = f"search={{strategy: {strategy}, trials: 4}}"
+    done = msarch("search", "space.yaml", "--set", strategies, "--set", "constraints=[n_layers <= 0]", cwd=tmp_path)
+    assert done.returncode == 2 and len(done.stderr.strip().splitlines()) == 1, done.stderr
+    assert "constraints: nothing was trained" in done.stderr and "'n_layers <= 0'" in done.stderr
+    assert (tmp_path / "results" / "space" / "report.html").exists()
