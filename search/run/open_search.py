@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 from msarch.config.candidate import Candidate
 from msarch.config.corpus import CorpusConfig
-from msarch.errors import UserError
 from search.ledger.identity import EQUAL_COUNTS, begin_with_one_stretch, defaults_of, text_names_of
 from search.ledger.ledger import Ledger, open_ledger
 from search.propose.mirror import Mirror
@@ -49,11 +48,6 @@ def open_recorded(space: Space, folder: Path, watcher: Watcher, keep: Keep | Non
     Raises:
         UserError: the folder holds the search of another space, or its journal is damaged.
     """
-    settings = space.search
-    if settings.strategy == "prune" and settings.sampler == "grid" and space.combinations() is None:
-        raise UserError(
-            "a grid needs a finite space: give each range of fractions a step or values", key="search.sampler"
-        )
     ledger = open_ledger(folder, space.objectives, space_identity(space))
     for note in ledger.notes:
         watcher.message(f"note: {note}")

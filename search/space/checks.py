@@ -17,7 +17,6 @@ from msarch.errors import UserError, quoted
 from search.space.schema.model import CONSTANT
 from search.space.space import Space
 from search.space.values.branches import Branch, Parameter
-from search.space.values.ranges import Range
 from search.space.widths import MOST_TRIED, each, with_width_steps
 
 Chosen = dict[str, tuple[str, Any]]
@@ -173,7 +172,7 @@ def _check_grid(space: Space) -> None:
     if space.search.sampler != "grid":
         return
     for parameter in space.parameters():
-        if isinstance(parameter.domain, Range) and parameter.domain.combinations is None and parameter.domain.varies:
+        if parameter.domain.combinations is None:
             raise UserError(f"a grid needs steps or values, and {parameter.path} has none", key="search.sampler")
 
 

@@ -114,6 +114,8 @@ class Range:
     @property
     def combinations(self) -> int | None:
         """How many values there are, or None where they are continuous."""
+        if not self.varies:
+            return 1
         if self.step is None:
             return None
         return int((Decimal(str(self.high)) - Decimal(str(self.low))) / Decimal(str(self.step))) + 1

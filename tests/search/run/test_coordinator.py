@@ -136,6 +136,14 @@ def test_a_grid_ends_by_itself_and_stays_ended(tmp_path: Path) -> None:
     assert open_in(space, tmp_path / "out").ended
 
 
+def test_a_grid_takes_a_range_of_one_number(tmp_path: Path) -> None:
+    rate = "training.learning_rate={min: 1e-2, max: 1e-2, log: true}"
+    space = space_in(tmp_path, "search.sampler=grid", rate, "model.d_model=16", "search.trials=100")
+    coordinator = open_in(space, tmp_path / "out")
+    drive(coordinator)
+    assert len(coordinator.records()) == space.combinations() == 18
+
+
 def test_a_limit_that_nothing_meets_ends_the_search_and_is_named(tmp_path: Path) -> None:
     space = space_in(tmp_path, "limits.memory=1 kB", "search.sampler=random")
     watcher = Journalist()

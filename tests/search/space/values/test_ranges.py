@@ -26,6 +26,7 @@ ATTENTION = value_type_of("attention", Literal["fused", "unfused"])
         ({"values": [8]}, WHOLE, {8}, 1),
         ({"min": 32, "max": 96, "step": 32}, WHOLE, {32, 64, 96}, 3),
         ({"min": 3, "max": 3}, WHOLE, {3}, 1),
+        ({"min": 1e-3, "max": 1e-3}, NUMBER, {1e-3}, 1),
         ({"min": 0.1, "max": 0.3, "step": 0.1}, NUMBER, {0.1, 0.2, 0.3}, 3),
         ("64 16", WINDOWS, {(64, 16)}, 1),
         ([64, 16], WINDOWS, {(64, 16)}, 1),
