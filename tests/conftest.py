@@ -43,14 +43,14 @@ hypothesis.settings.load_profile("same examples everywhere")
 
 
 @pytest.fixture(scope="session", autouse=True)
-def empty_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+def run_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A cache of its own for each run, shared by its workers: what an older version encoded is not read."""
     run = tmp_path_factory.getbasetemp()
     if "PYTEST_XDIST_WORKER" in os.environ:
         run = run.parent
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("MSARCH_CACHE", str(run / "msarch-cache"))
-        yield
+        yield run / "msarch-cache"
 
 
 @pytest.fixture(autouse=True)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from msarch.errors import UserError
 from msarch.machine import usable_cores
-from msarch.perplexity import perplexity
+from msarch.perplexity import format_perplexity, perplexity
 from msarch.units import format_bytes, format_count
 from search.cli.notes import print_notes
 from search.cli.text_warnings import text_warnings_to
@@ -83,10 +83,10 @@ def _with_text(start: Start, display: TrainingDisplay) -> tuple[Start, TokenSet]
             f"{tokens.vocab_size:,}; set model.vocab_size, or name another corpus.tokenizer",
             key="model.vocab_size",
         )
-    most = max(1, len(tokens.validation) - 1)
-    if training.targets() > most:
-        display.message(f"validation takes all of its {most:,} tokens, fewer than {training.targets():,}")
-    check_length(replace(tokens, test=None), model.context, min(training.targets(), most))
+    targets = tokens.targets_in("validation", training.targets())
+    if targets < training.targets():
+        display.message(f"validation takes all of its {targets:,} tokens, fewer than {training.targets():,}")
+    check_length(tokens, model.context, max(1, targets))
     corpus = replace(start.candidate.corpus, content=tokens.content)
     continued = start.continued and replace(start.continued, corpus=corpus)
     return replace(start, candidate=replace(start.candidate, corpus=corpus), continued=continued), tokens
@@ -113,15 +113,16 @@ def _show(folder: Path, start: Start, record: ModelRecord, tokens: TokenSet) -> 
         f"{folder}: {start.candidate.model.variant} {start.candidate.model.layers}, "
         f"{format_count(record.profile['parameters'])} parameters, trained on {last.tokens:,} tokens"
     )
-    validated = min(start.candidate.training.targets(), len(tokens.validation) - 1)
+    validated = tokens.targets_in("validation", start.candidate.training.targets())
     print_line(_quality("validation", last.loss, last.bits_per_byte, validated))
     if record.test is not None and tokens.test is not None:
-        print_line(_quality("test", *record.test, len(tokens.test) - 1))
+        print_line(_quality("test", *record.test, tokens.targets_in("test", len(tokens.test))))
     print_line(f"memory of a training step: {format_bytes(record.profile['memory_bytes'])}")
 
 
 def _quality(split: str, loss: float, bits_per_byte: float, targets: int) -> str:
-    figures = f"loss {loss:.4f} nats, perplexity {perplexity(loss):.2f}, {bits_per_byte:.4f} bits per byte"
+    quality = format_perplexity(perplexity(loss))
+    figures = f"loss {loss:.4f} nats, perplexity {quality}, {bits_per_byte:.4f} bits per byte"
     return f"{split}: {figures}, over {targets:,} tokens"
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from jinja2 import Environment, StrictUndefined
 
 from msarch.config.corpus import CorpusConfig, TokenizerConfig
-from msarch.perplexity import perplexity
+from msarch.perplexity import format_perplexity, perplexity
 from msarch.units import format_bytes, format_count
 from search.show.drawing.text import draw_text
 from search.train.trained_model import TrainedModel
@@ -40,7 +40,7 @@ def model_card(trained: TrainedModel, *, on_its_own: bool) -> str:
         last=trained.curve[-1],
         machine=_machine(trained.environment),
         qualities=_qualities(trained),
-        ppl=perplexity,
+        ppl=lambda loss: format_perplexity(perplexity(loss)),
         validation_chose=trained.test is None,
         **_memory(trained),
         commands=trained.commands,
@@ -73,8 +73,19 @@ def _machine(environment: dict[str, Any]) -> str:
 
 def _qualities(trained: TrainedModel) -> list[tuple[str, float, float]]:
     last = trained.curve[-1]
-    found = [(f"validation, its first {trained.candidate.training.targets():,} tokens", last.loss, last.bits_per_byte)]
+    found = [(_validation(trained), last.loss, last.bits_per_byte)]
     return found + ([("test, all of it", *trained.test)] if trained.test is not None else [])
+
+
+def _validation(trained: TrainedModel) -> str:
+    """The split, and how much of it was read, where that was recorded."""
+    targets = trained.validated
+    if targets is None:
+        return "validation"
+    asked = trained.candidate.training.targets()
+    return (
+        f"validation, all of its {targets:,} tokens" if targets < asked else f"validation, its first {targets:,} tokens"
+    )
 
 
 def _memory(trained: TrainedModel) -> dict[str, str]:

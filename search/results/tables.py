@@ -64,6 +64,12 @@ def varying_options(records: Iterable[TrialRecord]) -> list[str]:
     return [name for name in COLUMNS if len(seen.get(name, ())) > 1 and name != "validation_tokens"]
 
 
+def independent_options(records: Sequence[TrialRecord]) -> list[str]:
+    """`varying_options` without heads that follow from the width, as they do where all heads are equally wide."""
+    heads_follow = len({record.candidate.model.d_head for record in records}) < 2
+    return [name for name in varying_options(records) if name != "n_heads" or not heads_follow]
+
+
 def trials_frame(records: Iterable[TrialRecord]) -> pd.DataFrame:
     """One row a trial, in the order of their numbers, with the columns of `COLUMNS`."""
     return _frame([trial_row(record) for record in sorted(records, key=lambda record: record.number)], COLUMNS)

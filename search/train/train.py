@@ -13,11 +13,12 @@ from msarch.config.candidate import Candidate
 from msarch.errors import UserError, shortened
 from msarch.training.compiling import is_from_compiler
 from msarch.training.file_names import BEFORE_DECAY, FILE
-from msarch.training.trainer import NonFiniteLossError, Trainer
+from msarch.training.trainer import Trainer
 from msarch.training.validation import Validation, write_curve
-from msarch.units import format_bytes, format_rate
+from msarch.units import format_rate
 from search.ledger.folder import locked
 from search.results.reproduce import test_figures
+from search.results.training_errors import loss_in_one_line, memory_in_one_line
 from search.run.interrupts import on_interrupt
 from search.train.folder import BUSY, Settings, check_same, earlier_record, with_recorded_corpus, write_origin
 from search.train.record import METRICS, WEIGHTS, ModelRecord
@@ -70,7 +71,7 @@ def train_model(
             start = with_recorded_corpus(folder, start)
         candidate = _candidate(start, earlier)
         if earlier is None:
-            record = _first_record(candidate, settings)
+            record = _first_record(candidate, tokens, settings)
             write_origin(folder, candidate, tokens, record)
         else:
             check_same(folder, earlier, candidate, settings.compiled)
@@ -90,7 +91,7 @@ def _candidate(start: Start, earlier: ModelRecord | None) -> Candidate:
     return start.candidate if start.continued is None or start.obstacle else start.continued
 
 
-def _first_record(candidate: Candidate, settings: Settings) -> ModelRecord:
+def _first_record(candidate: Candidate, tokens: TokenSet, settings: Settings) -> ModelRecord:
     from msarch.memory.candidate_profile import profile_candidate
 
     return ModelRecord(
@@ -99,6 +100,7 @@ def _first_record(candidate: Candidate, settings: Settings) -> ModelRecord:
         threads=settings.threads,
         compiled=settings.compiled,
         profile=profile_candidate(candidate),
+        validated=tokens.targets_in("validation", candidate.training.targets()),
     )
 
 
@@ -122,7 +124,7 @@ class _Training:
 
     def run(self) -> ModelRecord:
         """Train to the end. Raises UserError and KeyboardInterrupt."""
-        with on_interrupt(self._stop), _in_one_line(self._candidate, self._folder, self._record):
+        with on_interrupt(self._stop), _in_one_line(self._candidate, self._record):
             trainer = self._build()
             self._restore(trainer)
             self._tell(lambda observer: observer.began(trainer, self._record.begun_from))
@@ -184,25 +186,27 @@ class _Training:
 
 
 @contextmanager
-def _in_one_line(candidate: Candidate, folder: Path, record: ModelRecord) -> Iterator[None]:
+def _in_one_line(candidate: Candidate, record: ModelRecord) -> Iterator[None]:
     """What may go wrong with a healthy program, as one line that says what to do."""
-    import torch
+    rate = format_rate(candidate.training.learning_rate / 10)
+    lower = f"train with a lower rate in another folder: --set training.learning_rate={rate}"
+    less = "use another folder and --set training.checkpointing=block, or a smaller training.batch_size"
+    with (
+        _compiler_in_one_line(record.compiled),
+        loss_in_one_line(lower),
+        memory_in_one_line(record.profile["memory_bytes"], less),
+    ):
+        yield
 
+
+@contextmanager
+def _compiler_in_one_line(compiled: bool) -> Iterator[None]:
     try:
         yield
-    except NonFiniteLossError as error:
-        rate = format_rate(candidate.training.learning_rate / 10)
-        raise UserError(
-            f"{error}; train with a lower rate in another folder: --set training.learning_rate={rate}"
-        ) from error
-    except torch.OutOfMemoryError as error:
-        needs = format_bytes(record.profile["memory_bytes"])
-        raise UserError(
-            f"the GPU's memory ran out; a step is predicted to need {needs}; use another folder and "
-            "--set training.checkpointing=block, or a smaller training.batch_size"
-        ) from error
+    except UserError:
+        raise
     except Exception as error:
-        if not record.compiled or not is_from_compiler(error):
+        if not compiled or not is_from_compiler(error):
             raise
         raise UserError(
             f"torch.compile failed ({shortened(str(error))}); use another folder and leave out --compile"

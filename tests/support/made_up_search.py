@@ -19,6 +19,7 @@ from search.run.open_search import open_recorded, open_search
 from search.run.trials import Job
 from search.run.watcher import Silent
 from search.space.load import load_space
+from search.space.schema.search import Keep
 from search.space.space import Space
 
 SPACE = """
@@ -83,10 +84,12 @@ def space_in(folder: Path, *overrides: str) -> Space:
     return load_space(path, overrides)
 
 
-def open_in(space: Space, folder: Path, watcher: Silent | None = None, **options: Any) -> Coordinator:
+def open_in(
+    space: Space, folder: Path, watcher: Silent | None = None, keep: Keep | None = None, **options: Any
+) -> Coordinator:
     folder.mkdir(exist_ok=True)
     watcher = watcher or Silent()
-    space, ledger = open_recorded(space, folder, watcher)
+    space, ledger = open_recorded(space, folder, watcher, keep)
     return open_search(space, ledger, folder, prepare=prepare, profile=profile, watcher=watcher, **options)
 
 

@@ -69,6 +69,13 @@ def prompts(config: ModelConfig) -> list[list[int]]:
     ]
 
 
+def until(config: ModelConfig, parts: list[int]) -> int:
+    """Two coarsest blocks after a prompt; all positions without one, and of a retina, whose windows end late."""
+    if not parts or config.variant == "retina":
+        return config.context
+    return min(config.context, sum(parts) + 2 * max(config.scales))
+
+
 @every_option
 def test_logits_are_those_of_one_pass_at_every_position(config: ModelConfig) -> None:
     model, tokens = model_of(config), tokens_of(config)
@@ -77,7 +84,8 @@ def test_logits_are_those_of_one_pass_at_every_position(config: ModelConfig) -> 
     decoder = Decoder(model, batch_size=2)
     for parts in prompts(config):
         decoder.reset()
-        assert furthest(in_parts(decoder, tokens, parts), expected) < 1e-10, parts
+        end = until(config, parts)
+        assert furthest(in_parts(decoder, tokens[:, :end], parts), expected[:, :end]) < 1e-10, parts
 
 
 @pytest.mark.slow

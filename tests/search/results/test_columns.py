@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import pandas as pd
 import pytest
@@ -16,7 +16,14 @@ from search.ledger.records import TrialRecord
 from search.results.column_docs import with_current_tables
 from search.results.columns import COLUMNS, OUTCOMES, Column, column_name, describe_columns, option_columns
 from search.results.table_files import write_tables
-from search.results.tables import option_values, read_trials, trial_row, trials_frame, varying_options
+from search.results.tables import (
+    independent_options,
+    option_values,
+    read_trials,
+    trial_row,
+    trials_frame,
+    varying_options,
+)
 
 VERSION_0_1 = """
 trial:Int64 state:string variant:string layers:string d_model:Int64 n_heads:Int64 context:Int64 batch_size:Int64
@@ -152,3 +159,19 @@ def test_a_page_gets_current_tables_under_its_headings() -> None:
     assert with_current_tables(page) == page
     with pytest.raises(UserError, match="one heading"):
         with_current_tables("# Page\n")
+
+
+def with_heads(make_record: Maker, heads: Sequence[tuple[int, int]]) -> list[TrialRecord]:
+    """A trial for each pair of d_model and n_heads."""
+    shape: dict[str, Any] = {"variant": "vanilla", "layers": "2@1", "vocab_size": 61, "context": 48}
+    models = [ModelConfig(d_model=d_model, n_heads=n_heads, **shape) for d_model, n_heads in heads]
+    candidates = [Candidate(model=model, training=TrainingConfig(batch_size=4)) for model in models]
+    return [make_record(number, 80, 50, candidate=candidate) for number, candidate in enumerate(candidates)]
+
+
+def test_heads_vary_by_themselves_unless_all_are_equally_wide(make_record: Maker) -> None:
+    chosen = with_heads(make_record, [(64, 2), (64, 4), (64, 8), (32, 2)])
+    assert {"d_model", "n_heads"} <= set(independent_options(chosen))
+    follow = with_heads(make_record, [(64, 4), (32, 2), (96, 6)])
+    assert "n_heads" in varying_options(follow)
+    assert set(varying_options(follow)) - set(independent_options(follow)) == {"n_heads"}
