@@ -125,6 +125,8 @@ class _Training:
         with on_interrupt(self._stop), _in_one_line(self._candidate, self._folder, self._record):
             trainer = self._build()
             self._restore(trainer)
+            if tuple(trainer.curve) != self._record.curve:  # stopped between a checkpoint and its record
+                self._write_curve(trainer)
             self._tell(lambda observer: observer.began(trainer, self._record.begun_from))
             while not trainer.finished:
                 self._advance(trainer)
@@ -160,8 +162,7 @@ class _Training:
         point = trainer.advance(lambda: self._after_step(trainer))
         trainer.save(self._folder)
         self._saved = time.monotonic()
-        write_curve(self._folder / METRICS, trainer.curve)
-        self._write(replace(self._record, curve=tuple(trainer.curve)))
+        self._write_curve(trainer)
         self._tell(lambda observer: observer.validated(trainer, point))
 
     def _after_step(self, trainer: Trainer) -> None:
@@ -177,6 +178,10 @@ class _Training:
     def _tell(self, event: Callable[[Observer], None]) -> None:
         for observer in self._observers:
             event(observer)
+
+    def _write_curve(self, trainer: Trainer) -> None:
+        write_curve(self._folder / METRICS, trainer.curve)
+        self._write(replace(self._record, curve=tuple(trainer.curve)))
 
     def _write(self, record: ModelRecord) -> None:
         self._record = record

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import errno
 import json
 from collections.abc import Sequence
 from dataclasses import replace
@@ -22,7 +24,7 @@ from msarch.training.checkpoint import read_tensors
 from msarch.training.compiling import compile_layers
 from msarch.training.file_names import BEFORE_DECAY, FILE
 from msarch.training.trainer import Trainer
-from msarch.training.validation import Validation
+from msarch.training.validation import Validation, write_curve
 from search.ledger.folder import CONFIG
 from search.run.event_files import EVENTS
 from search.space.config_file import read_config
@@ -114,24 +116,38 @@ def test_killed_after_any_steps_the_same_call_ends_with_the_same_bits(tokens: To
         assert (Path(folder) / BEFORE_DECAY).is_file() and not (Path(folder) / FILE).exists()
 
 
-def test_killed_before_its_last_record_it_trains_nothing_again(
-    tokens: TokenSet, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("lost", ["last record", "last curve"])
+def test_stopped_between_its_last_checkpoint_and_what_follows_it_trains_nothing_again(
+    lost: str, tokens: TokenSet, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    start, write = start_of(tokens), ModelRecord.write
+    start, write, whole = start_of(tokens), ModelRecord.write, Recorder()
 
-    def fail(record: ModelRecord, folder: Path) -> None:
+    def fail_at_the_end(record: ModelRecord, folder: Path) -> None:
         if record.state == "complete":
             raise Killed
         write(record, folder)
 
+    def fail_on_a_full_disk(path: Path, curve: Sequence[Validation]) -> None:
+        if len(curve) == 3:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        write_curve(path, curve)
+
     with monkeypatch.context() as patched:
-        patched.setattr(ModelRecord, "write", fail)
-        with pytest.raises(Killed):
+        if lost == "last record":
+            patched.setattr(ModelRecord, "write", fail_at_the_end)
+        else:
+            patched.setattr("search.train.train.write_curve", fail_on_a_full_disk)
+        with pytest.raises((Killed, OSError)):
             run(start, "m", tokens)
     again = Recorder()
-    assert run(start, "m", tokens, [again]).state == "complete" and again.points == []
+    record = run(start, "m", tokens, [again])
+    assert record.state == "complete" and again.points == []
     third = Recorder()
-    assert run(start, "m", tokens, [third]).state == "complete" and third.began_at is None
+    assert run(start, "m", tokens, [third]) == record and third.began_at is None
+    run(start, "whole", tokens, [whole])
+    assert [point.loss for point in record.curve] == [point.loss for point in whole.points]
+    with (Path("m") / METRICS).open(newline="") as file:
+        assert [float(row["loss"]) for row in csv.DictReader(file)] == [point.loss for point in whole.points]
 
 
 def test_on_from_before_the_decay_it_equals_an_undisturbed_run(tokens: TokenSet) -> None:

@@ -103,11 +103,16 @@ def test_ctrl_c_leaves_a_checkpoint_and_the_printed_command_continues(here: Here
 def test_killed_again_and_again_it_ends_with_the_bits_of_an_undisturbed_training(place: Path) -> None:
     arguments = [sys.executable, "-m", "msarch", "train", "model.yaml", "--threads", "1", "--to", "killed"]
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "MSARCH_CACHE": str(place / ".cache")}
-    for seconds in (3, 4, 5, 6, 7, 8):
-        process = subprocess.Popen(arguments, cwd=place, env=environment, stderr=subprocess.DEVNULL)
+    said = ["validation loss", *["continues after step"] * 5]
+    for sentence, seconds in zip(said, (0, 0, 0.02, 0.04, 0.06, 0.08), strict=True):
+        process = subprocess.Popen(arguments, cwd=place, env=environment, stderr=subprocess.PIPE, text=True)
+        assert process.stderr is not None
+        while sentence not in process.stderr.readline():
+            assert process.poll() is None
         time.sleep(seconds)
         process.kill()
-        process.wait()
+        assert process.wait() == -signal.SIGKILL
+        assert read_record(place / "killed").state == "training" and (place / "killed" / FILE).is_file()
     done = msarch("train", "model.yaml", "--threads", 1, "--to", "killed", cwd=place)
     assert done.returncode == 0, done.stderr
     done = msarch("train", "model.yaml", "--threads", 1, "--to", "unkilled", cwd=place)
