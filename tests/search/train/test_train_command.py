@@ -14,6 +14,7 @@ import torch
 import yaml
 from support.command_line import ROOT, msarch
 from support.commands import Here
+from support.full_disk import files_stay_small
 
 from msarch.training.checkpoint import read_tensors
 from msarch.training.file_names import BEFORE_DECAY, FILE
@@ -97,6 +98,13 @@ def test_ctrl_c_leaves_a_checkpoint_and_the_printed_command_continues(here: Here
     assert done.returncode == 0 and "continues after step" in done.stderr
     here("train", "model.yaml", "--threads", 1, "--to", "whole")
     assert torch.equal(weights(place / "stopped"), weights(place / "whole"))
+
+
+def test_a_full_disk_is_one_line_and_the_same_command_continues(here: Here, place: Path) -> None:
+    with files_stay_small():
+        done = here("train", "model.yaml", "--threads", 1, "--to", "full")
+    assert (done.returncode, done.stderr) == (2, f"error: {Path('full') / FILE}: File too large\n")
+    assert here("train", "model.yaml", "--threads", 1, "--to", "full").returncode == 0
 
 
 @pytest.mark.faults("a training is killed", times=6, end="the bits of an undisturbed one")
