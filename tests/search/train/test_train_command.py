@@ -104,6 +104,9 @@ def test_a_full_disk_is_one_line_and_the_same_command_continues(here: Here, plac
     with files_stay_small():
         done = here("train", "model.yaml", "--threads", 1, "--to", "full")
     assert (done.returncode, done.stderr) == (2, f"error: {Path('full') / FILE}: File too large\n")
+    assert here("train", "model.yaml", "--to", "full", "--dry-run").stdout.startswith(
+        "continues the training in full\n"
+    )
     assert here("train", "model.yaml", "--threads", 1, "--to", "full").returncode == 0
 
 
@@ -144,6 +147,16 @@ def test_a_mistake_is_one_line(arguments: list[str], message: str, here: Here) -
     done = here("train", *arguments)
     assert done.returncode == 2 and len(done.stderr.splitlines()) == 1
     assert done.stderr.startswith(f"error: {message}")
+
+
+def test_only_a_training_that_begins_is_said_to_train_from_the_beginning(here: Here) -> None:
+    command = ("train", "results/space", "--set", "model.dropout=0.1", "--to", "other")
+    said = "trains from the beginning: more than the budget was changed"
+    planned, begun = here(*command, "--dry-run"), here(*command)
+    assert planned.stdout.startswith(f"{said}\n") and begun.stderr.startswith(f"{said}\n")
+    planned, again = here(*command, "--dry-run"), here(*command)
+    assert planned.stdout.startswith("the training in other has ended; nothing is left to train\n")
+    assert again.returncode == 0 and again.stdout == begun.stdout and again.stderr == ""
 
 
 def test_a_dry_run_shows_what_would_be_trained(here: Here) -> None:
