@@ -18,7 +18,7 @@ from search.cli.text_warnings import text_warnings_to
 from search.show.terminal.console import print_line
 from search.show.terminal.training_display import TrainingDisplay
 from search.train.record import WEIGHTS, is_model_folder, read_record
-from search.train.start import Start, find_start
+from search.train.start import Start, check_origin, find_start
 
 if TYPE_CHECKING:
     from msarch.data.token_set import TokenSet
@@ -48,6 +48,8 @@ def train(
     if dry_run:
         _describe(start, folder)
         return
+    if begun and threads is not None:
+        _note_threads(folder, threads)
     with TrainingDisplay(folder.name) as display, text_warnings_to(display.message), ExitStack() as stack:
         from search.train.folder import Settings
         from search.train.train import train_model
@@ -92,6 +94,16 @@ def _with_text(start: Start, display: TrainingDisplay) -> tuple[Start, TokenSet]
     return replace(start, candidate=replace(start.candidate, corpus=corpus), continued=continued), tokens
 
 
+def _note_threads(folder: Path, threads: int) -> None:
+    recorded = read_record(folder).threads
+    if recorded != threads:
+        print_line(
+            f"--threads {threads} has no effect: the training in {folder} was begun with {recorded}, and another "
+            "number gives other bits",
+            error=True,
+        )
+
+
 def _device() -> str:
     import torch
 
@@ -106,6 +118,7 @@ def _describe(start: Start, folder: Path) -> None:
         done = f"the training in {folder} has ended; nothing is left to train"
         print_line(done if ended else f"continues the training in {folder}")
     elif start.origin is not None:
+        check_origin(start)
         print_line(f"trains from the beginning: {start.obstacle}" if start.obstacle else f"on from {start.origin.name}")
     candidate = start.candidate if start.obstacle or start.continued is None else start.continued
     print_line(yaml.safe_dump(candidate.to_dict(), sort_keys=False).rstrip())

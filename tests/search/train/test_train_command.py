@@ -110,6 +110,14 @@ def test_a_full_disk_is_one_line_and_the_same_command_continues(here: Here, plac
     assert here("train", "model.yaml", "--threads", 1, "--to", "full").returncode == 0
 
 
+def test_threads_of_a_training_that_is_there_stay_and_its_user_is_told(here: Here) -> None:
+    here("train", "model.yaml", "--threads", 1, "--to", "threads")
+    assert here("train", "model.yaml", "--to", "threads", "--threads", 1).stderr == ""
+    assert here("train", "model.yaml", "--to", "threads", "--threads", 2).stderr == (
+        "--threads 2 has no effect: the training in threads was begun with 1, and another number gives other bits\n"
+    )
+
+
 @pytest.mark.faults("a training is killed", times=6, end="the bits of an undisturbed one")
 def test_killed_again_and_again_it_ends_with_the_bits_of_an_undisturbed_training(place: Path) -> None:
     arguments = [sys.executable, "-m", "msarch", "train", "model.yaml", "--threads", "1", "--to", "killed"]
@@ -160,7 +168,7 @@ def test_only_a_training_that_begins_is_said_to_train_from_the_beginning(here: H
 
 
 def test_a_dry_run_shows_what_would_be_trained(here: Here) -> None:
-    done = here("train", "results/space", "--set", "training.tokens=20k", "--dry-run")
+    done = here("train", "results/space", "--set", "training.tokens=20k", "--to", "new", "--dry-run")
     assert done.stdout.startswith("on from results/space trial") and "tokens: 20000" in done.stdout
     assert done.stderr == ""
     done = here("train", "results/space", "--set", "training.tokens=20M", "--to", "new", "--dry-run")
