@@ -79,6 +79,22 @@ def test_patterns_go_deep_keep_their_order_and_name_no_file_twice(books: Path) -
     assert train[:3] == ["text 1", "text 3", "text 5"]
 
 
+def test_names_with_brackets_are_found(tmp_path: Path) -> None:
+    (tmp_path / "v.txt").write_text("v")
+    folder = tmp_path / "books [old]"
+    folder.mkdir()
+    for name in ("book[1].txt", "book1.txt", "book2.txt"):
+        (folder / name).write_text(name)
+
+    def train(pattern: str) -> list[str]:
+        return read(files(pattern, validation=("v.txt",)), tmp_path)["train"]
+
+    assert train("books [old]/book[1].txt") == train(str(folder / "book[1].txt")) == ["book[1].txt"]
+    assert train("books [[]old]/book[1-9].txt") == train("books [old]/book[1-9].txt") == ["book1.txt", "book2.txt"]
+    assert train("books [old]/**/*[[]*") == ["book[1].txt"]
+    assert "did you mean 'book[1].txt'" in failure(files("books [old]/book[3].txt"), tmp_path).message
+
+
 def test_the_hash_does_not_depend_on_the_place(books: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
     other = tmp_path_factory.mktemp("elsewhere")
     (books / "books").rename(other / "moved")
@@ -137,6 +153,7 @@ def test_tables_are_read_and_leave_no_copies(tmp_path: Path, suffix: str) -> Non
         ("books/*.md", "holds 00.txt, 02.txt, 04.txt, 06.txt, 08.txt and 9 more"),
         ("books", "name its files, such as 'books/*.txt'"),
         ("", "is a folder"),
+        ("/", "is a folder"),
         ("x" * 5000, "holds books"),
         ("books/\0", "holds"),
         ("~nobody-of-this-name/x", "holds books"),
