@@ -232,6 +232,43 @@ def test_rows_of_a_data_set_without_text_are_left_out_and_counted(
     assert "corpus.validation: 2 of 4 rows have no text in column 'text' and are left out" in sentences
 
 
+@pytest.mark.parametrize(
+    ("name", "content", "reason"),
+    [
+        ("mine.py", b"import datasets", "Dataset scripts are no longer supported, but found mine.py. Save its rows as"),
+        ("train.jsonl.gz", b"\x1f\x8b00", "Compressed file ended before the end-of-stream marker was reached. Check"),
+        ("train.zip", b"PK\x03\x04", "File is not a zip file. Check its files"),
+        ("train.jsonl.zst", b"\x28\xb5\x2f\xfd", "Compression type zstd not supported. Check its files"),
+    ],
+)
+def test_a_data_set_that_cannot_be_loaded_is_one_line(
+    name: str, content: bytes, reason: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import datasets
+
+    monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", tmp_path / "hub")
+    folder = tmp_path / "mine"
+    folder.mkdir()
+    (folder / name).write_bytes(content)
+    error = failure(CorpusConfig(source="huggingface", name=str(folder)), tmp_path)
+    assert error.key == "corpus.huggingface" and f"cannot be loaded: {reason}" in error.message
+
+
+def test_of_a_data_set_with_pictures_only_the_text_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import datasets
+
+    monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", tmp_path / "hub")
+    pictures = [{"bytes": b"damaged", "path": None}] * 2
+    features = datasets.Features({"text": datasets.Value("string"), "picture": datasets.Image()})
+    for split, rows in (("train", ["a", "b"]), ("validation", ["c", "d"])):
+        columns = {"text": rows, "picture": pictures}
+        datasets.Dataset.from_dict(columns, features=features).to_parquet(tmp_path / "mine" / f"{split}.parquet")
+    config = CorpusConfig(source="huggingface", name=str(tmp_path / "mine"))
+    assert read(config, tmp_path) == {"train": ["a", "b"], "validation": ["c", "d"]}
+    error = failure(replace(config, column="body"), tmp_path)
+    assert error.key == "corpus.train" and "picture, text" in error.message
+
+
 def test_a_data_set_out_of_reach_fails_at_once_in_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import datasets
     from huggingface_hub import constants
