@@ -1,4 +1,4 @@
-"""Perplexity: what a loss means, and the one place where it is computed."""
+"""Perplexity: what a loss means, and the one place where it is computed and written as text."""
 
 from __future__ import annotations
 
@@ -11,3 +11,10 @@ def perplexity(loss: float) -> float:
         return math.exp(loss)
     except OverflowError:
         return math.inf
+
+
+def format_perplexity(value: float) -> str:
+    """`8.850`, `34.84`, `412.3`, `12346`: below 1000, values at least 0.001 nats apart read differently."""
+    if value < 100:
+        return f"{value:#.4g}"
+    return f"{value:.1f}" if value < 999.95 else f"{value:.0f}"

@@ -35,7 +35,10 @@ FORMATS = ("table", "json")
 
 
 def confirm_front(folder: Path, seeds: int, overrides: Sequence[str], *, fmt: str, dry_run: bool) -> None:
-    """Train what is missing, write the report again, and print what all seeds say; progress goes to standard error."""
+    """Train what is missing, write the report again, and print what all seeds say; progress goes to standard error.
+
+    Raises UserError, at the end where memory did not suffice for some models.
+    """
     if fmt not in FORMATS:
         raise UserError(unknown("format", fmt, FORMATS), key="--format")
     results = load_results(folder)
@@ -48,19 +51,27 @@ def confirm_front(folder: Path, seeds: int, overrides: Sequence[str], *, fmt: st
         tokens = sum(candidate.training.tokens for _, candidate in chosen)
         print_line(f"{len(chosen)} trainings of {len(trials)} models, {tokens:,} tokens in all")
         return
+    left_out: list[int] = []
     if tasks(folder, trials, seeds):
         refuse_links(folder)
         with locked(confirm_folder(folder), busy="another msarch confirm is at work in {}; wait for it to end"):
-            _train(results, tasks(folder, trials, seeds), overrides)
+            left_out = _train(results, tasks(folder, trials, seeds), overrides)
     results = load_results(folder)
     _update_report(results)
     _print(results.confirmation, fmt)
+    if left_out:
+        raise UserError(
+            f"memory ran out for trial {', '.join(map(str, left_out))}; close other programs that use it, or take a "
+            "machine with more: the same command trains what is missing"
+        )
 
 
-def _train(results: Results, chosen: Sequence[Task], overrides: Sequence[str]) -> None:
+def _train(results: Results, chosen: Sequence[Task], overrides: Sequence[str]) -> list[int]:
+    """Train what is missing; the trials that memory did not suffice for."""
     device, changed = training_environment(results)
     print_notes(changed)
     console = make_console(stderr=True, soft_wrap=True)
+    left_out: list[int] = []
     with console.status("opening the text") as status:
 
         def watch(index: int, trainer: Trainer) -> None:
@@ -68,9 +79,15 @@ def _train(results: Results, chosen: Sequence[Task], overrides: Sequence[str]) -
             where = f"training {index + 1} of {len(chosen)}: trial {record.number}, seed {candidate.seed}"
             status.update(f"{where}, step {trainer.step:,} of {trainer.steps:,}")
 
-        for run in train_runs(results.folder, chosen, device, _placer(overrides), watch):
+        def short(index: int, error: UserError) -> None:
+            record, candidate = chosen[index]
+            left_out.append(record.number)
+            console.print(Text(f"trial {record.number}, seed {candidate.seed}: {error}"))
+
+        for run in train_runs(results.folder, chosen, device, _placer(overrides), watch, short):
             found = f"loss {run.loss:.4f}" if run.loss is not None else f"failed: {run.error}"
             console.print(Text(f"trial {run.trial}, seed {run.seed}: {run.split} {found}"))
+    return left_out
 
 
 def _update_report(results: Results) -> None:
@@ -133,6 +150,7 @@ def _as_dict(confirmed: Confirmation) -> dict[str, Any]:
                 "trial": each.point,
                 "vanilla": each.rival,
                 "seeds": each.seeds,
+                "failed": each.failed,
                 "gain": each.gain,
                 "low": each.low,
                 "high": each.high,

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import sys
 import webbrowser
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,9 +19,10 @@ from search.cli.notes import print_notes
 from search.cli.output_files import check_folder, writing
 from search.ledger.records import TrialRecord
 from search.results.conditions import Conditions
-from search.results.front import check_any_within, within
+from search.results.front import check_any_within
 from search.results.reproduce import Reproduction, compare, open_corpus, train_again, with_corpus
 from search.results.results import BUNDLES, Bundle, Results, load_results
+from search.results.training_errors import loss_in_one_line, memory_in_one_line
 from search.show.terminal.console import make_console, print_with_colours
 from search.show.terminal.fitted_table import FittedColumn, FittedTable, output_width
 from search.show.terminal.front_plot import BLANK, front_plot
@@ -50,17 +52,17 @@ def show_front(
         check_any_within(results.records, max_memory)
     except UserError as error:
         raise error.under("--max-memory") from None
-    kept = within(results.records, max_memory)
-    confirmed = results.confirmation if fmt == "table" else None
+    kept = results.within(max_memory)
+    confirmed = kept.confirmation if fmt == "table" else None
     for path in (html, *pictures):
         if path is not None:
-            _write(results, path)
+            _write(kept, path)
     if results.conditions:
         console = make_console(stderr=fmt != "table", soft_wrap=True)
         console.print(Text(f"memory with {results.conditions}; perplexity as trained\n"))
     if fmt == "table":
-        _draw(kept, results.objectives)
-    print_front(kept, results.objectives, fmt)
+        _draw(kept.records, kept.objectives)
+    print_front(kept.records, kept.objectives, fmt)
     if confirmed is not None:
         from search.cli.confirm import print_confirmation
 
@@ -149,7 +151,7 @@ def reproduce_trial(
     device, changed = training_environment(results)
     tokens = open_corpus(candidate.corpus)
     trainer = None
-    with console.status("training") as status:
+    with console.status("training") as status, _in_one_line(record):
         for trainer in train_again(candidate, tokens, device):
             point = trainer.curve[-1]
             status.update(f"step {point.step:,} of {trainer.steps:,}, validation loss {point.loss:.4f}")
@@ -157,6 +159,15 @@ def reproduce_trial(
     found = compare(record, trainer, results.folder_of(record) / "model.safetensors")
     _show(console, found, explanations(device, changed))
     return 0 if found.within_tolerance else 1
+
+
+@contextmanager
+def _in_one_line(record: TrialRecord) -> Iterator[None]:
+    """What may go wrong although the recorded training ended."""
+    other = "the recorded training ended, so other versions or another device make the difference"
+    more = "close other programs that use it, or take a machine with more"
+    with loss_in_one_line(other), memory_in_one_line(record.profile["memory_bytes"], more):
+        yield
 
 
 def _headline(record: TrialRecord) -> str:

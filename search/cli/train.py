@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from msarch.errors import UserError
 from msarch.machine import usable_cores
-from msarch.perplexity import perplexity
+from msarch.perplexity import format_perplexity, perplexity
 from msarch.units import format_bytes, format_count
 from search.cli.notes import print_notes
 from search.cli.text_warnings import text_warnings_to
@@ -138,7 +138,8 @@ def _show(folder: Path, start: Start, record: ModelRecord, tokens: TokenSet) -> 
 
 
 def _quality(split: str, loss: float, bits_per_byte: float, targets: int) -> str:
-    figures = f"loss {loss:.4f} nats, perplexity {perplexity(loss):.2f}, {bits_per_byte:.4f} bits per byte"
+    quality = format_perplexity(perplexity(loss))
+    figures = f"loss {loss:.4f} nats, perplexity {quality}, {bits_per_byte:.4f} bits per byte"
     return f"{split}: {figures}, over {targets:,} tokens"
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from jinja2 import Environment, StrictUndefined
 
 from msarch.config.corpus import CorpusConfig, TokenizerConfig
-from msarch.perplexity import perplexity
+from msarch.perplexity import format_perplexity, perplexity
 from msarch.units import format_bytes, format_count
 from search.show.drawing.text import draw_text
 from search.train.trained_model import TrainedModel
@@ -40,7 +40,7 @@ def model_card(trained: TrainedModel, *, on_its_own: bool) -> str:
         last=trained.curve[-1],
         machine=_machine(trained.environment),
         qualities=_qualities(trained),
-        ppl=perplexity,
+        ppl=lambda loss: format_perplexity(perplexity(loss)),
         validation_chose=trained.test is None,
         **_memory(trained),
         commands=trained.commands,

@@ -11,7 +11,7 @@ from search.ledger.records import TrialRecord
 from search.ledger.studies import quiet_optuna
 from search.results.columns import COLUMNS
 from search.results.layer_options import layer_options
-from search.results.tables import trial_row, varying_options
+from search.results.tables import independent_options, trial_row
 
 if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution
@@ -34,7 +34,7 @@ def option_importance(records: Sequence[TrialRecord], objectives: Sequence[str])
         return {}
     import optuna
 
-    varying = varying_options(judged)
+    varying = independent_options(judged)
     options = [_options(record, varying) for record in judged]
     ranges = {name: _distribution(name, [each[name] for each in options if name in each]) for name in _names(options)}
     if not ranges:
@@ -55,9 +55,9 @@ def option_importance(records: Sequence[TrialRecord], objectives: Sequence[str])
 
 
 def _options(record: TrialRecord, varying: Sequence[str]) -> dict[str, Any]:
-    """What was chosen for a trial; heads are left out, since they follow from the width."""
+    """What was chosen for a trial, the layers by what they amount to."""
     row = trial_row(record)
-    chosen = {name: row[name] for name in varying if name not in ("layers", "n_heads") and row[name] is not None}
+    chosen = {name: row[name] for name in varying if name != "layers" and row[name] is not None}
     model = record.candidate.model
     return {**layer_options(model), "coarsest scale": str(max(model.scales)), **chosen}
 

@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from msarch.errors import UserError, quoted, unknown
 from msarch.paths import is_file, is_folder
+from msarch.units import format_bytes
 from search.ledger.folder import trial_folder
 from search.ledger.reading import read_ledger
 from search.ledger.records import TrialRecord
 from search.results.environment import read_environment
-from search.results.front import pareto_front, reference_point, select, split
+from search.results.front import pareto_front, reference_point, select, split, within
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -41,6 +42,7 @@ class Results:
         objectives: what the search minimises.
         conditions: those of memory and other costs, if other than trained; see `what_if`.
         notes: what limits how far the records can be trusted, such as damaged trials that were left out.
+        max_memory: in bytes, where only what fits was kept; see `within`.
     """
 
     folder: Path
@@ -48,6 +50,7 @@ class Results:
     objectives: tuple[str, ...]
     conditions: str = ""
     notes: tuple[str, ...] = ()
+    max_memory: int | None = None
 
     @property
     def trials(self) -> pd.DataFrame:
@@ -81,6 +84,18 @@ class Results:
             return select(self.records, str(which), max_memory, self.objectives)
         except UserError as error:
             raise error.at(str(self.folder)) from None
+
+    def within(self, max_memory: int | None) -> Results:
+        """Results of the trials alone that need at most `max_memory` bytes; of all where it is None."""
+        if max_memory is None:
+            return self
+        return replace(self, records=within(self.records, max_memory), max_memory=max_memory)
+
+    @property
+    def title(self) -> str:
+        """What stands above a report or a picture: the folder's name, and the limit where there is one."""
+        name = self.folder.resolve().name
+        return name if self.max_memory is None else f"{name}, at most {format_bytes(self.max_memory)}"
 
     def what_if(self, **conditions: Any) -> Results:
         """The complete trials under other conditions (`search.results.conditions`): ``what_if(batch_size=64)``.
@@ -185,7 +200,7 @@ class Results:
         write_report(
             Path(path),
             self.records,
-            title=self.folder.resolve().name,
+            title=self.title,
             objectives=self.objectives,
             limits=self.limits,
             environment=self.environment,
@@ -199,8 +214,7 @@ class Results:
         """The front as a picture, .png or .svg."""
         from search.show.plots import write_plot
 
-        title = self.folder.resolve().name
-        write_plot(Path(path), self.records, self.objectives, self.limits, title, self.conditions)
+        write_plot(Path(path), self.records, self.objectives, self.limits, self.title, self.conditions)
 
 
 def load_results(folder: str | Path, *, skip_damaged: bool = False) -> Results:

@@ -53,14 +53,21 @@ def option_values(config: ModelConfig | TrainingConfig) -> dict[str, Any]:
 def varying_options(records: Iterable[TrialRecord]) -> list[str]:
     """The columns of options in which these trials differ, in the order of the table.
 
-    An option that only some variants read varies where those differ among themselves.
+    An option that only some variants read varies where those differ among themselves. The tokens of a validation are
+    no option: they follow from the vocabulary.
     """
     seen: dict[str, set[Any]] = {}
     for record in records:
         for config in (record.candidate.model, record.candidate.training):
             for name, value in option_values(config).items():
                 seen.setdefault(name, set()).update([] if value is None else [value])
-    return [name for name in COLUMNS if len(seen.get(name, ())) > 1]
+    return [name for name in COLUMNS if len(seen.get(name, ())) > 1 and name != "validation_tokens"]
+
+
+def independent_options(records: Sequence[TrialRecord]) -> list[str]:
+    """`varying_options` without heads that follow from the width, as they do where all heads are equally wide."""
+    heads_follow = len({record.candidate.model.d_head for record in records}) < 2
+    return [name for name in varying_options(records) if name != "n_heads" or not heads_follow]
 
 
 def trials_frame(records: Iterable[TrialRecord]) -> pd.DataFrame:

@@ -11,11 +11,11 @@ MODELS, CLAIMS = "How sure the front is", "Against vanilla"
 _MODELS = (
     "Each model of the front, and each vanilla model it is held against, trained again with further seeds: "
     "{} on the {} split, mean and standard deviation{}. On the front: the probability that none of the others here "
-    "that costs no more is truly better."
+    "that costs no more is truly better. A failed training has no figure; a model with one has no probability."
 )
 _CLAIMS = (
     "Each multi-scale model of the front against the best vanilla model that costs no more, by how much it is better, "
-    "with the 95 % interval. Within the noise: the interval holds 0."
+    "with the 95 % interval, over the seeds with which neither training failed. Within the noise: the interval holds 0."
 )
 
 
@@ -33,6 +33,9 @@ def trust(confirmed: Confirmation, best: int) -> str:
     again = "The front was trained again with further seeds (see below)."
     if confirmed.noise is not None:
         again += f" Between two models trained once, differences below {confirmed.noise:.2g} {unit} are noise."
+    failed = next((each.failed for each in confirmed.models if each.record.number == best), 0)
+    if failed:
+        again += f" {failed} of the best model's trainings failed; the figures leave them out."
     claim = next((each for each in confirmed.claims if each.point == best and each.rival is not None), None)
     if claim is None or claim.gain is None or claim.verdict == "unknown":
         return again
@@ -60,17 +63,26 @@ def models_table(confirmed: Confirmation) -> TextTable:
 
 def _model_row(each: Confirmed, quality: str) -> list[str]:
     model = each.record.candidate.model
-    value = perplexity(each.mean) if quality == "perplexity" else each.mean
     return [
         str(each.record.number),
         model.variant,
         model.layers,
         format_figure(each.record, "memory_bytes"),
-        f"{value:.2f}" if quality == "perplexity" else f"{value:.4f}",
+        _level(each.mean, quality),
         MISSING if each.spread is None else f"{each.spread:.4f}",
-        f"{len(each.levels)}{f', {each.failed} failed' if each.failed else ''}",
+        _seeds(len(each.levels), each.failed),
         MISSING if each.on_front is None else _chance(each.on_front),
     ]
+
+
+def _level(mean: float | None, quality: str) -> str:
+    if mean is None:
+        return MISSING
+    return f"{perplexity(mean):.2f}" if quality == "perplexity" else f"{mean:.4f}"
+
+
+def _seeds(trained: int, failed: int) -> str:
+    return f"{trained}, {failed} failed" if failed else str(trained)
 
 
 def _chance(share: float) -> str:
@@ -92,4 +104,4 @@ def _claim_row(claim: Claim) -> list[str]:
     known = claim.low is not None and claim.high is not None
     interval = f"{claim.low:+.4f} to {claim.high:+.4f}" if known else MISSING
     verdict = "unknown: fewer than two seeds" if claim.verdict == "unknown" else claim.verdict
-    return [str(claim.point), str(claim.rival), gain, interval, str(claim.seeds), verdict]
+    return [str(claim.point), str(claim.rival), gain, interval, _seeds(claim.seeds, claim.failed), verdict]

@@ -45,7 +45,7 @@ def _table(results: Results) -> Markup:
 
 
 def _picture(results: Results) -> Markup:
-    title = results.folder.resolve().name
+    title = results.title
     figure = front_figure(results.records, results.objectives, results.limits, title, results.conditions)
     drawn = io.BytesIO()
     figure.savefig(drawn, dpi=_DOTS_PER_INCH, format="png")

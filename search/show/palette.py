@@ -72,7 +72,7 @@ def formatter(objective: str) -> Callable[[float], str]:
     if unit == "seconds":
         return format_step_seconds
     if OBJECTIVES[objective].quality:
-        return lambda value: f"{value:.3g}" if value < 1000 else f"{value:.0f}"
+        return lambda value: f"{value:.4g}" if value < 999.95 else f"{value:.0f}"  # as many digits as a figure has
     return format_count
 
 

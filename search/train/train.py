@@ -13,11 +13,12 @@ from msarch.config.candidate import Candidate
 from msarch.errors import UserError, shortened
 from msarch.training.compiling import is_from_compiler
 from msarch.training.file_names import BEFORE_DECAY, FILE
-from msarch.training.trainer import NonFiniteLossError, Trainer
+from msarch.training.trainer import Trainer
 from msarch.training.validation import Validation, write_curve
-from msarch.units import format_bytes, format_rate
+from msarch.units import format_rate
 from search.ledger.folder import locked
 from search.results.reproduce import test_figures
+from search.results.training_errors import loss_in_one_line, memory_in_one_line
 from search.run.interrupts import on_interrupt
 from search.train.folder import BUSY, Settings, check_same, earlier_record, with_recorded_corpus, write_origin
 from search.train.record import METRICS, WEIGHTS, ModelRecord
@@ -126,7 +127,7 @@ class _Training:
 
     def run(self) -> ModelRecord:
         """Train to the end. Raises UserError and KeyboardInterrupt."""
-        with on_interrupt(self._stop), _in_one_line(self._candidate, self._folder, self._record):
+        with on_interrupt(self._stop), _in_one_line(self._candidate, self._record):
             trainer = self._build()
             self._restore(trainer)
             if tuple(trainer.curve) != self._record.curve:  # stopped between a checkpoint and its record
@@ -213,25 +214,27 @@ class _Training:
 
 
 @contextmanager
-def _in_one_line(candidate: Candidate, folder: Path, record: ModelRecord) -> Iterator[None]:
+def _in_one_line(candidate: Candidate, record: ModelRecord) -> Iterator[None]:
     """What may go wrong with a healthy program, as one line that says what to do."""
-    import torch
+    rate = format_rate(candidate.training.learning_rate / 10)
+    lower = f"train with a lower rate in another folder: --set training.learning_rate={rate}"
+    less = "use another folder and --set training.checkpointing=block, or a smaller training.batch_size"
+    with (
+        _compiler_in_one_line(record.compiled),
+        loss_in_one_line(lower),
+        memory_in_one_line(record.profile["memory_bytes"], less),
+    ):
+        yield
 
+
+@contextmanager
+def _compiler_in_one_line(compiled: bool) -> Iterator[None]:
     try:
         yield
-    except NonFiniteLossError as error:
-        rate = format_rate(candidate.training.learning_rate / 10)
-        raise UserError(
-            f"{error}; train with a lower rate in another folder: --set training.learning_rate={rate}"
-        ) from error
-    except torch.OutOfMemoryError as error:
-        needs = format_bytes(record.profile["memory_bytes"])
-        raise UserError(
-            f"the GPU's memory ran out; a step is predicted to need {needs}; use another folder and "
-            "--set training.checkpointing=block, or a smaller training.batch_size"
-        ) from error
+    except UserError:
+        raise
     except Exception as error:
-        if not record.compiled or not is_from_compiler(error):
+        if not compiled or not is_from_compiler(error):
             raise
         raise UserError(
             f"torch.compile failed ({shortened(str(error))}); use another folder and leave out --compile"

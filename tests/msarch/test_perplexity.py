@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from msarch.perplexity import perplexity
+from msarch.perplexity import format_perplexity, perplexity
 from msarch.training.evaluation import Evaluation
 
 
@@ -20,3 +20,21 @@ def test_it_is_the_exponential_and_infinite_beyond_floats(loss: float, expected:
 
 def test_a_loss_that_is_no_number_has_no_perplexity() -> None:
     assert math.isnan(perplexity(math.nan))
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (1.0, "1.000"),
+        (8.84959, "8.850"),
+        (8.7804, "8.780"),
+        (34.8412, "34.84"),
+        (99.996, "100.0"),
+        (412.345, "412.3"),
+        (999.97, "1000"),
+        (12_345.6, "12346"),
+        (math.inf, "inf"),
+    ],
+)
+def test_it_is_written_so_that_small_ones_can_be_told_apart(value: float, text: str) -> None:
+    assert format_perplexity(value) == text

@@ -6,6 +6,8 @@ Only further seeds count: the search chose its models by what they reached with 
   data in the same order.
 - The probability that a model stands on the front is over the means of all models that were trained again: normal, with
   one variance for all models, estimated from their spreads together.
+- A training that failed has no figure, so means and intervals leave it out. It is counted beside them, and a model with
+  such a training has no probability: where it does not train, it stands on no front.
 """
 
 from __future__ import annotations
@@ -13,6 +15,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from statistics import mean, stdev
 from typing import Literal
 
@@ -37,10 +40,10 @@ class Confirmed:
 
     Attributes:
         record: its trial.
-        levels: by seed: loss in nats, or bits per byte.
+        levels: by seed: loss in nats, or bits per byte; of the trainings that did not fail.
         failed: how many trainings failed.
-        on_front: the probability that it is on the front of those that were trained again; None where no model has
-            two seeds.
+        on_front: the probability that it is on the front of those that were trained again; None where one of its
+            trainings failed, or where no model has two seeds.
     """
 
     record: TrialRecord
@@ -49,9 +52,9 @@ class Confirmed:
     on_front: float | None
 
     @property
-    def mean(self) -> float:
-        """Over seeds."""
-        return mean(self.levels.values())
+    def mean(self) -> float | None:
+        """Over seeds; None where all failed."""
+        return mean(self.levels.values()) if self.levels else None
 
     @property
     def spread(self) -> float | None:
@@ -66,6 +69,7 @@ class Claim:
     Attributes:
         point, rival: numbers of the trials; no rival where no complete vanilla trial costs so little.
         seeds: with which both were trained.
+        failed: with how many more one of them failed, or both.
         gain: by how much the point is better, in nats or bits, on average.
         low, high: the 95 % interval of the gain; None with fewer than two seeds.
     """
@@ -73,6 +77,7 @@ class Claim:
     point: int
     rival: int | None
     seeds: int = 0
+    failed: int = 0
     gain: float | None = None
     low: float | None = None
     high: float | None = None
@@ -94,7 +99,7 @@ class Confirmation:
         split: on which all were judged: test, or validation where the corpus has no test split.
         models: the cheapest first.
         claims: one for each multi-scale model of the front.
-        missing: trials of the front, or rivals, that were not trained again.
+        missing: trials of the front, or rivals, that were not trained again, not even in vain.
     """
 
     quality: str
@@ -114,7 +119,7 @@ class Confirmation:
 
         From one variance for all models; None where none has two seeds.
         """
-        variance, freedom = _pooled([list(each.levels.values()) for each in self.models])
+        variance, freedom = _pooled([list(each.levels.values()) for each in self.models if each.levels])
         return _quantile(freedom) * math.sqrt(2 * variance) if freedom else None
 
 
@@ -122,31 +127,28 @@ def confirmation(records: Sequence[TrialRecord], objectives: Sequence[str], runs
     """What these runs say of the front; None where there is no run of its models, or of their rivals."""
     quality = split(objectives)[0]
     chosen = trials_to_confirm(records, objectives)
-    own = {record.number: _own_runs(record, runs) for record in chosen}
-    levels = {
-        number: {run.seed: value for run in each if (value := run.level(quality)) is not None}
-        for number, each in own.items()
-    }
-    trained = [record for record in chosen if levels[record.number]]
+    runs_by_trial = {record.number: _own_runs(record, runs) for record in chosen}
+    trained = [record for record in chosen if runs_by_trial[record.number]]
     if not trained:
         return None
-    chances = _chances(trained, objectives, levels)
+    seeds = {number: _Seeds.of(each, quality) for number, each in runs_by_trial.items()}
+    chances = _chances(trained, objectives, seeds)
     models = [
         Confirmed(
             record=record,
-            levels=levels[record.number],
-            failed=sum(run.loss is None for run in own[record.number]),
+            levels=seeds[record.number].levels,
+            failed=len(seeds[record.number].failed),
             on_front=chances.get(record.number),
         )
         for record in trained
     ]
     claims = [
-        _claim(pair.point.number, pair.rival.number if pair.rival else None, levels)
+        _claim(pair.point.number, pair.rival.number if pair.rival else None, seeds)
         for pair in pairs(records, objectives)
-        if levels[pair.point.number]
+        if runs_by_trial[pair.point.number]
     ]
-    missing = [number for number, found in levels.items() if not found]
-    first = next(run for record in trained for run in own[record.number])
+    missing = [number for number, found in runs_by_trial.items() if not found]
+    first = runs_by_trial[trained[0].number][0]
     return Confirmation(quality=quality, split=first.split, models=models, claims=claims, missing=missing)
 
 
@@ -157,18 +159,36 @@ def _own_runs(record: TrialRecord, runs: Sequence[Run]) -> list[Run]:
     return [run for run in mine if reseeded(own, run.seed - own.seed).digest() == run.candidate]
 
 
-def _claim(point: int, rival: int | None, levels: Mapping[int, Levels]) -> Claim:
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Seeds:
+    """What became of a model's trainings.
+
+    Attributes:
+        levels: of those that ended, by seed.
+        failed: the seeds of the others.
+    """
+
+    levels: Levels
+    failed: frozenset[int]
+
+    @classmethod
+    def of(cls, runs: Sequence[Run], quality: str) -> _Seeds:
+        found = {run.seed: run.level(quality) for run in runs}
+        levels = {seed: level for seed, level in found.items() if level is not None}
+        return cls(levels=levels, failed=frozenset(found.keys() - levels.keys()))
+
+
+def _claim(point: int, rival: int | None, seeds: Mapping[int, _Seeds]) -> Claim:
+    failed = len(seeds[point].failed | (seeds[rival].failed if rival is not None else frozenset()))
     if rival is None:
-        return Claim(point=point, rival=None)
-    common = sorted(levels[point].keys() & levels[rival].keys())
-    if not common:
-        return Claim(point=point, rival=rival)
-    gains = [levels[rival][seed] - levels[point][seed] for seed in common]
-    gain = mean(gains)
+        return Claim(point=point, rival=None, failed=failed)
+    levels, others = seeds[point].levels, seeds[rival].levels
+    gains = [others[seed] - levels[seed] for seed in sorted(levels.keys() & others.keys())]
+    claim = partial(Claim, point=point, rival=rival, seeds=len(gains), failed=failed)
     if len(gains) < 2:
-        return Claim(point=point, rival=rival, seeds=1, gain=gain)
-    half = _quantile(len(gains) - 1) * stdev(gains) / math.sqrt(len(gains))
-    return Claim(point=point, rival=rival, seeds=len(gains), gain=gain, low=gain - half, high=gain + half)
+        return claim(gain=gains[0] if gains else None)
+    gain, half = mean(gains), _quantile(len(gains) - 1) * stdev(gains) / math.sqrt(len(gains))
+    return claim(gain=gain, low=gain - half, high=gain + half)
 
 
 def _quantile(freedom: int) -> float:
@@ -178,10 +198,11 @@ def _quantile(freedom: int) -> float:
 
 
 def _chances(
-    trained: Sequence[TrialRecord], objectives: Sequence[str], levels: Mapping[int, Levels]
+    trained: Sequence[TrialRecord], objectives: Sequence[str], seeds: Mapping[int, _Seeds]
 ) -> dict[int, float]:
     """The probability of each model to stand on the front; empty where nothing says how far seeds spread."""
-    samples = [np.array(list(levels[record.number].values())) for record in trained]
+    judged = [record for record in trained if seeds[record.number].levels]
+    samples = [np.array(list(seeds[record.number].levels.values())) for record in judged]
     variance, freedom = _pooled(samples)
     if not freedom:
         return {}
@@ -189,8 +210,12 @@ def _chances(
     scale = np.sqrt(variance * freedom / generator.chisquare(freedom, size=(DRAWS, 1)))
     errors = scale * generator.standard_normal((DRAWS, len(samples))) / np.sqrt([len(each) for each in samples])
     drawn = np.array([each.mean() for each in samples]) + errors
-    costs = [_costs(record, objectives) for record in trained]
-    return {record.number: float(_stands(index, costs, drawn).mean()) for index, record in enumerate(trained)}
+    costs = [_costs(record, objectives) for record in judged]
+    return {
+        record.number: float(_stands(index, costs, drawn).mean())
+        for index, record in enumerate(judged)
+        if not seeds[record.number].failed
+    }
 
 
 def _pooled(samples: Sequence[Sequence[float] | np.ndarray]) -> tuple[float, int]:

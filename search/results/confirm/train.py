@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
@@ -9,10 +10,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from msarch.config.candidate import Candidate
+from msarch.errors import UserError
 from search.ledger.records import TrialRecord
 from search.results.confirm.plan import reseeded
 from search.results.confirm.runs import Run, confirm_folder, read_runs, write_run
 from search.results.reproduce import open_corpus, test_figures, train_again
+from search.results.training_errors import OutOfMemoryError, memory_in_one_line
 
 if TYPE_CHECKING:
     from msarch.training.trainer import Trainer
@@ -34,21 +37,38 @@ def train_runs(
     device: str,
     placed: Callable[[Candidate], Candidate],
     watch: Callable[[int, Trainer], None],
+    short: Callable[[int, UserError], None],
 ) -> Iterator[Run]:
-    """Train and record each task.
+    """Train and record each task, but for models that memory does not suffice for.
+
+    Those depend on the machine, so they are not recorded as failed: the same call tries them again.
 
     Args:
         placed: gives a candidate with its corpus where it is now.
         watch: is called after each rung with the task's index and its trainer.
+        short: is called where memory ran out, with the task's index and what was said; the model's further seeds
+            are left out.
 
     Raises:
         UserError: the text is missing or is another one.
     """
+    too_large: set[int] = set()
     for index, (record, candidate) in enumerate(chosen):
-        run = _train(folder, record.number, candidate, placed(candidate), device, partial(watch, index))
-        write_run(folder, run)
+        if record.number in too_large:
+            continue
+        run = None
+        try:
+            with memory_in_one_line(record.profile["memory_bytes"], "the model is left out for now"):
+                run = _train(folder, record.number, candidate, placed(candidate), device, partial(watch, index))
+        except OutOfMemoryError as error:
+            too_large.add(record.number)
+            short(index, error)
+        else:
+            write_run(folder, run)
         shutil.rmtree(_checkpoint(folder), ignore_errors=True)
-        yield run
+        gc.collect()  # the error held what was trained, and the next model needs that memory
+        if run is not None:
+            yield run
 
 
 def _checkpoint(folder: Path) -> Path:

@@ -14,17 +14,19 @@ import plotly.graph_objects as go
 
 from search.ledger.records import TrialRecord
 from search.show.report.table import Key, TableColumn, figures_of, trials_table
+from search.show.stopped import last_validation
 
 _DIGITS = 7
 
 
 def packed_trials(records: Sequence[TrialRecord], front: Collection[int]) -> dict[str, Any]:
-    """Columns, curves and the front, for `page.js`."""
+    """Columns, curves, the front, and how far trials came that were stopped, for `trials.js`."""
     return {
         "columns": [packed_column(column) for column in trials_table(records)],
         "hidden": {name: [rounded(value) for value in values] for name, values in figures_of(records).items()},
         "front": sorted(front),
         "curves": packed_curves(records),
+        "stopped": {record.number: text for record in records if (text := last_validation(record))},
     }
 
 

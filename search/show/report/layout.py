@@ -9,11 +9,10 @@ from typing import Any
 
 import plotly.graph_objects as go
 
-from msarch.perplexity import perplexity
-from msarch.units import format_count
 from search.ledger.records import TrialRecord
 from search.results.tables import trial_row, varying_options
 from search.show.palette import INK, MUTED, PAPER, RULE, log_ticks
+from search.show.stopped import last_validation
 from search.show.terminal.front_table import format_figure, format_option
 from search.space.objectives import OBJECTIVES
 
@@ -36,9 +35,8 @@ def _hover_lines(record: TrialRecord, options: Sequence[str]) -> list[str]:
     if record.loss is not None:
         figures = [format_figure(record, key) for key in ("perplexity", "bits_per_byte")]
         lines.append(f"perplexity {figures[0]}, bits per byte {figures[1]}")
-    elif record.curve:
-        last = record.curve[-1]
-        lines.append(f"perplexity {perplexity(last.loss):.1f} after {format_count(last.tokens)} tokens")
+    elif stopped := last_validation(record):
+        lines.append(stopped)
     fused, unfused = (format_figure(record, key) for key in ("memory_bytes", "memory_unfused_bytes"))
     lines.append(f"memory {fused}, unfused {unfused}")
     lines.append(f"{format_figure(record, 'parameters')} parameters")

@@ -12,7 +12,7 @@ from search.ledger.records import TrialRecord
 from search.results.columns import COLUMNS
 from search.results.importance import LOG_SCALE
 from search.results.layer_options import layer_options
-from search.results.tables import trial_row, varying_options
+from search.results.tables import independent_options, trial_row
 from search.show.palette import formatter, log_ticks
 from search.show.terminal.front_table import MISSING
 from search.space.objectives import OBJECTIVES
@@ -37,9 +37,9 @@ class ParallelAxis:
 
 
 def parallel_axes(records: Sequence[TrialRecord], objectives: Sequence[str]) -> list[ParallelAxis]:
-    """Options in which these trials differ, those of their layers, then the objectives with a quality last."""
+    """Options that vary by themselves, those of their layers, then the objectives with a quality last."""
     rows = [trial_row(record) for record in records]
-    options = [name for name in varying_options(records) if name not in ("layers", "n_heads")]
+    options = [name for name in independent_options(records) if name != "layers"]
     axes = [_option_axis(name, [row[name] for row in rows]) for name in options]
     layers = [layer_options(record.candidate.model) for record in records]
     axes[1:1] = [_number_axis(name, [each[name] for each in layers]) for name in layers[0]] if layers else []

@@ -14,13 +14,6 @@ const rowOf = new Map(numbers.map((number, row) => [number, row]));
 const onFront = new Set(trials.front);
 const figureOf = (name, row) => columns[name] ? key(columns[name], row) : trials.hidden[name]?.[row] ?? null;
 const escaped = text => String(text).replace(/[&<>"]/g, sign => `&#${sign.charCodeAt(0)};`);
-const shortCount = value => value >= 999500 ? `${+(value / 1e6).toPrecision(3)}M`
-  : value >= 999.5 ? `${+(value / 1e3).toPrecision(3)}k` : `${value}`;
-
-function lastOf(number) {
-  const [grid, ...losses] = trials.curves.losses[number] ?? [];
-  return grid === undefined ? null : { tokens: trials.curves.tokens[grid][losses.length - 1], loss: losses.at(-1) };
-}
 
 // What is said of a trial wherever it is pointed at: pairs of a name and a value.
 function facts(number, kind) {
@@ -42,10 +35,7 @@ function sentence(number) {
     }
   };
   listed(facts(number, "option"), 3);
-  const last = lastOf(number);
-  if (last && !(figureOf("perplexity", row) > 0)) {
-    lines.push(`perplexity ${Math.exp(last.loss).toFixed(1)} after ${shortCount(last.tokens)} tokens`);
-  }
+  if (trials.stopped[number]) lines.push(trials.stopped[number]);
   listed(facts(number, "figure").filter(([, , column]) => column.name !== "seconds"), 3);
   if (columns.error && cell(columns.error, row)) lines.push(escaped(cell(columns.error, row)));
   return lines.join("<br>");

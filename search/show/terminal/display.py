@@ -15,7 +15,7 @@ from rich.console import Console, Group, RenderableType
 from rich.text import Text
 
 from msarch.config.candidate import Candidate
-from msarch.perplexity import perplexity
+from msarch.perplexity import format_perplexity, perplexity
 from msarch.training.validation import Validation
 from msarch.units import format_bytes, format_count, format_seconds
 from search.ledger.records import TRAINED, TrialRecord
@@ -202,7 +202,7 @@ class SearchDisplay:
 
 
 def trial_line(record: TrialRecord) -> str:
-    """`trial 12 complete  top_down 4@4 2@1 d=64  perplexity 93.1  memory 41 MiB`."""
+    """`trial 12 complete  top_down 4@4 2@1 d=64  perplexity 93.12  memory 41 MiB`."""
     words = [f"trial {record.number} {record.state}", _architecture(record.candidate)]
     if record.loss is not None:
         words.append(f"perplexity {format_figure(record, 'perplexity')}")
@@ -217,9 +217,9 @@ def trial_line(record: TrialRecord) -> str:
 
 
 def paused_line(record: TrialRecord) -> str:
-    """`trial 7 paused at 62k of 500k tokens  top_down 4@4 2@1 d=64  perplexity 93.1`."""
+    """`trial 7 paused at 62k of 500k tokens  top_down 4@4 2@1 d=64  perplexity 93.12`."""
     tokens = f"{format_count(record.curve[-1].tokens)} of {format_count(record.candidate.training.tokens)} tokens"
-    loss = f"perplexity {perplexity(record.curve[-1].loss):.1f}"
+    loss = f"perplexity {format_perplexity(perplexity(record.curve[-1].loss))}"
     return "  ".join([f"trial {record.number} paused at {tokens}", _architecture(record.candidate), loss])
 
 

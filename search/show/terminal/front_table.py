@@ -11,12 +11,13 @@ from collections.abc import Sequence
 from typing import Any
 
 from msarch.errors import UserError, unknown
+from msarch.perplexity import format_perplexity
 from msarch.units import format_bytes, format_count, format_step_seconds
 from search.ledger.metrics import metric
 from search.ledger.records import TrialRecord
 from search.results.columns import COLUMNS
 from search.results.front import best, knee, pareto_front, split
-from search.results.tables import trial_row, varying_options
+from search.results.tables import independent_options, trial_row
 from search.show.terminal.console import make_console, print_with_colours, printable
 from search.show.terminal.fitted_table import ESSENTIAL, IF_UNWRAPPED, FittedColumn, FittedTable, output_width
 from search.space.objectives import DEFAULT_OBJECTIVES, OBJECTIVES
@@ -103,10 +104,8 @@ def _figure_columns(front: Sequence[TrialRecord], objectives: Sequence[str]) -> 
 
 
 def _searched(records: Sequence[TrialRecord]) -> list[str]:
-    """The options in which trials differ and that have no column yet, but for heads that follow from the width."""
-    heads_follow = len({record.candidate.model.d_head for record in records}) < 2
-    shown = {"variant", "layers", "d_model", *(["n_heads"] if heads_follow else [])}
-    return [name for name in varying_options(records) if name not in shown]
+    """The options that vary by themselves and have no column yet."""
+    return [name for name in independent_options(records) if name not in ("variant", "layers", "d_model")]
 
 
 def format_option(value: Any) -> str:
@@ -133,7 +132,7 @@ def format_figure(record: TrialRecord, column: str) -> str:
         return MISSING
     match column:
         case "perplexity":
-            return f"{value:.1f}" if value < 1000 else f"{value:.0f}"
+            return format_perplexity(value)
         case "bits_per_byte" | "loss":
             return f"{value:.3f}"
         case "step_seconds":

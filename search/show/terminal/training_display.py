@@ -11,7 +11,7 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
-from msarch.perplexity import perplexity
+from msarch.perplexity import format_perplexity, perplexity
 from msarch.training.validation import Validation
 from msarch.units import format_count, format_seconds
 from search.show.terminal.console import make_console
@@ -108,7 +108,7 @@ class TrainingDisplay:
     def validated(self, trainer: Any, point: Validation) -> None:
         """A rung was reached."""
         self._speed.note(trainer.step * trainer.tokens_per_step)
-        loss = f"validation loss {point.loss:.4f}, perplexity {perplexity(point.loss):.2f}"
+        loss = f"validation loss {point.loss:.4f}, perplexity {format_perplexity(perplexity(point.loss))}"
         self._line(f"step {point.step:,} of {trainer.steps:,}, {loss}, {self._status(trainer)}")
 
     def _line(self, text: str) -> None:

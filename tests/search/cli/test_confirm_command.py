@@ -11,6 +11,7 @@ import pytest
 from support.command_line import msarch
 from support.commands import Here
 
+from msarch.errors import UserError
 from msarch.training.trainer import Trainer
 from search.results.confirm.plan import trials_to_confirm
 from search.results.confirm.runs import confirm_folder, read_runs
@@ -76,6 +77,10 @@ def test_pareto_and_report_show_it_where_it_is(here: Here, place: Path) -> None:
     assert ["Each model was trained once" in page for page in pages] == [False, True]
 
 
+def never(index: int, error: UserError) -> None:
+    raise error
+
+
 def test_an_interrupted_training_continues_to_the_bit(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(place)
     monkeypatch.setenv("MSARCH_CACHE", str(place / ".cache"))
@@ -88,10 +93,15 @@ def test_an_interrupted_training_continues_to_the_bit(place: Path, monkeypatch: 
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        list(train_runs(folder, planned(folder, 1), "cpu", lambda candidate: candidate, stop))
+        list(train_runs(folder, planned(folder, 1), "cpu", lambda candidate: candidate, stop, never))
     assert read_runs(folder) == []
     [run] = train_runs(
-        folder, planned(folder, 1)[:1], "cpu", lambda candidate: candidate, lambda _, each: steps.append(each.step)
+        folder,
+        planned(folder, 1)[:1],
+        "cpu",
+        lambda candidate: candidate,
+        lambda _, each: steps.append(each.step),
+        never,
     )
     assert steps == sorted(set(steps)), "no rung was trained twice"
     assert run in read_runs(place / "results" / "space")

@@ -129,7 +129,7 @@ def test_logits_are_ours_to_the_bit_and_it_generates(variant: str, tmp_path: Pat
 def test_generation_uses_our_cache_with_beams_too(tmp_path: Path) -> None:
     trained, ours = trained_in(tmp_path / "m", "top_down", byte_tokenizer(), positions="rotary")
     export_model(trained, tmp_path / "out")
-    model, tokens = opened(tmp_path / "out"), torch.randint(256, (2, 9))
+    model, tokens = opened(tmp_path / "out"), torch.randint(1, 256, (2, 9))
     read: list[int] = []
     hook = model.model.embedding.register_forward_hook(lambda module, given, output: read.append(given[0].shape[1]))
     options = {"max_new_tokens": 8, "do_sample": False, "num_beams": 3, "eos_token_id": None}
@@ -147,7 +147,7 @@ def test_generation_uses_our_cache_with_beams_too(tmp_path: Path) -> None:
 def test_a_loss_is_given_beside_a_cache_that_is_not_needed(tmp_path: Path) -> None:
     trained, _ = trained_in(tmp_path / "m", "top_down", byte_tokenizer())
     export_model(trained, tmp_path / "out", code=False)
-    model, tokens = opened(tmp_path / "out"), torch.randint(256, (1, 9))
+    model, tokens = opened(tmp_path / "out"), torch.randint(1, 256, (1, 9))
     loss = model(tokens, labels=tokens).loss
     assert torch.equal(model(tokens, labels=tokens, use_cache=True).loss, loss)
     logits, cache = model(tokens, use_cache=True, return_dict=False)
@@ -159,7 +159,7 @@ def test_a_loss_is_given_beside_a_cache_that_is_not_needed(tmp_path: Path) -> No
 def test_further_tokens_in_the_vocabulary_are_kept(tmp_path: Path) -> None:
     trained, _ = trained_in(tmp_path / "m", "hourglass", byte_tokenizer())
     export_model(trained, tmp_path / "out", code=False)
-    model, tokens = opened(tmp_path / "out"), torch.randint(256, (1, 9))
+    model, tokens = opened(tmp_path / "out"), torch.randint(1, 256, (1, 9))
     model.resize_token_embeddings(300)
     model.save_pretrained(tmp_path / "larger")
     assert torch.equal(opened(tmp_path / "larger")(tokens).logits, model(tokens).logits)

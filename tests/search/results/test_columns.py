@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import pandas as pd
 import pytest
@@ -16,7 +16,14 @@ from search.ledger.records import TrialRecord
 from search.results.column_docs import with_current_tables
 from search.results.columns import COLUMNS, OUTCOMES, Column, column_name, describe_columns, option_columns
 from search.results.table_files import write_tables
-from search.results.tables import option_values, read_trials, trial_row, trials_frame, varying_options
+from search.results.tables import (
+    independent_options,
+    option_values,
+    read_trials,
+    trial_row,
+    trials_frame,
+    varying_options,
+)
 
 VERSION_0_1 = """
 trial:Int64 state:string variant:string layers:string d_model:Int64 n_heads:Int64 context:Int64 batch_size:Int64
@@ -113,6 +120,16 @@ def test_what_varies_is_what_trials_that_read_it_differ_in(make_record: Maker) -
     assert varying_options(records[:1]) == varying_options([]) == []
 
 
+def test_the_length_of_a_validation_follows_from_the_vocabulary_and_is_not_an_option(make_record: Maker) -> None:
+    records = []
+    for number, (size, targets) in enumerate([(512, 300), (1024, 260)]):
+        record = make_record(number, 40, 20, candidate=make_record(0, 40, 20).candidate)
+        model = replace(record.candidate.model, vocab_size=size)
+        training = replace(record.candidate.training, validation_tokens=targets)
+        records.append(replace(record, candidate=replace(record.candidate, model=model, training=training)))
+    assert varying_options(records) == ["vocab_size"]
+
+
 def test_a_table_of_an_earlier_version_is_read_with_the_later_columns_empty(make_record: Maker, tmp_path: Path) -> None:
     records = searched(make_record)
     write_tables(tmp_path, records)
@@ -142,3 +159,19 @@ def test_a_page_gets_current_tables_under_its_headings() -> None:
     assert with_current_tables(page) == page
     with pytest.raises(UserError, match="one heading"):
         with_current_tables("# Page\n")
+
+
+def with_heads(make_record: Maker, heads: Sequence[tuple[int, int]]) -> list[TrialRecord]:
+    """A trial for each pair of d_model and n_heads."""
+    shape: dict[str, Any] = {"variant": "vanilla", "layers": "2@1", "vocab_size": 61, "context": 48}
+    models = [ModelConfig(d_model=d_model, n_heads=n_heads, **shape) for d_model, n_heads in heads]
+    candidates = [Candidate(model=model, training=TrainingConfig(batch_size=4)) for model in models]
+    return [make_record(number, 80, 50, candidate=candidate) for number, candidate in enumerate(candidates)]
+
+
+def test_heads_vary_by_themselves_unless_all_are_equally_wide(make_record: Maker) -> None:
+    chosen = with_heads(make_record, [(64, 2), (64, 4), (64, 8), (32, 2)])
+    assert {"d_model", "n_heads"} <= set(independent_options(chosen))
+    follow = with_heads(make_record, [(64, 4), (32, 2), (96, 6)])
+    assert "n_heads" in varying_options(follow)
+    assert set(varying_options(follow)) - set(independent_options(follow)) == {"n_heads"}

@@ -68,3 +68,21 @@ def test_the_option_that_decides_is_found(make_record: Maker) -> None:
     assert next(iter(shares)) == "learning_rate" and shares["learning_rate"] > 0.5
     assert sum(shares.values()) == pytest.approx(1)
     assert option_importance(records[: FEWEST - 1], OBJECTIVES) == {}
+
+
+def test_heads_can_decide_where_they_do_not_follow_from_the_width(make_record: Maker) -> None:
+    records = []
+    for number in range(60):
+        record = make_record(number, 50, 50)
+        model = ModelConfig(
+            variant="vanilla",
+            layers="2@1",
+            d_model=(32, 64)[number // 3 % 2],
+            n_heads=(2, 4, 8)[number % 3],
+            vocab_size=256,
+            context=64,
+        )
+        candidate = replace(record.candidate, model=model)
+        loss = 4 - model.n_heads / 10 + number / 1000
+        records.append(replace(record, candidate=candidate, loss=loss, profile={"memory_bytes": 2**20}))
+    assert next(iter(option_importance(records, OBJECTIVES))) == "n_heads"

@@ -7,32 +7,15 @@ from pathlib import Path
 
 import pytest
 import yaml
-from support.command_line import SPACE
-from support.made_up_search import drive, profile
 
-from msarch.data.token_set import prepare_tokens
 from search.cli.app import main
-from search.run.open_search import open_recorded, open_search
-from search.run.text import token_preparer
-from search.run.watcher import Silent
-from search.space.load import load_space
 
 
 @pytest.fixture
-def moved(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder with the results of a search whose text has moved since: training was made up, the text is real."""
-    monkeypatch.setenv("MSARCH_CACHE", str(tmp_path / "cache"))
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "text.txt").write_text("one big cat, two small dogs. " * 200)
-    (tmp_path / "space.yaml").write_text(SPACE)
-    (tmp_path / "results").mkdir()
-    space = load_space("space.yaml")
-    space = space.with_content(prepare_tokens(space.corpus).content)
-    folder, prepare = tmp_path / "results", token_preparer(tmp_path, Silent())
-    space, ledger = open_recorded(space, folder, Silent())
-    drive(open_search(space, ledger, folder, prepare=prepare, profile=profile, watcher=Silent()))
-    (tmp_path / "text.txt").rename(tmp_path / "moved text.txt")
-    return tmp_path
+def moved(searched: Path) -> Path:
+    """A folder with the results of a search whose text has moved since."""
+    (searched / "text.txt").rename(searched / "moved text.txt")
+    return searched
 
 
 def reproduce(*arguments: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> tuple[int, str]:

@@ -48,7 +48,7 @@ def test_the_trials_on_the_front_keep_what_it_takes(place: Path) -> None:
 
 
 def test_a_trial_is_trained_on_and_equals_an_undisturbed_training(here: Here, place: Path) -> None:
-    done = msarch("train", "results/space", "--set", "training.tokens=20k", "--threads", 1, cwd=place)
+    done = here("train", "results/space", "--set", "training.tokens=20k", "--threads", 1)
     assert done.returncode == 0, done.stderr
     best = load_results(place / "results" / "space").trial("best")
     folder = place / "models" / f"space-{best.number:04d}"

@@ -17,8 +17,8 @@ from msarch.errors import UserError
 from search.ledger.records import TrialRecord
 from search.results.confirm.confirmation import Confirmation, confirmation
 from search.results.confirm.plan import pairs, trials_to_confirm
-from search.results.confirm.runs import read_runs, run_file, write_run
-from search.show.confirmed import trust
+from search.results.confirm.runs import Run, read_runs, run_file, write_run
+from search.show.confirmed import claims_table, models_table, trust
 
 PLANE = ("perplexity", "memory")
 Maker = Callable[..., TrialRecord]
@@ -117,12 +117,44 @@ def test_the_search_s_own_seed_and_other_candidates_do_not_count(make: Maker) ->
     assert confirmation([record], PLANE, [own, other]) is None
 
 
+def failing(record: TrialRecord, *losses: float | None) -> list[Run]:
+    """Runs of which those without a loss failed."""
+    runs = runs_of(record, *(4.0 if loss is None else loss for loss in losses))
+    return [
+        run if loss is not None else replace(run, loss=None, bits_per_byte=None, error="diverged")
+        for run, loss in zip(runs, losses, strict=True)
+    ]
+
+
 def test_failed_and_missing_trainings_are_counted(make: Maker) -> None:
     one, two = make(0, "vanilla", 60, 10), make(1, "top_down", 50, 20)
-    runs = [*runs_of(one, 4.0, 4.1), replace(runs_of(one, 4.0, 4.1, 4.2)[2], loss=None, bits_per_byte=None, error="x")]
-    found = confirmation([one, two], PLANE, runs)
+    found = confirmation([one, two], PLANE, failing(one, 4.0, 4.1, None))
     assert found is not None and found.missing == [1] and found.models[0].failed == 1
     assert found.models[0].mean == pytest.approx(4.05) and found.claims == []
+
+
+def test_a_model_that_never_trains_again_is_told_and_not_asked_for_once_more(make: Maker) -> None:
+    vanilla, multi = make(0, "vanilla", 60, 10), make(1, "top_down", 50, 20)
+    found = confirmation([vanilla, multi], PLANE, [*failing(vanilla, 4.0, 4.1), *failing(multi, None, None)])
+    assert found is not None and found.missing == []
+    model = found.models[1]
+    assert (model.record.number, model.failed, model.mean, model.on_front) == (1, 2, None, None)
+    [claim] = found.claims
+    assert (claim.seeds, claim.failed, claim.verdict) == (0, 2, "unknown")
+    rows = {row[0]: row for row in models_table(found).rows}
+    assert rows["1"][4:] == ["-", "-", "0, 2 failed", "-"]
+
+
+def test_a_model_that_fails_with_some_seeds_is_not_sure_to_be_on_the_front(make: Maker) -> None:
+    vanilla, multi = make(0, "vanilla", 60, 10), make(1, "top_down", 50, 20)
+    runs = [*failing(vanilla, 4.0, 4.01, 4.02, 4.0), *failing(multi, 3.5, 3.51, None, None)]
+    found = confirmation([vanilla, multi], PLANE, runs)
+    assert found is not None
+    assert [model.on_front for model in found.models] == [1.0, None]
+    [claim] = found.claims
+    assert (claim.seeds, claim.failed, claim.verdict) == (2, 2, "better")
+    assert "2, 2 failed" in claims_table(found).rows[0]
+    assert "2 of the best model's trainings failed" in trust(found, 1)
 
 
 def test_runs_are_read_as_they_were_written(make: Maker, tmp_path: Path) -> None:

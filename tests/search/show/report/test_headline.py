@@ -31,7 +31,7 @@ def outcome(*records: TrialRecord) -> str:
     return str(headline(records, OBJECTIVES)["outcome"]).replace("\u00a0", " ")
 
 
-BEST = "top_down <code>5@4 3@1</code>: perplexity 21.3 at 69 MiB"
+BEST = "top_down <code>5@4 3@1</code>: perplexity 21.30 at 69 MiB"
 
 
 def test_less_memory_for_the_same(make: Maker) -> None:
@@ -56,7 +56,7 @@ def test_no_vanilla_model_is_as_good(make: Maker) -> None:
 def test_vanilla_wins(make: Maker) -> None:
     text = outcome(make(0, "5@4 3@1", 21.4, 69), make(1, "6@1", 21.3, 100))
     assert text == (
-        "vanilla <code>6@1</code>: perplexity 21.3 at 100 MiB. The cheapest multi-scale model within 1 % of its "
+        "vanilla <code>6@1</code>: perplexity 21.30 at 100 MiB. The cheapest multi-scale model within 1 % of its "
         "perplexity, top_down <code>5@4 3@1</code>, needs 31 % less memory."
     )
     assert "The best multi-scale model, top_down <code>5@4 3@1</code>, has 41 % higher perplexity" in outcome(

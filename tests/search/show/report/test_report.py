@@ -21,6 +21,7 @@ from search.show.report.curves import curves_figure
 from search.show.report.data import packed_trials
 from search.show.report.figures import trade_off_figure
 from search.show.report.layout import hover_texts
+from search.show.report.parallel_axes import parallel_axes
 from search.space.objectives import OBJECTIVES as KNOWN
 
 MIB = 2**20
@@ -268,3 +269,12 @@ def test_ticks_lie_inside_and_can_be_told_apart(low: float, high: float, objecti
     assert all(low * scale <= value <= high * scale for value in values)
     assert len(values) <= 12
     assert high / low < 1.1 or (len(values) >= 3 and len(set(labels)) == len(labels))
+
+
+def test_heads_have_an_axis_where_they_do_not_follow_from_the_width(make_records: Maker) -> None:
+    records = make_records(20, seed=4, state="complete")
+    assert "n_heads" not in [axis.label for axis in parallel_axes(records, OBJECTIVES)], "all are 16 wide"
+    candidate = records[0].candidate
+    other = replace(candidate, model=replace(candidate.model, n_heads=candidate.model.n_heads * 2))
+    mixed = [replace(records[0], candidate=other), *records[1:]]
+    assert "n_heads" in [axis.label for axis in parallel_axes(mixed, OBJECTIVES)]

@@ -65,7 +65,7 @@ def test_lines_say_what_became_of_a_trial(make_record: SingleMaker) -> None:
     record = make_record(12, 93.1, 41)
     model = record.candidate.model
     start = f"{model.variant} {model.layers} d={model.d_model}"
-    assert trial_line(record) == f"trial 12 complete  {start}  perplexity 93.1  memory 41 MiB"
+    assert trial_line(record) == f"trial 12 complete  {start}  perplexity 93.10  memory 41 MiB"
     big = make_record(3, 9, 312, state="infeasible", loss=None, curve=(), violation="memory: 312 MiB > 256 MiB")
     assert trial_line(big).endswith(f"{big.candidate.model.d_model}  memory: 312 MiB > 256 MiB")
     stopped = make_record(4, 90, 50, state="pruned", loss=None, curve=(point(250_000),))
