@@ -162,7 +162,8 @@ class _Training:
         origin = self._origin(trainer)
         if origin:
             trainer.save(self._folder)  # the original may be gone tomorrow
-        self._write(replace(self._record, begun_from=origin, begun_at=trainer.step))
+        again = replace(self._record, state="training", begun_from=origin, begun_at=trainer.step, test=None)
+        self._write(again)
         if lost:
             beginning = f"trains again on from {origin}" if origin else "trains from the beginning"
             self._tell(lambda observer: observer.message(f"{lost}; {beginning}"))

@@ -220,6 +220,12 @@ def test_a_checkpoint_that_is_lost_is_told(tokens: TokenSet) -> None:
     assert seen.began_at == (0, "") and same_weights("whole", "m")
     assert seen.messages == [f"{Path('m') / FILE} is gone; trains from the beginning"]
     (Path("m") / WEIGHTS).unlink()
+    with pytest.raises(Killed):
+        run(start, "m", tokens, [Recorder(kill_after=1)])
+    record = read_record(Path("m"))
+    assert (record.state, record.curve, record.test) == ("training", (), None)
+    run(start, "m", tokens)
+    (Path("m") / WEIGHTS).unlink()
     seen = Recorder()
     run(start, "m", tokens, [seen])
     assert seen.messages == [f"{Path('m') / FILE} is gone; trains from the beginning"] and same_weights("whole", "m")
