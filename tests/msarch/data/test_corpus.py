@@ -1,4 +1,7 @@
 import json
+import os
+import time
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -52,6 +55,43 @@ def test_many_documents_are_held_out_whole_and_evenly(tmp_path: Path) -> None:
     assert sorted(text for documents in splits.values() for text in documents) == sorted(
         f"text {number}" for number in range(40)
     )
+
+
+def rows_with_blanks(path: Path, *, blank: Callable[[int], bool], count: int) -> None:
+    texts = [" \n" if blank(number) else f"text {number}" for number in range(count)]
+    path.write_text("\n".join(json.dumps({"text": text}) for text in texts))
+
+
+def test_blank_rows_have_their_numbers_where_each_split_has_text(tmp_path: Path) -> None:
+    """So that a text keeps its splits, and with them the hash that is recorded."""
+    rows_with_blanks(tmp_path / "rows.jsonl", blank=lambda number: number % 2 == 0, count=40)
+    splits = read(files("rows.jsonl"), tmp_path)
+    assert splits["validation"] == ["text 9", "text 29"] and splits["test"] == ["text 19", "text 39"]
+    assert len(splits["train"]) == 16
+
+
+def test_blank_rows_have_no_numbers_where_a_split_would_be_blank(tmp_path: Path) -> None:
+    rows_with_blanks(tmp_path / "rows.jsonl", blank=lambda number: number % 2 == 1, count=400)
+    for _ in range(2):  # from the text, and from what is remembered of it
+        splits = read(files("rows.jsonl"), tmp_path)
+        assert {name: len(documents) for name, documents in splits.items()} == {
+            "train": 180,
+            "validation": 10,
+            "test": 10,
+        }
+        assert splits["validation"][0] == "text 18" and splits["test"][0] == "text 38"
+        long_ago = time.time() - 60
+        os.utime(tmp_path / "rows.jsonl", (long_ago, long_ago))
+
+
+def test_few_rows_among_many_blank_ones_are_cut(tmp_path: Path) -> None:
+    texts = ["", "a" * 18 + "bc", *[""] * 40, "d" * 18 + "ef"]
+    (tmp_path / "rows.jsonl").write_text("\n".join(json.dumps({"text": text}) for text in texts))
+    assert read(files("rows.jsonl"), tmp_path) == {
+        "train": ["a" * 18, "d" * 18],
+        "validation": ["b", "e"],
+        "test": ["c", "f"],
+    }
 
 
 def test_few_documents_give_their_ends(tmp_path: Path) -> None:
