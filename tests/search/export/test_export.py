@@ -28,6 +28,7 @@ from msarch.models.build import build_model
 from msarch.models.language_model import LanguageModel
 from msarch.training.checkpoint import write_tensors
 from msarch.training.validation import Validation
+from search.export.card import model_card
 from search.export.code import exported_code, flat_name, needed_modules
 from search.export.export import export_model
 from search.ledger.folder import CONFIG, trial_folder
@@ -84,6 +85,7 @@ def trained_in(folder: Path, variant: str, tokenizer: Tokenizer, **options: Any)
         candidate=candidate,
         profile=profile_candidate(candidate),
         curve=(Validation(rung=5, step=50, tokens=9600, loss=2.0, bits_per_byte=1.5, seconds=3.0),),
+        validated=256,
         test=(2.25, 1.625),
         environment={"msarch": "0.1.0", "processor": "a processor", "packages": {"torch": "2.13.0"}},
         weights=folder / WEIGHTS,
@@ -283,6 +285,20 @@ def test_the_card_says_what_was_recorded(tmp_path: Path) -> None:
     ):
         assert said in card, card
     assert "{{" not in card and "{%" not in card
+
+
+@pytest.mark.parametrize(
+    ("targets", "said"),
+    [
+        (256, "| validation, its first 256 tokens | 2.0000 |"),
+        (99, "| validation, all of its 99 tokens | 2.0000 |"),
+        (None, "| validation | 2.0000 |"),
+    ],
+)
+def test_the_card_says_over_how_many_tokens_it_was_judged(targets: int | None, said: str, tmp_path: Path) -> None:
+    trained, _ = trained_in(tmp_path / "m", "top_down", byte_tokenizer())
+    card = model_card(replace(trained, validated=targets), on_its_own=False)
+    assert trained.candidate.training.targets() == 256 and said in card, card
 
 
 def test_a_folder_with_files_and_damaged_weights_are_refused(tmp_path: Path) -> None:

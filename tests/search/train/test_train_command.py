@@ -167,6 +167,15 @@ def test_only_a_training_that_begins_is_said_to_train_from_the_beginning(here: H
     assert again.returncode == 0 and again.stdout == begun.stdout and again.stderr == ""
 
 
+def test_a_test_text_without_a_token_to_predict_is_refused_before_training(here: Here, place: Path) -> None:
+    (place / "one.txt").write_text("x")
+    (place / "other.txt").write_text("a text that nothing was trained on, to validate with. " * 200)
+    named = ["--set", "corpus.validation=other.txt", "--set", "corpus.test=one.txt"]
+    done = here("train", "model.yaml", *named, "--to", "untested")
+    assert done.returncode == 2 and not (place / "untested").exists()
+    assert "corpus.test: the test text is 1 token long, and a loss needs 2" in done.stderr.splitlines()[-1]
+
+
 def test_a_dry_run_shows_what_would_be_trained(here: Here) -> None:
     done = here("train", "results/space", "--set", "training.tokens=20k", "--to", "new", "--dry-run")
     assert done.stdout.startswith("on from results/space trial") and "tokens: 20000" in done.stdout
