@@ -278,3 +278,25 @@ def test_heads_have_an_axis_where_they_do_not_follow_from_the_width(make_records
     other = replace(candidate, model=replace(candidate.model, n_heads=candidate.model.n_heads * 2))
     mixed = [replace(records[0], candidate=other), *records[1:]]
     assert "n_heads" in [axis.label for axis in parallel_axes(mixed, OBJECTIVES)]
+
+
+@pytest.mark.parametrize(
+    ("cost", "line"),
+    [
+        ("cache", "inference cache 96 KiB"),
+        ("step_time", "time per step 13.2 ms"),
+        ("memory", ""),
+        ("memory_unfused", ""),
+        ("parameters", ""),
+    ],
+)
+def test_the_pointer_shows_the_cost_of_the_axis_once(
+    make_record: Callable[..., TrialRecord], cost: str, line: str
+) -> None:
+    record = make_record(3, 80, 40)
+    profile = record.profile | {"cache_bytes": 96 * 2**10, "step_seconds": 0.0132}
+    records = [replace(record, profile=profile)]
+    plain = hover_texts(records)[3].split("<br>")
+    assert hover_texts(records, cost)[3].split("<br>") == [*plain, *([line] if line else [])]
+    drawn = [each.hovertext for each in trade_off_figure(records, "perplexity", cost, OBJECTIVES, {}).data]
+    assert [hover_texts(records, cost)[3]] in [list(texts or ()) for texts in drawn]
