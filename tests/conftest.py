@@ -1,10 +1,15 @@
-"""For all tests: the longest files first, so that no worker is left alone with one at the end; one search; faults."""
+"""For all tests: the longest files first, so that no worker is left alone with one at the end; one search; faults.
+
+No test depends on what ran before it in the same process, on an earlier run, or on how busy the machine is.
+"""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 from support.faults_table import describe, table
 from support.small_search import search_once
@@ -32,6 +37,28 @@ LONGEST = (
 
 # Ray gives its workers the least share of a busy core: beside other tests a search of seconds would take minutes.
 os.environ.setdefault("RAY_worker_niceness", "0")
+
+hypothesis.settings.register_profile("same examples everywhere", deadline=None, derandomize=True, database=None)
+hypothesis.settings.load_profile("same examples everywhere")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def run_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A cache of its own for each run, shared by its workers: what an older version encoded is not read."""
+    run = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        run = run.parent
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MSARCH_CACHE", str(run / "msarch-cache"))
+        yield run / "msarch-cache"
+
+
+@pytest.fixture(autouse=True)
+def same_random_numbers() -> None:
+    """Each test draws the same, whatever its worker ran before."""
+    import torch  # here: the process that only hands out tests needs none
+
+    torch.manual_seed(0)
 
 
 @pytest.fixture(scope="session")

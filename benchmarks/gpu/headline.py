@@ -96,24 +96,38 @@ def token_set(tokens: NDArray[Any], vocab_size: int) -> TokenSet:
 
 
 def compare(
-    tokens: NDArray[Any], *, device: str, seconds: float, d_model: int = 512, context: int = 512, batch_size: int = 32
+    tokens: NDArray[Any],
+    *,
+    device: str,
+    seconds: float,
+    d_model: int = 512,
+    context: int = 512,
+    steps: int | None = None,
+    **training: Any,
 ) -> list[Headline]:
-    """Train both for about `seconds` in all, and judge them."""
+    """Train both for about `seconds` in all, or for so many steps each, and judge them."""
     data = token_set(tokens, int(tokens.max()) + 1)
-    training = TrainingConfig(batch_size=batch_size, learning_rate=1e-3, dtype="bfloat16")
+    settings = TrainingConfig(**{"batch_size": 32, "learning_rate": 1e-3, "dtype": "bfloat16"} | training)
     common: dict[str, Any] = {"d_model": d_model, "n_heads": d_model // min(64, d_model)}
     common |= {"vocab_size": data.vocab_size, "context": context}
     configs = [ModelConfig(variant=variant, layers=layers, **common) for variant, layers in MODELS]
+    steps = steps or _steps_within(seconds, configs, settings, device, data)
+    return [_train(config, settings, device, data, steps) for config in configs]
+
+
+def _steps_within(
+    seconds: float, configs: list[ModelConfig], training: TrainingConfig, device: str, data: TokenSet
+) -> int:
+    """Of each model; trying it out warms the kernels too."""
     a_pair = 0.0
-    for config in configs:  # warms the kernels, and shows how many steps there is time for
+    for config in configs:
         warm = Run(config, training, device)
         for number in range(_TRIAL_STEPS):
             warm.step(data.train, number, _TRIAL_STEPS)
         seconds -= sum(warm.seconds)
         a_pair += median(warm.seconds[2:])
         del warm
-    steps = max(10, int(0.9 * seconds / a_pair))
-    return [_train(config, training, device, data, steps) for config in configs]
+    return max(10, int(0.9 * seconds / a_pair))
 
 
 def _train(config: ModelConfig, training: TrainingConfig, device: str, data: TokenSet, steps: int) -> Headline:

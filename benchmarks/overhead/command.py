@@ -27,7 +27,7 @@ from rich.table import Table
 from benchmarks.overhead.processes import Event, run_all
 from msarch.data.token_set import prepare_tokens
 from msarch.machine import usable_cores
-from search.run.plan import draw_candidates
+from search.run.drawn import draw_candidates
 from search.run.ray.lean import WORKER
 from search.run.timing import time_candidate
 from search.space.load import load_space

@@ -62,6 +62,10 @@ class TokenSet:
             raise UserError("this corpus has no test text; name some", key="corpus.test")
         return tokens
 
+    def targets_in(self, split: str, most: int) -> int:
+        """How many targets of a split there are, at most so many: every token but the first can be one."""
+        return min(most, len(self.split(split)) - 1)
+
     def bytes_of(self, split: str, start: int, stop: int) -> float:
         """Bytes of text in tokens[start:stop] of a split: exact where `token_bytes` is known, else by its mean."""
         tokens = self.split(split)
@@ -153,20 +157,24 @@ def _is_whole(folder: Path, meta: dict[str, Any]) -> bool:
 
 
 def check_length(tokens: TokenSet, context: int, targets: int) -> None:
-    """Raises UserError unless a training window of `context` and `targets` validation targets fit the text."""
-    splits = {"train": tokens.train, "validation": tokens.validation, "test": tokens.test}
-    lengths = {name: len(split) for name, split in splits.items() if split is not None}
-    if lengths["train"] <= context:
+    """Raises UserError unless the text is long enough.
+
+    A training window of `context` and `targets` validation targets must fit. Of a test text, which is read as a whole,
+    there must be one token to predict.
+    """
+    train, validation = len(tokens.train), len(tokens.validation)
+    if train <= context:
         raise UserError(
-            f"the training text is {lengths['train']:,} tokens long, and a context of {context:,} needs "
-            f"{context + 1:,}; give more text, or lower model.context",
+            f"the training text is {train:,} tokens long, and a context of {context:,} needs {context + 1:,}; give "
+            "more text, or lower model.context",
             key="corpus.train",
         )
-    for name in ("validation", "test"):
-        if lengths.get(name, targets + 1) <= targets:
-            raise UserError(
-                f"the {name} text is {lengths[name]:,} tokens long, and {targets:,} validation targets need "
-                f"{targets + 1:,}; give more text, or set training.validation_tokens to "
-                f"{max(1, lengths[name] - 1):,}",
-                key=f"corpus.{name}",
-            )
+    if validation <= targets:
+        fewer = f", or set training.validation_tokens to {validation - 1:,}" if validation > 1 else ""
+        raise UserError(
+            f"the validation text is {validation:,} tokens long, and {targets:,} validation targets need "
+            f"{targets + 1:,}; give more text{fewer}",
+            key="corpus.validation",
+        )
+    if tokens.test is not None and len(tokens.test) < 2:
+        raise UserError("the test text is 1 token long, and a loss needs 2; give more text", key="corpus.test")

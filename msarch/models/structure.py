@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any, Protocol, runtime_checkable
 
 import torch
@@ -102,6 +103,7 @@ class AttentionPattern(Protocol):
         """The blocks of each scale, the coarsest first, that any of these tokens reads."""
 
 
+@lru_cache(maxsize=256)  # a report draws the same few models again and again
 def trace_structure(config: ModelConfig) -> Structure:
     """The structure of the model that `config` describes. An empty stack counts only where streams meet in it."""
     coarsest = max(config.scales)

@@ -50,7 +50,7 @@ def evaluate(
     `msarch.memory.validation_memory` profiles this.
     """
     text = tokens.split(split)
-    targets = min(targets, len(text) - 1)
+    targets = tokens.targets_in(split, targets)
     device = model.embedding.weight.device
     total = 0.0
     model.eval()

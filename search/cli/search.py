@@ -144,9 +144,17 @@ def _plan_rows(plan: Plan) -> list[tuple[str, str]]:
 
 def _budget_rows(plan: Plan) -> list[tuple[str, str]]:
     at_a_time, tokens = f"{plan.concurrent} at a time", format_count(plan.tokens)
+    if plan.concurrent < plan.slots:
+        at_a_time += f" on average: more of {plan.slots} have no room in the free memory"
     if plan.strategy == "front":
-        return [("tokens", f"{tokens}, as {plan.trials:,} whole trainings take"), ("trials", at_a_time)]
-    return [("trials", f"{plan.trials:,}, {at_a_time}"), ("tokens", f"{tokens} at most")]
+        rows = [("tokens", f"{tokens}, as {plan.trials:,} whole trainings take"), ("trials", at_a_time)]
+    else:
+        rows = [("trials", f"{plan.trials:,}, {at_a_time}"), ("tokens", f"{tokens} at most")]
+    if plan.trials < plan.wanted:
+        rows.append(
+            ("", f"these are all {plan.trials:,} candidates of the space, though {plan.wanted:,} were asked for")
+        )
+    return rows
 
 
 def _span(seconds: tuple[float, float]) -> str:

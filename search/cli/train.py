@@ -83,10 +83,10 @@ def _with_text(start: Start, display: TrainingDisplay) -> tuple[Start, TokenSet]
             f"{tokens.vocab_size:,}; set model.vocab_size, or name another corpus.tokenizer",
             key="model.vocab_size",
         )
-    most = max(1, len(tokens.validation) - 1)
-    if training.targets() > most:
-        display.message(f"validation takes all of its {most:,} tokens, fewer than {training.targets():,}")
-    check_length(replace(tokens, test=None), model.context, min(training.targets(), most))
+    targets = tokens.targets_in("validation", training.targets())
+    if targets < training.targets():
+        display.message(f"validation takes all of its {targets:,} tokens, fewer than {training.targets():,}")
+    check_length(tokens, model.context, max(1, targets))
     corpus = replace(start.candidate.corpus, content=tokens.content)
     continued = start.continued and replace(start.continued, corpus=corpus)
     return replace(start, candidate=replace(start.candidate, corpus=corpus), continued=continued), tokens
@@ -113,10 +113,10 @@ def _show(folder: Path, start: Start, record: ModelRecord, tokens: TokenSet) -> 
         f"{folder}: {start.candidate.model.variant} {start.candidate.model.layers}, "
         f"{format_count(record.profile['parameters'])} parameters, trained on {last.tokens:,} tokens"
     )
-    validated = min(start.candidate.training.targets(), len(tokens.validation) - 1)
+    validated = tokens.targets_in("validation", start.candidate.training.targets())
     print_line(_quality("validation", last.loss, last.bits_per_byte, validated))
     if record.test is not None and tokens.test is not None:
-        print_line(_quality("test", *record.test, len(tokens.test) - 1))
+        print_line(_quality("test", *record.test, tokens.targets_in("test", len(tokens.test))))
     print_line(f"memory of a training step: {format_bytes(record.profile['memory_bytes'])}")
 
 

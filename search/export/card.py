@@ -73,8 +73,19 @@ def _machine(environment: dict[str, Any]) -> str:
 
 def _qualities(trained: TrainedModel) -> list[tuple[str, float, float]]:
     last = trained.curve[-1]
-    found = [(f"validation, its first {trained.candidate.training.targets():,} tokens", last.loss, last.bits_per_byte)]
+    found = [(_validation(trained), last.loss, last.bits_per_byte)]
     return found + ([("test, all of it", *trained.test)] if trained.test is not None else [])
+
+
+def _validation(trained: TrainedModel) -> str:
+    """The split, and how much of it was read, where that was recorded."""
+    targets = trained.validated
+    if targets is None:
+        return "validation"
+    asked = trained.candidate.training.targets()
+    return (
+        f"validation, all of its {targets:,} tokens" if targets < asked else f"validation, its first {targets:,} tokens"
+    )
 
 
 def _memory(trained: TrainedModel) -> dict[str, str]:

@@ -20,6 +20,13 @@ IDENTITY = "identity"
 DEFAULTS = "defaults"
 """What the space left open and models had when the search began: later defaults are not for it."""
 
+ONE_STRETCH = "one_stretch"
+"""All vocabularies are judged on the same stretch of text. Without it, as before: on the same number of tokens."""
+EQUAL_COUNTS = (
+    "was begun by an earlier version, which judged each vocabulary on as many tokens, a small one on less of the text; "
+    "its later trials are judged in the same way. Search into another folder to judge all on the same text"
+)
+"""Of a search whose vocabulary varies and that lacks `ONE_STRETCH`: what to know when it is continued."""
 
 _TEXT = (*SPLITS, "content")
 """Keys of the corpus that say where the text is, and the one that says which text it is."""
@@ -87,6 +94,22 @@ def text_names_of(study: optuna.Study) -> dict[str, tuple[str, ...]]:
     """The files or splits by which a search knows its text: those that it began with, wherever the text is now."""
     corpus = study.user_attrs.get(IDENTITY, {}).get("corpus", {})
     return {key: tuple(corpus.get(key, ())) for key in SPLITS}
+
+
+def begin_with_one_stretch(study: optuna.Study) -> bool:
+    """Record the rule of `ONE_STRETCH`, unless trials were proposed without it: these stay comparable.
+
+    Returns:
+        whether the search has it.
+    """
+    if ONE_STRETCH not in study.user_attrs and not study.get_trials(deepcopy=False):
+        study.set_user_attr(ONE_STRETCH, True)
+    return has_one_stretch(study)
+
+
+def has_one_stretch(study: optuna.Study) -> bool:
+    """Whether candidates are judged on the same stretch of text, whatever their vocabulary."""
+    return bool(study.user_attrs.get(ONE_STRETCH, False))
 
 
 def _as_recorded(identity: Mapping[str, Any]) -> Any:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 from msarch.perplexity import perplexity
+from msarch.training.validation import Validation
 from search.ledger.records import TrialRecord
-from search.space.objectives import OBJECTIVES
+from search.space.objectives import OBJECTIVES, judged_in_bits
 
 
 def metric(record: TrialRecord, column: str) -> float | None:
@@ -36,6 +38,16 @@ def latest_quality(record: TrialRecord, quality: str) -> float | None:
         return final
     last = record.curve[-1]
     return perplexity(last.loss) if quality == "perplexity" else last.bits_per_byte
+
+
+def quality_of(point: Validation, objectives: Sequence[str]) -> float:
+    """What trials are judged by at a rung: bits per byte, or nats per token where perplexity is an objective."""
+    return point.bits_per_byte if judged_in_bits(objectives) else point.loss
+
+
+def final_quality(record: TrialRecord, objectives: Sequence[str]) -> float | None:
+    """The same at the end of a training; None where the trial is not complete."""
+    return record.bits_per_byte if judged_in_bits(objectives) else record.loss
 
 
 def _step_seconds(record: TrialRecord) -> float | None:

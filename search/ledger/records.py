@@ -13,6 +13,9 @@ TrialState = Literal["complete", "pruned", "infeasible", "duplicate", "failed", 
 DIVERGED = "loss is not finite"
 """In the error of a trial that diverged."""
 
+NO_ROOM = "free memory"
+"""The limit that is named where a trial needs more memory than the machine of that run has free."""
+
 TRAINED: tuple[TrialState, ...] = ("complete", "pruned", "failed")
 """Final states of a trial that was trained: these count towards a search's number of trials."""
 
@@ -65,6 +68,11 @@ class TrialRecord:
     def diverged(self) -> bool:
         """Whether it failed because its loss was not finite, and not for a reason that has nothing to do with it."""
         return self.state == "failed" and DIVERGED in self.error
+
+    @property
+    def had_no_room(self) -> bool:
+        """Whether it was infeasible for the machine of that run alone; another one may have room for it."""
+        return self.state == "infeasible" and self.violation.startswith(f"{NO_ROOM}:")
 
     @property
     def ran_out(self) -> bool:

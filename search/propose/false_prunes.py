@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from search.ledger.metrics import final_quality
 from search.ledger.records import TrialRecord
 from search.propose.pareto_rule import costs_no_more
 from search.space.objectives import OBJECTIVES
@@ -21,16 +22,19 @@ def false_prunes(records: Sequence[TrialRecord], objectives: Sequence[str]) -> t
 
     A control is a trial that the pruner would have stopped; the quotient is its false-prune rate.
     """
-    ended = [record for record in records if record.state == "complete" and record.loss is not None]
+    ended = [
+        record for record in records if record.state == "complete" and final_quality(record, objectives) is not None
+    ]
     controls = [record for record in ended if record.control_rung is not None]
     return sum(_is_ahead(control, ended, objectives) for control in controls), len(controls)
 
 
 def _is_ahead(control: TrialRecord, ended: Sequence[TrialRecord], objectives: Sequence[str]) -> bool:
     costs = costs_of(control.profile, objectives)
-    assert control.loss is not None
+    reached = final_quality(control, objectives)
+    assert reached is not None
     return not any(
-        other.loss is not None and other.loss <= control.loss
+        (quality := final_quality(other, objectives)) is not None and quality <= reached
         for other in ended
         if other is not control and costs_no_more(costs_of(other.profile, objectives), costs)
     )

@@ -1,8 +1,9 @@
 """The mirror study: what pruners judge by.
 
 Optuna lets a study of several objectives neither report nor prune. So beside the search study, the truth with
-final values only, a study of one objective, the loss, holds the curves of trained trials. It lies in the same
-journal, and is rebuilt from the ledger's records wherever the two differ.
+final values only, a study of one objective holds the curves of trained trials: their losses, or their bits per byte
+where the search minimises these. It lies in the same journal, and is rebuilt from the ledger's records wherever the
+two differ.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from search.ledger.metrics import final_quality, quality_of
 from search.ledger.records import TRAINED, TrialRecord
 from search.ledger.studies import StudyTrials, open_study, quiet_optuna
 from search.propose.false_prunes import costs_of
@@ -56,7 +58,8 @@ class Mirror:
             self._add(record)
             return
         point = record.curve[-1]
-        self._trials.set_intermediate_value(self._numbers[record.number], _step(record, point.rung), point.loss)
+        quality = quality_of(point, self._objectives)
+        self._trials.set_intermediate_value(self._numbers[record.number], _step(record, point.rung), quality)
 
     def should_prune(self, number: int) -> bool:
         """What the pruner says to the trial's last point."""
@@ -73,8 +76,8 @@ class Mirror:
         if record.number not in self._numbers:
             self._add(record)
         elif not self._trial(record.number).state.is_finished():
-            values = [record.loss] if record.state == "complete" and record.loss is not None else None
-            self._trials.close(self._numbers[record.number], _state(record), values)
+            value = self._value(record)
+            self._trials.close(self._numbers[record.number], _state(record), None if value is None else [value])
 
     def _open(self) -> None:
         with quiet_optuna():
@@ -97,16 +100,22 @@ class Mirror:
             attributes[CONTROL_AT] = _step(record, record.control_rung)
         trial = optuna.trial.create_trial(
             state=_state(record),
-            value=record.loss if record.state == "complete" else None,
+            value=self._value(record),
             user_attrs=attributes,
-            intermediate_values={_step(record, point.rung): point.loss for point in record.curve},
+            intermediate_values=self._curve(record),
         )
         self._numbers[record.number] = len(self._trials.all())
         self._study.add_trial(trial)
 
+    def _value(self, record: TrialRecord) -> float | None:
+        return final_quality(record, self._objectives) if record.state == "complete" else None
+
+    def _curve(self, record: TrialRecord) -> dict[int, float]:
+        return {_step(record, point.rung): quality_of(point, self._objectives) for point in record.curve}
+
     def _contents(self, record: TrialRecord) -> tuple[Any, ...]:
-        curve = {_step(record, point.rung): point.loss for point in record.curve}
-        return (_state(record).name, curve, costs_of(record.profile, self._objectives), record.control_rung is not None)
+        costs = costs_of(record.profile, self._objectives)
+        return (_state(record).name, self._curve(record), costs, record.control_rung is not None)
 
 
 def _belongs(record: TrialRecord) -> bool:

@@ -17,8 +17,9 @@ the winners. Hence the rule, at each rung but the last:
 5. One would-be-stopped trial in ten, drawn from (seed, number), runs on as a *control*. Controls show how often
    the rule is wrong, and add late bloomers to what the margin is learnt from.
 
-The rule knows numbers alone. `search.propose.pareto_pruner` applies it to a search, `search.propose.plain_study` to any
-study of Optuna.
+The rule knows numbers alone: a loss may be in nats per token or in bits per byte, as long as `floor` and `slack` are
+in the same unit. `search.propose.pareto_pruner` applies it to a search, `search.propose.plain_study` to any study of
+Optuna.
 """
 
 from __future__ import annotations
@@ -51,8 +52,8 @@ class ParetoRule:
         seed: decides, with a trial's number, whether it is a control.
         min_complete: complete trials before anything is stopped.
         quantile: share of the overtaking trials that the margin covers.
-        floor: smallest margin, in nats.
-        slack: how much worse than a rival a trial may have ended to be learnt from, in nats.
+        floor: smallest margin, in the unit of the losses; the default is in nats.
+        slack: how much worse than a rival a trial may have ended to be learnt from, in the same unit.
         control: share of would-be-stopped trials that run on.
     """
 
@@ -80,7 +81,7 @@ class ParetoRule:
         return derived_seed(self.seed, number) / 2**32 < self.control
 
     def margin(self, history: History) -> float:
-        """How far behind its best rival a trial may be at a rung, in nats; learnt from complete trials."""
+        """How far behind its best rival a trial may be at a rung, in the losses' unit; learnt from complete trials."""
         behind = history.deficits()
         learnt = float(np.quantile(behind, self.quantile, method="higher")) if len(behind) else 0.0
         low, high = np.quantile(history.losses(), (0.25, 0.75))
@@ -91,7 +92,7 @@ class History:
     """Complete trials at one rung, and what they say of slow starters; it grows, at the price of one pass a trial.
 
     Args:
-        slack: how much worse than a rival a trial may have ended to be learnt from, in nats.
+        slack: how much worse than a rival a trial may have ended to be learnt from, in the unit of the losses.
     """
 
     def __init__(self, slack: float) -> None:

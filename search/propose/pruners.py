@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from msarch.errors import UserError, unknown
-from search.space.objectives import OBJECTIVES
+from search.space.objectives import OBJECTIVES, judged_in_bits
 from search.space.schema.search import PRUNERS
 
 if TYPE_CHECKING:
     from optuna.pruners import BasePruner
 
+    from search.propose.pareto_rule import ParetoRule
 
-def make_pruner(name: str, *, seed: int, rungs: Sequence[float]) -> BasePruner:
+
+def make_pruner(name: str, *, seed: int, rungs: Sequence[float], objectives: Sequence[str]) -> BasePruner:
     """The pruner of that name.
 
     Args:
         seed: of the space; the Pareto-aware pruner draws its controls from it.
         rungs: shares of the budget at which trials are judged.
+        objectives: of the search, which say what trials are judged by.
 
     Raises:
         UserError: no pruner has that name.
@@ -26,11 +31,10 @@ def make_pruner(name: str, *, seed: int, rungs: Sequence[float]) -> BasePruner:
     from optuna import pruners
 
     from search.propose.pareto_pruner import ParetoPruner
-    from search.propose.pareto_rule import ParetoRule
 
     match name:
         case "pareto":
-            return ParetoPruner(ParetoRule(seed=seed))
+            return ParetoPruner(rule_for(objectives, seed))
         case "median":
             return pruners.MedianPruner(n_startup_trials=8)
         case "successive-halving":
@@ -42,6 +46,20 @@ def make_pruner(name: str, *, seed: int, rungs: Sequence[float]) -> BasePruner:
         case "none":
             return pruners.NopPruner()
     raise UserError(unknown("pruner", name, PRUNERS), key="search.pruner")
+
+
+def rule_for(objectives: Sequence[str], seed: int) -> ParetoRule:
+    """The Pareto-aware rule, its figures in the unit that trials are judged by.
+
+    For bits per byte they are as many nats per byte, each of 1 / ln 2 bits. So on bytes the rule decides as it does in
+    nats per token. Where a token has several bytes, it allows that many times as much, and stops fewer trials.
+    """
+    from search.propose.pareto_rule import ParetoRule
+
+    rule = ParetoRule(seed=seed)
+    if not judged_in_bits(objectives):
+        return rule
+    return replace(rule, floor=rule.floor / math.log(2), slack=rule.slack / math.log(2))
 
 
 def step_of(rungs: Sequence[float], rung: int) -> int:

@@ -113,7 +113,8 @@ def open_replay(table: Table, space: Space, concurrent: int) -> tuple[Coordinato
     settings = space.search
     storage, front = InMemoryStorage(), settings.strategy == "front"
     ledger = Ledger(open_search_study(storage, table.objectives), storage)
-    pruner = make_pruner("none" if front else settings.pruner, seed=settings.seed, rungs=space.rungs)
+    name = "none" if front else settings.pruner
+    pruner = make_pruner(name, seed=settings.seed, rungs=space.rungs, objectives=table.objectives)
     proposer = TableProposer(table, space, ledger, concurrent)
     coordinator = Coordinator(
         None,
@@ -132,6 +133,7 @@ def _allocator(table: Table, space: Space, ledger: Ledger, proposer: TablePropos
     # Here, since they bring scikit-learn with them.
     from search.propose.front.strategy import FrontStrategy
     from search.run.allocator import Allocator
+    from search.run.room import Room
 
     whole = sum(model.record.candidate.training.tokens for model in table.models)
     strategy = FrontStrategy(table.objectives, space.search.seed)
@@ -142,4 +144,5 @@ def _allocator(table: Table, space: Space, ledger: Ledger, proposer: TablePropos
         TablePool(table),
         tokens=whole,
         checkpoints=Checkpoints(None, space.search.checkpoints),
+        room=Room(),
     )

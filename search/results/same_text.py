@@ -1,17 +1,25 @@
 """Whether the quality of several searches compares: perplexity needs one validation text and one tokenizer.
 
 Bits per byte need neither: they count the bytes of the text, whatever the tokens are. On different texts they still
-depend on how hard each text is, which is then noted.
+depend on how hard each text is, which is then noted. As many tokens of another vocabulary are another text.
 """
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator, Mapping
+import math
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from operator import eq
+from typing import Any
 
 from msarch.errors import UserError
 from msarch.units import format_count
 from search.ledger.records import TrialRecord
 from search.results.results import Results
+
+_ALIKE, _FEW = 0.01, 64.0
+"""Stretches of text are the same where their bytes differ by no more than this share, or by these few: whole tokens of
+two vocabularies seldom end at the same byte, and some tokenizers do not tell the bytes of each token."""
 
 
 def check_comparable(searches: Mapping[str, Results], quality: str) -> tuple[str, ...]:
@@ -28,21 +36,25 @@ def check_comparable(searches: Mapping[str, Results], quality: str) -> tuple[str
 
 def text_clashes(searches: Mapping[str, Results]) -> Iterator[str]:
     """What keeps the perplexities of these searches apart, a clause each; nothing where they compare."""
-    for identity, what in ((_corpus, "corpora"), (_tokenizer, "tokenizers"), (_validated, "validation texts")):
+    for identity, same, what in (
+        (_corpus, eq, "corpora"),
+        (_tokenizer, eq, "tokenizers"),
+        (_stretch, _same_stretch, "validation texts"),
+    ):
         found = {
-            name: {identity(results, record) for record in results.records if record.state == "complete"}
+            name: [identity(results, record) for record in results.records if record.state == "complete"]
             for name, results in searches.items()
         }
-        if clash := _clash(found, what):
+        if clash := _clash(found, same, what):
             yield clash
 
 
-def _clash(found: Mapping[str, set[Hashable]], what: str) -> str:
-    several = next((name for name, each in found.items() if len(each) > 1), None)
+def _clash(found: Mapping[str, Sequence[Any]], same: Callable[[Any, Any], bool], what: str) -> str:
+    several = next((name for name, each in found.items() if not all(same(each[0], one) for one in each)), None)
     if several is not None:
         return f"the trials of {several} have different {what}"
-    known = [(name, each) for name, each in found.items() if each]
-    other = next((name for name, each in known if each != known[0][1]), None)
+    known = [(name, each[0]) for name, each in found.items() if each]
+    other = next((name for name, first in known if not same(known[0][1], first)), None)
     return "" if other is None else f"{known[0][0]} and {other} have different {what}"
 
 
@@ -58,9 +70,27 @@ def _tokenizer(results: Results, record: TrialRecord) -> Hashable:
     return tokenizer if tokenizer.kind != "file" else results.environment.get("tokenizer") or tokenizer
 
 
-def _validated(results: Results, record: TrialRecord) -> Hashable:
-    """How much of the validation split is read: always its beginning."""
-    return record.candidate.training.targets()
+@dataclass(frozen=True, slots=True)
+class _Stretch:
+    """How much of the validation split is read, always from its beginning: tokens of a tokenizer, and bytes."""
+
+    tokenizer: Hashable
+    targets: int
+    length: float
+
+
+def _stretch(results: Results, record: TrialRecord) -> _Stretch:
+    targets, loss, bits = record.candidate.training.targets(), record.loss, record.bits_per_byte
+    assert loss is not None and bits is not None
+    # All that was lost, in bits, divided by the bits for each byte.
+    length = targets * loss / math.log(2) / bits if bits else math.inf
+    return _Stretch(_tokenizer(results, record), targets, length)
+
+
+def _same_stretch(one: _Stretch, other: _Stretch) -> bool:
+    if one.tokenizer == other.tokenizer:
+        return one.targets == other.targets
+    return math.isclose(one.length, other.length, rel_tol=_ALIKE, abs_tol=_FEW)
 
 
 def _budgets(searches: Mapping[str, Results]) -> Iterator[str]:

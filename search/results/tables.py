@@ -53,14 +53,15 @@ def option_values(config: ModelConfig | TrainingConfig) -> dict[str, Any]:
 def varying_options(records: Iterable[TrialRecord]) -> list[str]:
     """The columns of options in which these trials differ, in the order of the table.
 
-    An option that only some variants read varies where those differ among themselves.
+    An option that only some variants read varies where those differ among themselves. The tokens of a validation are
+    no option: they follow from the vocabulary.
     """
     seen: dict[str, set[Any]] = {}
     for record in records:
         for config in (record.candidate.model, record.candidate.training):
             for name, value in option_values(config).items():
                 seen.setdefault(name, set()).update([] if value is None else [value])
-    return [name for name in COLUMNS if len(seen.get(name, ())) > 1]
+    return [name for name in COLUMNS if len(seen.get(name, ())) > 1 and name != "validation_tokens"]
 
 
 def independent_options(records: Sequence[TrialRecord]) -> list[str]:

@@ -20,6 +20,7 @@ from search.run.budget import tokens_of
 from search.run.checkpoints import Checkpoints
 from search.run.pool import Pool
 from search.run.proposer import Proposer
+from search.run.room import Room
 
 
 class PieceStrategy(Protocol):
@@ -45,6 +46,7 @@ class Allocator:
         pool: gives designs that may be started.
         tokens: of the whole search.
         checkpoints: of paused trials, and how much room they have.
+        room: memory that running trials share; what has none is not in the pool.
     """
 
     def __init__(
@@ -56,10 +58,11 @@ class Allocator:
         *,
         tokens: int,
         checkpoints: Checkpoints,
+        room: Room,
     ) -> None:
         self._strategy, self._ledger, self._proposer, self._pool = strategy, ledger, proposer, pool
-        self._tokens, self._checkpoints = tokens, checkpoints
-        self._seen: Sequence[TrialRecord] | None = None
+        self._tokens, self._checkpoints, self._room = tokens, checkpoints, room
+        self._seen: tuple[Sequence[TrialRecord], int | None] | None = None  # the records, and the size of the room
         self._key: Any = None
         self._piece: Piece | _Known | None = None
 
@@ -99,11 +102,12 @@ class Allocator:
 
     def _next_piece(self, records: Sequence[TrialRecord]) -> Piece | _Known | None:
         """The same as long as nothing has happened: Ray asks again and again."""
-        if records is not self._seen:
-            key = [(record.number, record.state, record.paused, len(record.curve)) for record in records]
+        size = self._room.size
+        if self._seen is None or records is not self._seen[0] or size != self._seen[1]:
+            key = size, [(record.number, record.state, record.paused, len(record.curve)) for record in records]
             if key != self._key:
                 self._key, self._piece = key, self._choose(records)
-            self._seen = records
+            self._seen = records, size
         return self._piece
 
     def _choose(self, records: Sequence[TrialRecord]) -> Piece | _Known | None:

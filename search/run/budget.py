@@ -31,6 +31,19 @@ class Budget:
             tokens = trials * space.tokens_per_trial
         return cls(tokens=tokens) if tokens is not None else cls(trials=trials)
 
+    def within(self, space: Space) -> Budget:
+        """The same, but no more than it takes to train every candidate of the space once."""
+        most = space.combinations()
+        if most is None:
+            return self
+        if self.tokens is not None:
+            return Budget(tokens=min(self.tokens, most * space.tokens_per_trial))
+        return Budget(trials=min(self.trials or 0, most))
+
+    def trainings(self, space: Space) -> int:
+        """How many trials are trained; with tokens, whole trainings that they pay for, one at least."""
+        return self.trials or max(1, (self.tokens or 0) // space.tokens_per_trial)
+
     def pays_for(self, trained: int, spent: int, tokens: int) -> bool:
         """Whether it has room for one more training of so many tokens, after so many trials and tokens."""
         return spent + tokens <= self.tokens if self.tokens is not None else trained < (self.trials or 0)

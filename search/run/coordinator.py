@@ -23,6 +23,7 @@ from search.run.failures import Failures
 from search.run.judge import Judge
 from search.run.kept import KeptCheckpoints
 from search.run.proposer import Proposer
+from search.run.room import Room
 from search.run.sampling import Sampling
 from search.run.source import Source
 from search.run.trials import Job, Trials
@@ -43,6 +44,7 @@ class Coordinator:
         tokens: training tokens in all, in place of `trials`.
         kept: the checkpoints from which finished trials can be continued; by default there are none.
         source: where trials come from; by default the sampler proposes them and the pruner stops them.
+        room: memory that running trials share, see `set_room`; `source` may look at it.
     """
 
     def __init__(
@@ -58,9 +60,10 @@ class Coordinator:
         tokens: int | None = None,
         kept: KeptCheckpoints | None = None,
         source: Source | None = None,
+        room: Room | None = None,
     ) -> None:
         self._ledger, self._proposer = ledger, proposer
-        self._trials = Trials(folder, ledger, mirror, proposer, profile, watcher, kept)
+        self._trials = Trials(folder, ledger, mirror, proposer, profile, watcher, kept, room)
         budget = Budget(trials=trials, tokens=tokens)
         self._source = source or Sampling(proposer, mirror, self._trials, budget, self.records, watcher)
         self._judge = Judge(ledger, mirror, self._source, watcher)

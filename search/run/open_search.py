@@ -10,15 +10,17 @@ from typing import TYPE_CHECKING, Any
 from msarch.config.candidate import Candidate
 from msarch.config.corpus import CorpusConfig
 from msarch.errors import UserError
-from search.ledger.identity import defaults_of, text_names_of
+from search.ledger.identity import EQUAL_COUNTS, begin_with_one_stretch, defaults_of, text_names_of
 from search.ledger.ledger import Ledger, open_ledger
 from search.propose.mirror import Mirror
 from search.propose.pruners import make_pruner
 from search.run.budget import Budget
 from search.run.checkpoints import Checkpoints
 from search.run.coordinator import Coordinator
-from search.run.kept import KeptCheckpoints
-from search.run.proposer import Prepare, Proposer
+from search.run.kept import KeptCheckpoints, with_choice
+from search.run.proposer import Proposer
+from search.run.room import Room
+from search.run.vocabularies import Prepare
 from search.run.watcher import Watcher
 from search.space.limits import alike
 from search.space.schema.search import Keep
@@ -31,16 +33,18 @@ if TYPE_CHECKING:
 Profile = Callable[[Candidate], Mapping[str, Any]]
 
 
-def open_recorded(space: Space, folder: Path, watcher: Watcher) -> tuple[Space, Ledger]:
+def open_recorded(space: Space, folder: Path, watcher: Watcher, keep: Keep | None = None) -> tuple[Space, Ledger]:
     """The ledger of a search, new or continued, and its space as the search began it; only with the folder's lock held.
 
     What models had where the space does not say, and the names of the text, stay as they were on that day: so trials
-    that are alike stay alike, though defaults have changed or the text has moved.
+    that are alike stay alike, though defaults have changed or the text has moved. Which trials keep the checkpoint from
+    before their decay stays as it was last chosen.
 
     Args:
         space: bound to its text's content.
         folder: of the results.
         watcher: is told what limits how far the ledger can be relied on.
+        keep: which trials keep that checkpoint, where that is chosen beside the space.
 
     Raises:
         UserError: the folder holds the search of another space, or its journal is damaged.
@@ -53,7 +57,10 @@ def open_recorded(space: Space, folder: Path, watcher: Watcher) -> tuple[Space, 
     ledger = open_ledger(folder, space.objectives, space_identity(space))
     for note in ledger.notes:
         watcher.message(f"note: {note}")
+    if space.vocabulary.domain.varies and not begin_with_one_stretch(ledger.study):
+        watcher.message(f"note: {folder} {EQUAL_COUNTS}")
     names = text_names_of(ledger.study)
+    space = with_choice(space, keep, ledger.study)
     return replace(space, defaults=defaults_of(ledger.study), text_names=names), ledger
 
 
@@ -68,7 +75,6 @@ def open_search(
     trials: int | None = None,
     tokens: int | None = None,
     concurrent: int = 1,
-    keep: Keep | None = None,
 ) -> Coordinator:
     """The coordinator of a search, new or continued; only with the folder's lock held.
 
@@ -77,15 +83,17 @@ def open_search(
         folder: of the results.
         trials: trained trials in all, instead of the space's; `tokens` training tokens in all.
         concurrent: trials at a time.
-        keep: which trials keep the checkpoint from before their decay, instead of the space's choice.
     """
     settings = space.search
     front = settings.strategy == "front"
-    pruner = make_pruner("none" if front else settings.pruner, seed=settings.seed, rungs=space.rungs)
+    name = "none" if front else settings.pruner
+    pruner = make_pruner(name, seed=settings.seed, rungs=space.rungs, objectives=space.objectives)
     proposer = Proposer(space, ledger, concurrent, _where_it_is(space.corpus, prepare))
     proposer.enqueue_points()
-    budget, profile = Budget.of(space, trials=trials, tokens=tokens), remembering(profile)
-    return Coordinator(
+    budget, profile, room = Budget.of(space, trials=trials, tokens=tokens), remembering(profile), Room()
+    chosen = "keep" in settings.model_fields_set
+    kept = KeptCheckpoints(folder, settings.keep, space.objectives, removes=chosen)
+    coordinator = Coordinator(
         folder,
         ledger,
         Mirror(ledger.storage, pruner, space.objectives),
@@ -94,9 +102,16 @@ def open_search(
         trials=budget.trials,
         tokens=budget.tokens,
         watcher=watcher,
-        kept=KeptCheckpoints(folder, keep or settings.keep, space.objectives),
-        source=_allocator(space, folder, ledger, proposer, budget, profile, watcher) if front else None,
+        kept=kept,
+        source=_allocator(space, folder, ledger, proposer, budget, profile, watcher, room) if front else None,
+        room=room,
     )
+    kept.removes = True  # from now on those of trials that end in this run
+    if kept.removed:
+        watcher.message(
+            f"checkpoints to train on from, removed since the choice is to keep {settings.keep}: {kept.removed}"
+        )
+    return coordinator
 
 
 def _allocator(
@@ -107,6 +122,7 @@ def _allocator(
     budget: Budget,
     profile: Profile,
     watcher: Watcher,
+    room: Room,
 ) -> Allocator:
     # Here, since they bring scikit-learn with them.
     from search.propose.front.strategy import FrontStrategy
@@ -119,9 +135,10 @@ def _allocator(
         FrontStrategy(space.objectives, seed),
         ledger,
         proposer,
-        SpacePool(proposer, profile, seed=seed, message=watcher.message),
+        SpacePool(proposer, profile, seed=seed, message=watcher.message, room=room),
         tokens=budget.tokens,
         checkpoints=Checkpoints(folder, space.search.checkpoints),
+        room=room,
     )
 
 

@@ -17,6 +17,7 @@ from search.ledger.studies import quiet_optuna
 from search.propose.front.strategy import Design
 from search.propose.seeds import derived_seed
 from search.run.proposer import Proposer, why_proposals_ended
+from search.run.room import Room
 
 if TYPE_CHECKING:
     from optuna import Study
@@ -49,6 +50,7 @@ class SpacePool:
         profile: gives the figures of a candidate known before training.
         seed: of the search.
         message: takes a line for the user.
+        room: memory of this machine; designs that are too large for it are passed over.
     """
 
     def __init__(
@@ -58,30 +60,35 @@ class SpacePool:
         *,
         seed: int,
         message: Callable[[str], None],
+        room: Room,
     ) -> None:
         self._proposer, self._profile, self._seed, self._message = proposer, profile, seed, message
+        self._room = room
         self._draws: list[_Draw] = []
         self._digests: set[str] = set()
         self._tried: dict[int, str] = {}
-        self._told = False
+        self._end_told = self._passed_over_told = False
         self._study = _new_study()
 
     def __call__(self, records: Sequence[TrialRecord]) -> list[Design]:
         """The designs that may be started; none where the space has no more."""
-        tried = {self._digest(record) for record in records}
+        begun = [record for record in records if not record.had_no_room]
+        tried = {self._digest(record) for record in begun}
         fresh: list[Design] = []
-        last_new, wanted = -1, FIRST + EACH * len(records)
+        last_new, wanted = -1, FIRST + EACH * len(begun)
         for index in itertools.count():
             enough = index >= wanted and len(fresh) >= FEWEST
             if enough or len(fresh) == MOST or index - last_new > MOST_IN_VAIN:
                 break
             draw = self._draw(index)
-            if draw.design is not None:
+            if draw.design is not None and not self._refusal(draw.design):
                 last_new = index
                 if draw.digest not in tried:
                     fresh.append(draw.design)
-        if not fresh:
-            self._tell()
+        if fresh:
+            self._tell_passed_over()
+        else:
+            self._tell_end()
         return fresh
 
     def _digest(self, record: TrialRecord) -> str:
@@ -113,12 +120,27 @@ class SpacePool:
         violation = self._proposer.describe(violations, profile)
         return _Draw(None if violation else Design(trial.params, candidate, profile), digest, violation)
 
-    def _tell(self) -> None:
-        """Say once why there are no more designs, where limits are the reason."""
-        last = [draw.violation for draw in self._draws[-MOST_IN_VAIN:]]
-        if any(last) and not self._told:
+    def _refusal(self, design: Design | None) -> str:
+        """Why this machine has no room for a design; empty where it has."""
+        if design is None or self._room.size is None:
+            return ""  # before the profile, which is computed when it is read
+        return self._room.refusal(design.profile["memory_bytes"])
+
+    def _tell_passed_over(self) -> None:
+        """Say once that some designs are too large for this machine."""
+        if self._passed_over_told:
+            return
+        example = next(filter(None, (self._refusal(draw.design) for draw in self._draws)), "")
+        if example:
+            self._message(f"designs that are too large for this machine are passed over (such as {example})")
+            self._passed_over_told = True
+
+    def _tell_end(self) -> None:
+        """Say once why there are no more designs, where limits or this machine's memory are the reason."""
+        last = [draw.violation or self._refusal(draw.design) for draw in self._draws[-MOST_IN_VAIN:]]
+        if any(last) and not self._end_told:
             self._message(why_proposals_ended(last))
-        self._told = True
+        self._end_told = True
 
 
 def _new_study() -> Study:

@@ -5,27 +5,23 @@ No training and no Ray here; a proposal costs a fraction of a second, most of it
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from msarch.config.candidate import Candidate
-from msarch.config.corpus import CorpusConfig
 from msarch.errors import UserError
+from search.ledger.identity import has_one_stretch
 from search.ledger.ledger import Ledger
+from search.ledger.records import NO_ROOM
 from search.ledger.studies import quiet_optuna
 from search.propose.chosen import Chosen
 from search.propose.samplers import make_sampler
+from search.run.vocabularies import Prepare, Vocabularies
 from search.space.limits import violations, worst_violation
 from search.space.smallest import CheapestTrial
 from search.space.space import Space
 from search.space.values.ranges import Suggests
-
-if TYPE_CHECKING:
-    from msarch.data.token_set import TokenSet
-
-Prepare = Callable[[CorpusConfig], "TokenSet"]
-"""Gives the tokens of a corpus: `search.run.text.token_preparer` makes one."""
 
 
 class Proposer:
@@ -42,8 +38,7 @@ class Proposer:
         self._space = space
         self._ledger, self._study = ledger, ledger.study
         self.concurrent = concurrent
-        self._prepare = prepare
-        self._vocabularies: dict[CorpusConfig, int] = {}
+        self._vocabularies = Vocabularies(space, prepare, one_stretch=has_one_stretch(ledger.study))
         self._reseed(0)
 
     @property
@@ -93,11 +88,7 @@ class Proposer:
 
     def candidate(self, trial: Suggests) -> Candidate:
         """The candidate that a trial's parameters make, bound to its text."""
-        candidate = self._space.suggest(trial)
-        corpus = candidate.corpus
-        if corpus not in self._vocabularies:
-            self._vocabularies[corpus] = self._prepare(corpus).vocab_size
-        return replace(candidate, model=replace(candidate.model, vocab_size=self._vocabularies[corpus]))
+        return self._vocabularies.bind(self._space.suggest(trial))
 
     def note_end(self) -> None:
         """Record the end of a grid, so that the next start knows."""
@@ -144,8 +135,9 @@ def why_proposals_ended(violations: Sequence[str]) -> str:
     names = [violation.split(":")[0] for violation in told]
     tightest = max(set(names), key=names.count)
     example = told[names.index(tightest)]
+    remedy = "free some" if tightest == NO_ROOM else "raise it"
     return (
         f"the last {len(violations)} proposals were infeasible or had been tried before; the tightest limit is "
-        f"{tightest}, exceeded by {names.count(tightest)} of them (such as {example}): raise it, or make the "
+        f"{tightest}, exceeded by {names.count(tightest)} of them (such as {example}): {remedy}, or make the "
         "candidates smaller"
     )

@@ -28,7 +28,7 @@ class SearchRequest:
         concurrent: trials at a time; None for one a GPU, or one a core.
         time_budget: seconds from the first training step to the stop; None for no limit.
         ray_address: of a Ray cluster; None for this machine alone.
-        keep: which finished trials keep the checkpoint from before their decay.
+        keep: which finished trials keep the checkpoint from before their decay, where asked for.
         tensorboard: whether event files for TensorBoard are written.
         options: what was asked for beside the space, by option of the command line.
     """
@@ -41,7 +41,7 @@ class SearchRequest:
     concurrent: int | None
     time_budget: int | None
     ray_address: str | None
-    keep: Keep
+    keep: Keep | None
     tensorboard: bool
     options: tuple[tuple[str, str], ...]
 
@@ -70,7 +70,6 @@ class SearchRequest:
             for name in numbers:
                 check_number(name, getattr(loaded.search, name), key=f"search.{name}")
         check_pays(loaded, trials, tokens)
-        check_keep(keep)
         asked = {**numbers, "ray_address": ray_address, "keep": keep}
         return cls(
             space=loaded,
@@ -81,7 +80,7 @@ class SearchRequest:
             concurrent=concurrent or loaded.search.concurrent,
             time_budget=time_budget or loaded.search.time_budget,
             ray_address=ray_address,
-            keep=keep or loaded.search.keep,
+            keep=check_keep(keep),
             tensorboard=tensorboard,
             options=tuple((_option(name), str(value)) for name, value in asked.items() if value is not None),
         )

@@ -6,6 +6,9 @@ On a GPU each trial has an allocator with a cap, see `search.run.ray.memory_cap`
 
 from __future__ import annotations
 
+from search.ledger.records import NO_ROOM
+from search.space.objectives import LIMITS
+
 WORKER_BYTES = 200 * 2**20
 """Of a process that trains, before it has a model: Python and torch."""
 
@@ -42,6 +45,13 @@ class Room:
     def too_small_for(self, needed: int) -> bool:
         """Whether a trial would not fit if it ran alone."""
         return self.size is not None and needed > self.size
+
+    def refusal(self, needed: int) -> str:
+        """Such as ``free memory: 12.0 GiB > 6.0 GiB free on this machine``; empty where a trial fits."""
+        if self.size is None or not self.too_small_for(needed):
+            return ""
+        needs, free = LIMITS["memory"].format_both(needed, self.size)
+        return f"{NO_ROOM}: {needs} > {free} free on this machine"
 
     def is_short_of(self, needed: int) -> bool:
         """Whether a trial does not fit beside those that run."""

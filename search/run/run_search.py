@@ -74,7 +74,7 @@ def run_search(
             at the next call.
         ray_address: of a Ray cluster ("auto", host:port); this machine alone by default.
         keep: which finished trials keep the checkpoint from before their decay, so that `msarch train` can train them
-            on: "front", "all" or "none"; the space's by default.
+            on: "front", "all" or "none"; by default what was last chosen for this folder, else the space's choice.
         display: gets every event of the search.
         overrides: such as ``training.tokens=1M``, where `space` is a name or a path.
         tensorboard: also write event files for TensorBoard, into the results folder.
@@ -133,7 +133,7 @@ def _search(request: SearchRequest, watcher: Watcher) -> End:
         outputs = Outputs(space, folder, Watchers(watcher, events) if events else watcher)
         if not (folder / JOURNAL).exists():
             outputs.write_origin(tokens)  # first, so that no journal is ever without its space
-        outputs.space, ledger = open_recorded(space, folder, outputs)
+        outputs.space, ledger = open_recorded(space, folder, outputs, request.keep)
         coordinator = open_search(
             outputs.space,
             ledger,
@@ -143,7 +143,6 @@ def _search(request: SearchRequest, watcher: Watcher) -> End:
             watcher=outputs,
             trials=request.trials,
             tokens=request.tokens,
-            keep=request.keep,
         )
         outputs.records = coordinator.records
         outputs.write_origin(tokens)
@@ -167,9 +166,9 @@ def _profile(candidate: Candidate) -> Mapping[str, Any]:
     return CandidateProfile(candidate)
 
 
-def _train(request: SearchRequest, coordinator: Coordinator, watcher: Watcher, base: Path, tokens: TokenSet) -> End:
+def _train(request: SearchRequest, coordinator: Coordinator, outputs: Outputs, base: Path, tokens: TokenSet) -> End:
     """Run the trials on Ray until all are done, time is up, or the user interrupts."""
-    watcher.phase("starting Ray")
+    outputs.phase("starting Ray")
     from search.run.ray.session import prepare_environment, ray_session
 
     prepare_environment(request.ray_address)
@@ -186,14 +185,14 @@ def _train(request: SearchRequest, coordinator: Coordinator, watcher: Watcher, b
 
             slots = here or slots_of_cluster(settings.resources, request.concurrent)
             if slots.fitting is not None:
-                watcher.message(f"{slots.fitting} trials run at a time, not {request.concurrent}: no more have room")
+                outputs.message(f"{slots.fitting} trials run at a time, not {request.concurrent}: no more have room")
             if settings.strategy == "front":
-                watcher.phase("drawing and profiling designs")
+                outputs.phase("drawing and profiling designs")
                 stop.guard(lambda: coordinator.ended, None)
             execute(
                 coordinator,
                 stop,
-                watcher,
+                outputs,
                 folder=request.folder,
                 base=base,
                 scratch=scratch,
@@ -201,7 +200,7 @@ def _train(request: SearchRequest, coordinator: Coordinator, watcher: Watcher, b
                 shares_memory=request.ray_address is None and is_one_machine(),
                 text_bytes=sum(tokens.text_bytes.values()),
                 trial_timeout=settings.trial_timeout,
-                keeps=request.keep != "none",
+                keeps=outputs.space.search.keep != "none",
             )
     if stop.interrupted:
         return "interrupted"

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from msarch.config.corpus import CorpusConfig
-from search.run.proposer import Prepare
+from search.run.vocabularies import Prepare
 from search.run.watcher import Watcher
 from search.space.space import Space
 

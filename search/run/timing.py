@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -20,6 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from msarch.config.candidate import Candidate
+from msarch.errors import UserError
 
 if TYPE_CHECKING:
     from msarch.data.token_set import TokenSet
@@ -58,7 +60,8 @@ class Timing:
 def time_on_slots(slots: Sequence[Sequence[Candidate]], device: str) -> tuple[list[list[Timing]], float]:
     """Time each slot's candidates, all slots at once; also the seconds that a slot takes to start.
 
-    A slot's list is shorter than its candidates where time ran out; it holds one at least.
+    A slot's list is shorter than its candidates where time ran out; it holds one at least. Raises UserError where a
+    process died, for want of memory say.
     """
     began = time.time()
     running = [_start(candidates, device, index) for index, candidates in enumerate(slots)]
@@ -78,19 +81,17 @@ def _start(candidates: Sequence[Candidate], device: str, slot: int) -> subproces
     environment = {**os.environ, **WORKER, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
     if device == "cuda":
         environment["CUDA_VISIBLE_DEVICES"] = _gpu_of(slot)
-    process = subprocess.Popen(
-        [sys.executable, "-m", "search.run.timing", device],
-        env=environment,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    assert process.stdin is not None
-    process.stdin.write(json.dumps([candidate.to_dict() for candidate in candidates]))
-    process.stdin.close()
-    process.stdin = None  # `communicate` would close it again
-    return process
+    with tempfile.TemporaryFile("w+") as given:  # writing into the pipe of a process that has died would raise
+        json.dump([candidate.to_dict() for candidate in candidates], given)
+        given.seek(0)
+        return subprocess.Popen(
+            [sys.executable, "-m", "search.run.timing", device],
+            env=environment,
+            stdin=given,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
 
 
 def _gpu_of(slot: int) -> str:
@@ -104,9 +105,20 @@ def _gpu_of(slot: int) -> str:
 def _result(process: subprocess.Popen[str]) -> dict[str, Any]:
     out, error = process.communicate()
     if process.returncode:
-        raise RuntimeError(f"timing a candidate failed: {error.strip().splitlines()[-1:]}")
+        raise UserError(f"timing candidates failed: {_cause(process.returncode, error)}")
     result: dict[str, Any] = json.loads(out)
     return result
+
+
+def _cause(status: int, error: str) -> str:
+    """Why a process ended with this status, which is negative where a signal ended it."""
+    if status == -signal.SIGKILL:
+        return (
+            "a process was killed, as the system does where memory runs out; set limits.memory, or a smaller "
+            "--concurrent, for less at a time"
+        )
+    last = error.strip().splitlines()[-1:]
+    return last[0] if last and status > 0 else f"a process ended with status {status}"
 
 
 def time_candidate(candidate: Candidate, device: str) -> Timing:

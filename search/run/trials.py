@@ -52,10 +52,10 @@ class Trials:
     Args:
         folder: of the results; None where trials leave no files.
         kept: the checkpoints from which finished trials can be continued.
+        room: memory that they share; by default its size is not known.
 
     Attributes:
         rejected: proposals in a row that led to no training.
-        room: memory that they share.
     """
 
     def __init__(
@@ -67,6 +67,7 @@ class Trials:
         profile: Callable[[Candidate], Mapping[str, Any]],
         watcher: Watcher,
         kept: KeptCheckpoints | None = None,
+        room: Room | None = None,
     ) -> None:
         self._folder, self._ledger, self._mirror, self._proposer = folder, ledger, mirror, proposer
         self._profile, self._watcher, self._kept = profile, watcher, kept
@@ -74,7 +75,7 @@ class Trials:
         self._states: dict[int, TrialState] = {}
         self._counts = Counter[TrialState]()  # of trials by state
         self.rejected = 0
-        self.room = Room()
+        self.room = room or Room()
 
     def recover(self, records: list[TrialRecord]) -> None:
         """Take in what an earlier run of this search left."""
@@ -82,11 +83,13 @@ class Trials:
         self._mirror.match(records)
         for record in records:
             self._duplicates.note(record)
+            if record.state in (*TRAINED, "running"):
+                self.rejected = 0
+            elif not record.had_no_room:  # this machine may have room for more
+                self.rejected += 1
             if record.state == "running" or record.paused:
                 self._set_state(record.number, record.state)
-                self.rejected = 0
             else:
-                self.rejected = 0 if record.state in TRAINED else self.rejected
                 self._note_end(record)
 
     @property
@@ -148,8 +151,7 @@ class Trials:
         """End a trial that needs more memory than this machine has free."""
         assert self.room.size is not None
         self._ledger.record_constraints(number, {FREE_MEMORY: needed / max(self.room.size, 1) - 1})
-        needs, free = LIMITS["memory"].format_both(needed, self.room.size)
-        self._ledger.record_violation(number, f"free memory: {needs} > {free} free on this machine")
+        self._ledger.record_violation(number, self.room.refusal(needed))
         self.end(number, {"state": "infeasible"})
 
     def _start(self, number: int, candidate: Candidate, profile: dict[str, Any]) -> Job:
@@ -183,13 +185,13 @@ class Trials:
         self.room.leave(number)
         self._proposer.note_end()
         self._mirror.finish(record)
+        self.rejected += record.state not in TRAINED
         self._note_end(record)
         self._watcher.finished(record)
         self._release_duplicates(number)
 
     def _note_end(self, record: TrialRecord) -> None:
         self._set_state(record.number, record.state)
-        self.rejected += record.state not in TRAINED
         if self._folder is not None:
             shutil.rmtree(trial_folder(self._folder, record.number) / "checkpoint", ignore_errors=True)
         if self._kept is not None:

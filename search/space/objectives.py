@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -47,6 +48,14 @@ OBJECTIVES: dict[str, Objective] = {
 """Every objective. The time of a step is counted from the first rung, and differs from run to run."""
 
 DEFAULT_OBJECTIVES = ("perplexity", "memory")
+
+
+def judged_in_bits(objectives: Sequence[str]) -> bool:
+    """Whether trials are judged by bits per byte; else by the loss in nats per token, of which perplexity is the exp.
+
+    Nats per token compare within one vocabulary only, so a space whose tokenizer varies has no perplexity.
+    """
+    return "bits_per_byte" in objectives and "perplexity" not in objectives
 
 
 def label_under(name: str, conditions: str) -> str:

@@ -32,7 +32,8 @@ class Space:
         vocabulary: the size of the vocabulary, which may vary.
         branches: by variant.
         training: parameters of training, by key.
-        validation_tokens: target tokens on which every candidate is judged.
+        validation_tokens: target tokens on which every candidate is judged; where the vocabulary varies, those of the
+            smallest, and the others are judged on the same stretch of text (`search.run.vocabularies`).
         limits: largest figure allowed, by name of the limit: bytes, counts.
         objectives: names out of OBJECTIVES.
         search: sampler, pruner, trials, seed and so on.

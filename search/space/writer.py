@@ -71,7 +71,7 @@ def _search(space: Space) -> dict[str, Any]:
     settings = space.spec.search
     unread = {"trials"} if settings.tokens is not None else set()
     unread |= set(PARTS_OF_PRUNE if settings.strategy == "front" else PARTS_OF_FRONT)
-    unread |= set() if can_be_continued(space) else {"keep"}
+    unread |= set() if can_be_continued(space) and "keep" in settings.model_fields_set else {"keep"}
     unread |= set() if settings.resources.model_dump(exclude_none=True) else {"resources"}
     return settings.model_dump(exclude_none=True, exclude=unread)
 

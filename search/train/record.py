@@ -34,6 +34,8 @@ class ModelRecord:
         begun_from: what it was trained on from, empty for the beginning; `begun_at` is the step there.
         profile: figures known before training, as in a trial's record.
         curve: its validations.
+        validated: target tokens of each validation, fewer than was asked for where the split holds no more; None in a
+            record of an earlier version.
         test: loss in nats and bits per byte on the whole test split; None before the end or where there is none.
     """
 
@@ -46,6 +48,7 @@ class ModelRecord:
     begun_at: int = 0
     profile: dict[str, Any] = field(default_factory=dict)
     curve: tuple[Validation, ...] = ()
+    validated: int | None = None
     test: tuple[float, float] | None = None
 
     def write(self, folder: Path) -> None:

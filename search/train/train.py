@@ -71,7 +71,7 @@ def train_model(
             start = with_recorded_corpus(folder, start)
         candidate = _candidate(start, earlier)
         if earlier is None:
-            record = _first_record(candidate, settings)
+            record = _first_record(candidate, tokens, settings)
             write_origin(folder, candidate, tokens, record)
         else:
             check_same(folder, earlier, candidate, settings.compiled)
@@ -91,7 +91,7 @@ def _candidate(start: Start, earlier: ModelRecord | None) -> Candidate:
     return start.candidate if start.continued is None or start.obstacle else start.continued
 
 
-def _first_record(candidate: Candidate, settings: Settings) -> ModelRecord:
+def _first_record(candidate: Candidate, tokens: TokenSet, settings: Settings) -> ModelRecord:
     from msarch.memory.candidate_profile import profile_candidate
 
     return ModelRecord(
@@ -100,6 +100,7 @@ def _first_record(candidate: Candidate, settings: Settings) -> ModelRecord:
         threads=settings.threads,
         compiled=settings.compiled,
         profile=profile_candidate(candidate),
+        validated=tokens.targets_in("validation", candidate.training.targets()),
     )
 
 

@@ -34,6 +34,7 @@ class TrainedModel:
         candidate: what was trained.
         profile: figures known before training.
         curve: its validations.
+        validated: target tokens of each validation; None where that was not recorded.
         test: loss in nats and bits per byte on the test split; None where that was not read.
         environment: what it was trained on.
         weights, tokenizer: files.
@@ -46,6 +47,7 @@ class TrainedModel:
     candidate: Candidate
     profile: dict[str, Any]
     curve: tuple[Validation, ...]
+    validated: int | None
     test: tuple[float, float] | None
     environment: dict[str, Any]
     weights: Path
@@ -96,6 +98,7 @@ def _of_folder(folder: Path) -> TrainedModel:
         candidate=read_config(folder / CONFIG),
         profile=record.profile,
         curve=record.curve,
+        validated=record.validated,
         test=record.test,
         environment=read_environment(folder),
         weights=folder / WEIGHTS,
@@ -116,6 +119,7 @@ def _of_trial(results: Results, record: TrialRecord) -> TrainedModel:
         candidate=record.candidate,
         profile=record.profile,
         curve=record.curve,
+        validated=record.candidate.training.targets(),
         test=None,
         environment=results.environment,
         weights=folder / WEIGHTS,

@@ -7,9 +7,11 @@ from pathlib import Path
 from benchmarks.report_speed import beside_bundle, repeated, write_page
 from search.results.results import load_results
 
+ROOT = Path(__file__).parents[2]
+
 
 def test_trials_are_repeated_with_small_differences(tmp_path: Path) -> None:
-    results = load_results("results/reference-shakespeare")
+    results = load_results(ROOT / "results/reference-shakespeare")
     found = repeated(results.records, 200)
     assert [record.number for record in found] == list(range(200))
     assert len({record.loss for record in found}) == 200

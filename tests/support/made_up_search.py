@@ -8,6 +8,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from msarch.config.candidate import Candidate
 from msarch.config.corpus import CorpusConfig
 from msarch.training.validation import Validation
@@ -17,6 +19,7 @@ from search.run.open_search import open_recorded, open_search
 from search.run.trials import Job
 from search.run.watcher import Silent
 from search.space.load import load_space
+from search.space.schema.search import Keep
 from search.space.space import Space
 
 SPACE = """
@@ -37,6 +40,8 @@ search: {sampler: tpe, pruner: pareto, trials: 24, seed: 0}
 
 class Tokens:
     vocab_size = 256
+    token_bytes = np.ones(256, dtype=np.int64)
+    validation = np.zeros(1_000, dtype=np.uint8)
 
 
 def prepare(corpus: CorpusConfig) -> Any:
@@ -79,10 +84,12 @@ def space_in(folder: Path, *overrides: str) -> Space:
     return load_space(path, overrides)
 
 
-def open_in(space: Space, folder: Path, watcher: Silent | None = None, **options: Any) -> Coordinator:
+def open_in(
+    space: Space, folder: Path, watcher: Silent | None = None, keep: Keep | None = None, **options: Any
+) -> Coordinator:
     folder.mkdir(exist_ok=True)
     watcher = watcher or Silent()
-    space, ledger = open_recorded(space, folder, watcher)
+    space, ledger = open_recorded(space, folder, watcher, keep)
     return open_search(space, ledger, folder, prepare=prepare, profile=profile, watcher=watcher, **options)
 
 

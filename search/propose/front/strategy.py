@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from msarch.config.candidate import Candidate
 from msarch.config.training import TrainingConfig
-from msarch.training.validation import Validation
+from search.ledger.metrics import quality_of
 from search.ledger.records import TrialRecord
 from search.propose.front.features import Encoder, Feature, features
 from search.propose.front.improvement import FrontLevels
@@ -194,17 +194,14 @@ class FrontStrategy:
         """Shares of the training, and the losses there, of those rungs that tell something of the end."""
         rungs = record.candidate.training.rungs  # a rung is at a whole step, so its tokens are not quite its share
         points = [
-            (rungs[point.rung], self._quality(point))
+            (rungs[point.rung], quality_of(point, self.objectives))
             for point in record.curve
             if rungs[point.rung] >= FIRST_SEEN - 1e-9 and math.isfinite(point.loss)
         ]
         return tuple(share for share, _ in points), tuple(loss for _, loss in points)
 
     def _end(self, record: TrialRecord) -> float:
-        return self._quality(record.curve[-1])
-
-    def _quality(self, point: Validation) -> float:
-        return point.bits_per_byte if "bits_per_byte" in self.objectives else point.loss
+        return quality_of(record.curve[-1], self.objectives)
 
 
 def _beyond(figures: Floats) -> Floats:

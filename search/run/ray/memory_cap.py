@@ -45,13 +45,15 @@ class MemoryCap:
         """Allow the whole share, and give back what the last trial left."""
         gc.collect()
         self._cuda.empty_cache()
-        self._cuda.set_per_process_memory_fraction(self._share_bytes() / self._total)
+        self._cuda.set_per_process_memory_fraction(self.share_bytes / self._total)
 
     def allowed(self, size: int) -> int:
         """Bytes that a trial may take which asks for `size`; a GPU that is not shared ends where its memory ends."""
-        return size if self._share == 1 else min(size, self._share_bytes())
+        return size if self._share == 1 else min(size, self.share_bytes)
 
-    def _share_bytes(self) -> int:
+    @property
+    def share_bytes(self) -> int:
+        """Bytes that a process may take which has its share of the GPU."""
         share = round(self._share * self._total)
         return share if self._share == 1 else max(share - CONTEXT, share // 2)
 

@@ -128,7 +128,9 @@ What it leaves out is drawn by the sampler, widths within `layers` included.
 ## What a search keeps equal
 All candidates share the seed of their weights, the order of the data and the target tokens of validation (0.8 % of
 the smallest budget, unless `validation_tokens` says otherwise). A space that varies the tokenizer is judged by
-`bits_per_byte`, since perplexity compares within one vocabulary only.
+`bits_per_byte`, since perplexity compares within one vocabulary only. There `validation_tokens` counts tokens of the
+smallest vocabulary. A larger one reads the same stretch of text in fewer tokens: it is judged on as many of them as
+end nearest to where that stretch ends, and this number is in the trial's configuration.
 """
 
 

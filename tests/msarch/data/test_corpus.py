@@ -170,7 +170,8 @@ def test_empty_text_is_refused(tmp_path: Path) -> None:
         assert error.key == "corpus.train" and "too little text to hold out" in error.message
 
 
-def test_the_embedded_corpus_has_three_splits() -> None:
+def test_the_embedded_corpus_has_three_splits(run_cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MSARCH_CACHE", str(run_cache))  # where other tests have read it too
     splits = texts(read_corpus(CorpusConfig()))
     sizes = {name: sum(map(len, documents)) for name, documents in splits.items()}
     assert sizes["train"] > 10 * sizes["validation"] > 300_000

@@ -130,7 +130,7 @@ def token_set(train: int, validation: int, test: int | None) -> TokenSet:
     [
         ((64, 101, 101), "corpus.train", ["64", "65"]),
         ((65, 100, 101), "corpus.validation", ["100", "101", "99"]),
-        ((65, 101, 7), "corpus.test", ["7 tokens", "101"]),
+        ((65, 101, 1), "corpus.test", ["the test text is 1 token long", "needs 2"]),
     ],
 )
 def test_text_too_short_for_its_use_is_refused(
@@ -142,8 +142,13 @@ def test_text_too_short_for_its_use_is_refused(
     assert all(figure in caught.value.message for figure in figures)
 
 
+def test_no_number_of_targets_is_advised_that_does_not_fit_either() -> None:
+    with pytest.raises(UserError, match=r"needs? 101; give more text$"):
+        check_length(token_set(65, 1, None), context=64, targets=100)
+
+
 def test_text_that_is_just_long_enough_passes() -> None:
-    check_length(token_set(65, 101, 101), context=64, targets=100)
+    check_length(token_set(65, 101, 2), context=64, targets=100)
     check_length(token_set(65, 101, None), context=64, targets=100)
 
 

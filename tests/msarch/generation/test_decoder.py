@@ -69,6 +69,13 @@ def prompts(config: ModelConfig) -> list[list[int]]:
     ]
 
 
+def until(config: ModelConfig, parts: list[int]) -> int:
+    """Two coarsest blocks after a prompt; all positions without one, and of a retina, whose windows end late."""
+    if not parts or config.variant == "retina":
+        return config.context
+    return min(config.context, sum(parts) + 2 * max(config.scales))
+
+
 @every_option
 def test_logits_are_those_of_one_pass_at_every_position(config: ModelConfig) -> None:
     model, tokens = model_of(config), tokens_of(config)
@@ -77,7 +84,8 @@ def test_logits_are_those_of_one_pass_at_every_position(config: ModelConfig) -> 
     decoder = Decoder(model, batch_size=2)
     for parts in prompts(config):
         decoder.reset()
-        assert furthest(in_parts(decoder, tokens, parts), expected) < 1e-10, parts
+        end = until(config, parts)
+        assert furthest(in_parts(decoder, tokens[:, :end], parts), expected[:, :end]) < 1e-10, parts
 
 
 @pytest.mark.slow
@@ -220,8 +228,11 @@ def late_keys(self: Any, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def late_block(self: Any, x: Tensor) -> Tensor:
-    """The block is handed on when the next one's first state comes."""
-    before, self.held = getattr(self, "held", x[:, :0]), complete(self, x)
+    """The block before is handed on, at first zeros."""
+    block = complete(self, x)
+    if not block.shape[1]:
+        return block
+    before, self.held = getattr(self, "held", torch.zeros_like(block)), block
     return before
 
 
@@ -271,11 +282,7 @@ def test_a_cache_one_token_late_is_caught(
         expected = model(tokens)
     assert furthest(in_parts(Decoder(model, 2), tokens, [1]), expected) < 1e-10
     monkeypatch.setattr(cache, method, late)
-    try:
-        found = in_parts(Decoder(model, 2), tokens, [1])
-    except (AssertionError, RuntimeError):  # a wrong number of states: caught as well
-        return
-    assert found.shape != expected.shape or furthest(found, expected) > 1e-3
+    assert furthest(in_parts(Decoder(model, 2), tokens, [1]), expected) > 1e-3
 
 
 def test_a_rule_of_blocks_that_forgets_the_past_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from itertools import groupby
 
 import pytest
@@ -102,6 +103,15 @@ def test_the_last_token_of_a_retina_reads_each_token_once() -> None:
     assert [keys.factor for keys in run.keys] == [16, 4, 1]
 
 
+@pytest.fixture
+def not_kept() -> Iterator[None]:
+    """For models that are changed: their structures are traced anew, and forgotten."""
+    trace_structure.cache_clear()
+    yield
+    trace_structure.cache_clear()
+
+
+@pytest.mark.usefixtures("not_kept")
 def test_a_stream_that_is_not_read_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
     """It is the model that is read, not its configuration."""
 
@@ -112,6 +122,7 @@ def test_a_stream_that_is_not_read_is_not_there(monkeypatch: pytest.MonkeyPatch)
     assert sources(trace_structure(small("top_down", "2@4 1@1"))) == [[TOKENS], [TOKENS], [1]]
 
 
+@pytest.mark.usefixtures("not_kept")
 def test_writing_into_a_tensor_is_followed(monkeypatch: pytest.MonkeyPatch) -> None:
     def overwrite(self: Projection, fine_BND: Tensor, coarse_BMD: Tensor, past: None) -> Tensor:
         made = torch.zeros_like(fine_BND)
@@ -123,6 +134,7 @@ def test_writing_into_a_tensor_is_followed(monkeypatch: pytest.MonkeyPatch) -> N
     assert 0 in sources(trace_structure(small("top_down", "2@4 1@1")))[1]
 
 
+@pytest.mark.usefixtures("not_kept")
 def test_it_leaves_torch_as_it_was() -> None:
     torch.manual_seed(3)
     expected = torch.rand(2)

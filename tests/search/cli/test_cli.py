@@ -13,18 +13,15 @@ from pathlib import Path
 
 import pytest
 import yaml
-from support.changed_trainer import python_path_with
 from support.command_line import ROOT, fill, msarch
 from support.commands import Here
 
+from msarch.training import trainer
+from msarch.training.schedule import learning_rate
+from search.ledger.reading import read_records
 from search.results.conditions import Conditions
+from search.run.plan import plan_search
 from search.space.files import shipped_spaces, space_summary
-
-OTHER_TRAINING = """
-def change(trainer):
-    real = trainer.learning_rate
-    trainer.learning_rate = lambda *arguments: 4 * real(*arguments)
-"""
 
 
 def test_a_search_shows_its_trials_its_front_and_what_to_do_next(place: Path) -> None:
@@ -40,7 +37,7 @@ def test_the_same_command_again_trains_nothing(here: Here) -> None:
     assert again.returncode == 0 and "started" not in again.stdout
 
 
-def test_a_time_budget_stops_a_search_that_the_same_command_goes_on_with(tmp_path: Path) -> None:
+def test_a_time_budget_stops_a_search_in_the_middle_of_a_trial_that_can_be_continued(tmp_path: Path) -> None:
     fill(tmp_path)
     slow = ("search", "space.yaml", "--set", "training.tokens=2M", "--trials", "2")
     stopped = msarch(*slow, "--time-budget", "2s", cwd=tmp_path)
@@ -48,7 +45,8 @@ def test_a_time_budget_stops_a_search_that_the_same_command_goes_on_with(tmp_pat
     assert "2 of 2 trials done" not in stopped.stdout
     assert "continue with: msarch search space.yaml --out results/space --trials 2 --time-budget 2" in stopped.stdout
     assert "first training steps" in stopped.stdout  # the start of Ray takes longer than this budget, and is not in it
-    assert not list(tmp_path.glob("results/space/trials/*/model.safetensors"))
+    states = [record.state for record in read_records(tmp_path / "results/space")]
+    assert states == ["running"] and list(tmp_path.glob("results/space/trials/0000/checkpoint/*.safetensors"))
 
 
 def test_a_changed_space_is_refused_with_what_changed(here: Here) -> None:
@@ -86,14 +84,7 @@ def test_pictures_and_the_report_are_written_where_asked(here: Here, place: Path
     assert "<svg" in (place / "a.svg").read_text() and "plotly" in (place / "a.html").read_text()
 
 
-def test_a_trial_is_reproduced_to_the_bit(place: Path) -> None:
-    done = msarch("reproduce", "results/space", "--trial", "best", cwd=place)
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.strip().splitlines()[-1] == "identical"
-    assert "test split" in done.stdout
-
-
-def test_a_copy_without_its_text_and_read_only_can_be_read_and_reproduced(
+def test_a_copy_without_its_text_and_read_only_can_be_read_and_reproduced_to_the_bit(
     place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     shutil.copytree(place / "results" / "space", tmp_path / "copy")
@@ -105,7 +96,8 @@ def test_a_copy_without_its_text_and_read_only_can_be_read_and_reproduced(
     assert there("report", "copy", "--html", "elsewhere.html").returncode == 0
     dry = there("reproduce", "copy", "--dry-run")
     assert dry.returncode == 0 and "layers:" in dry.stdout
-    assert "identical" in there("reproduce", "copy").stdout
+    done = there("reproduce", "copy", "--trial", "best")
+    assert done.stdout.strip().splitlines()[-1] == "identical" and "test split" in done.stdout
     monkeypatch.setenv("MSARCH_CACHE", str(tmp_path / "empty"))
     missing = there("reproduce", "copy")
     assert missing.returncode == 2 and "--set corpus.train=" in missing.stderr
@@ -123,17 +115,20 @@ def test_another_text_under_the_same_name_is_refused(here: Here, place: Path, mo
     assert refused.returncode == 2 and "corpus" in refused.stderr and len(refused.stderr.splitlines()) == 1
 
 
-def test_figures_that_disagree_end_with_status_1(place: Path, tmp_path: Path) -> None:
+def test_figures_that_disagree_end_with_status_1(here: Here, monkeypatch: pytest.MonkeyPatch) -> None:
     """On a machine whose training goes another way: here each learning rate is four times what it should be."""
-    shutil.copytree(place, tmp_path / "copy")
-    path = python_path_with(tmp_path / "startup", OTHER_TRAINING)
-    done = msarch("reproduce", "results/space", cwd=tmp_path / "copy", PYTHONPATH=path)
+    monkeypatch.setattr(trainer, "learning_rate", lambda *arguments: 4 * learning_rate(*arguments))
+    done = here("reproduce", "results/space")
     assert done.returncode == 1, done.stdout + done.stderr
     assert "outside tolerance" in done.stdout and "differs by" in done.stdout
 
 
-def test_a_dry_run_trains_nothing_and_tells_the_cost_and_what_each_limit_excludes(here: Here, place: Path) -> None:
-    done = here("search", "space.yaml", "--out", "nowhere", "--dry-run", "--set", "constraints=['n_layers <= 1']")
+def test_a_dry_run_trains_nothing_and_tells_the_cost_and_what_each_limit_excludes(
+    here: Here, place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(plan_search.__kwdefaults__, "timed", 1)  # of eight candidates, at a second each
+    constraint = ("--set", "constraints=['n_layers <= 1']")
+    done = here("search", "space.yaml", "--out", "nowhere", "--dry-run", "--concurrent", 1, *constraint)
     assert done.returncode == 0, done.stderr
     assert "admitted" in done.stdout and re.search(r"time .* to .* in all", done.stdout)
     assert re.search(r"excluded +\d+ by n_layers <= 1", done.stdout)

@@ -25,8 +25,8 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return place
 
 
-def test_the_table_draws_the_fronts_and_says_who_leads(place: Path) -> None:
-    done = msarch("compare", "vanilla", "both", cwd=place, PYTHONIOENCODING="utf-8")
+def test_the_table_draws_the_fronts_and_says_who_leads(here: Here) -> None:
+    done = here("compare", "vanilla", "both")
     assert (done.returncode, done.stderr) == (0, "")
     plot, rest = done.stdout.split("A vanilla, B both\n")
     assert plot.startswith("validation perplexity against training memory") and "A" in plot and "B" in plot

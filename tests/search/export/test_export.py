@@ -28,6 +28,7 @@ from msarch.models.build import build_model
 from msarch.models.language_model import LanguageModel
 from msarch.training.checkpoint import write_tensors
 from msarch.training.validation import Validation
+from search.export.card import model_card
 from search.export.code import exported_code, flat_name, needed_modules
 from search.export.export import export_model
 from search.ledger.folder import CONFIG, trial_folder
@@ -84,6 +85,7 @@ def trained_in(folder: Path, variant: str, tokenizer: Tokenizer, **options: Any)
         candidate=candidate,
         profile=profile_candidate(candidate),
         curve=(Validation(rung=5, step=50, tokens=9600, loss=2.0, bits_per_byte=1.5, seconds=3.0),),
+        validated=256,
         test=(2.25, 1.625),
         environment={"msarch": "0.1.0", "processor": "a processor", "packages": {"torch": "2.13.0"}},
         weights=folder / WEIGHTS,
@@ -129,7 +131,7 @@ def test_logits_are_ours_to_the_bit_and_it_generates(variant: str, tmp_path: Pat
 def test_generation_uses_our_cache_with_beams_too(tmp_path: Path) -> None:
     trained, ours = trained_in(tmp_path / "m", "top_down", byte_tokenizer(), positions="rotary")
     export_model(trained, tmp_path / "out")
-    model, tokens = opened(tmp_path / "out"), torch.randint(256, (2, 9))
+    model, tokens = opened(tmp_path / "out"), torch.randint(1, 256, (2, 9))
     read: list[int] = []
     hook = model.model.embedding.register_forward_hook(lambda module, given, output: read.append(given[0].shape[1]))
     options = {"max_new_tokens": 8, "do_sample": False, "num_beams": 3, "eos_token_id": None}
@@ -147,7 +149,7 @@ def test_generation_uses_our_cache_with_beams_too(tmp_path: Path) -> None:
 def test_a_loss_is_given_beside_a_cache_that_is_not_needed(tmp_path: Path) -> None:
     trained, _ = trained_in(tmp_path / "m", "top_down", byte_tokenizer())
     export_model(trained, tmp_path / "out", code=False)
-    model, tokens = opened(tmp_path / "out"), torch.randint(256, (1, 9))
+    model, tokens = opened(tmp_path / "out"), torch.randint(1, 256, (1, 9))
     loss = model(tokens, labels=tokens).loss
     assert torch.equal(model(tokens, labels=tokens, use_cache=True).loss, loss)
     logits, cache = model(tokens, use_cache=True, return_dict=False)
@@ -159,7 +161,7 @@ def test_a_loss_is_given_beside_a_cache_that_is_not_needed(tmp_path: Path) -> No
 def test_further_tokens_in_the_vocabulary_are_kept(tmp_path: Path) -> None:
     trained, _ = trained_in(tmp_path / "m", "hourglass", byte_tokenizer())
     export_model(trained, tmp_path / "out", code=False)
-    model, tokens = opened(tmp_path / "out"), torch.randint(256, (1, 9))
+    model, tokens = opened(tmp_path / "out"), torch.randint(1, 256, (1, 9))
     model.resize_token_embeddings(300)
     model.save_pretrained(tmp_path / "larger")
     assert torch.equal(opened(tmp_path / "larger")(tokens).logits, model(tokens).logits)
@@ -283,6 +285,20 @@ def test_the_card_says_what_was_recorded(tmp_path: Path) -> None:
     ):
         assert said in card, card
     assert "{{" not in card and "{%" not in card
+
+
+@pytest.mark.parametrize(
+    ("targets", "said"),
+    [
+        (256, "| validation, its first 256 tokens | 2.0000 |"),
+        (99, "| validation, all of its 99 tokens | 2.0000 |"),
+        (None, "| validation | 2.0000 |"),
+    ],
+)
+def test_the_card_says_over_how_many_tokens_it_was_judged(targets: int | None, said: str, tmp_path: Path) -> None:
+    trained, _ = trained_in(tmp_path / "m", "top_down", byte_tokenizer())
+    card = model_card(replace(trained, validated=targets), on_its_own=False)
+    assert trained.candidate.training.targets() == 256 and said in card, card
 
 
 def test_a_folder_with_files_and_damaged_weights_are_refused(tmp_path: Path) -> None:

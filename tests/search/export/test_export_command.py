@@ -10,7 +10,7 @@ from support.commands import run_command
 
 MODEL = {
     "model": {"variant": "vanilla", "layers": "1@1", "d_model": 16, "n_heads": 2, "vocab_size": 256, "context": 32},
-    "training": {"tokens": 2000, "batch_size": 4, "validation_tokens": 300},
+    "training": {"tokens": 2000, "batch_size": 4, "validation_tokens": 1_000_000_000},
     "corpus": {"train": "text.txt", "tokenizer": "bytes"},
 }
 
@@ -27,6 +27,8 @@ def test_a_trained_model_is_exported_and_mistakes_are_one_line(
     status, said, _ = run_command(["export", "models/model", "--to", "out"], monkeypatch, capfd)
     assert status == 0 and said.startswith("wrote out: models/model, vanilla 1@1")
     assert {"README.md", "config.json", "modeling_msarch.py"} <= {path.name for path in Path("out").iterdir()}
+    validated = [line for line in Path("out/README.md").read_text().splitlines() if line.startswith("| validation")]
+    assert len(validated) == 1 and validated[0].startswith("| validation, all of its 779 tokens |")
     status, _, _ = run_command(["export", "models/model", "--to", "bare", "--no-code"], monkeypatch, capfd)
     assert status == 0 and not list(Path("bare").glob("*.py"))
     for arguments, message in (

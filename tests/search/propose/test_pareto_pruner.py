@@ -47,20 +47,20 @@ losses_of_a_trial = st.lists(st.floats(1, 12), min_size=4, max_size=4)
 trials = st.lists(st.tuples(st.floats(1, 100), losses_of_a_trial), min_size=8, max_size=14)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(trials, losses_of_a_trial, st.integers(1, 3))
 def test_the_cheapest_is_never_stopped(complete: list[Curve], losses: list[float], rungs: int) -> None:
     cost = min(cost for cost, _ in complete) * 0.999
     assert not _judge(ParetoPruner(ParetoRule(control=0)), _mirror(complete), cost, losses[:rungs])
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(trials, losses_of_a_trial, st.floats(1, 100))
 def test_the_last_rung_never_stops(complete: list[Curve], losses: list[float], cost: float) -> None:
     assert not _judge(ParetoPruner(ParetoRule(control=0)), _mirror(complete), cost, losses)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(trials, st.floats(1, 100), st.integers(1, 3))
 def test_who_leads_its_rivals_is_never_stopped(complete: list[Curve], cost: float, rungs: int) -> None:
     best = np.min([losses for _, losses in complete], axis=0)

@@ -120,6 +120,16 @@ def test_what_varies_is_what_trials_that_read_it_differ_in(make_record: Maker) -
     assert varying_options(records[:1]) == varying_options([]) == []
 
 
+def test_the_length_of_a_validation_follows_from_the_vocabulary_and_is_not_an_option(make_record: Maker) -> None:
+    records = []
+    for number, (size, targets) in enumerate([(512, 300), (1024, 260)]):
+        record = make_record(number, 40, 20, candidate=make_record(0, 40, 20).candidate)
+        model = replace(record.candidate.model, vocab_size=size)
+        training = replace(record.candidate.training, validation_tokens=targets)
+        records.append(replace(record, candidate=replace(record.candidate, model=model, training=training)))
+    assert varying_options(records) == ["vocab_size"]
+
+
 def test_a_table_of_an_earlier_version_is_read_with_the_later_columns_empty(make_record: Maker, tmp_path: Path) -> None:
     records = searched(make_record)
     write_tables(tmp_path, records)

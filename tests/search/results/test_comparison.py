@@ -123,6 +123,49 @@ def test_other_texts_compare_by_bits_per_byte_only(search: SearchMaker, changes:
     assert found.notes[0] == f"{clash}; a difference in bits per byte may come from that"
 
 
+def with_bytes_a_token(results: Results, *tokenizers: tuple[int, int, float]) -> Results:
+    """The same trials, each with its vocabulary's size, the target tokens of its validation, and its bytes a token."""
+    records = []
+    for record, (size, targets, length) in zip(results.records, tokenizers, strict=True):
+        corpus = CorpusConfig(tokenizer=TokenizerConfig(vocab_size=size))
+        assert record.loss is not None
+        bits = record.loss / math.log(2) / length
+        records.append(replace(_with(record, corpus, {"validation_tokens": targets}), bits_per_byte=bits))
+    return replace(results, records=records)
+
+
+UNLIKE = "; a difference in bits per byte may come from that"
+
+
+@pytest.mark.parametrize(
+    ("several", "other", "clashes"),
+    [
+        (((512, 5000, 2.0), (1024, 4000, 2.5)), (512, 5000, 2.0), ["the trials of one have different tokenizers"]),
+        (((512, 5000, 2.0), (1024, 3999, 2.5)), (2048, 3334, 3.0), ["the trials of one have different tokenizers"]),
+        (
+            ((512, 5000, 2.0), (1024, 5000, 2.5)),
+            (512, 5000, 2.0),
+            ["the trials of one have different tokenizers", "the trials of one have different validation texts"],
+        ),
+        (
+            ((512, 5000, 2.0), (512, 5000, 2.0)),
+            (1024, 5000, 2.5),
+            ["one and two have different tokenizers", "one and two have different validation texts"],
+        ),
+    ],
+)
+def test_vocabularies_are_judged_on_one_text_where_it_has_as_many_bytes(
+    search: SearchMaker,
+    several: tuple[tuple[int, int, float], ...],
+    other: tuple[int, int, float],
+    clashes: list[str],
+) -> None:
+    one = with_bytes_a_token(search("one", (50, 10), (40, 40)), *several)
+    two = with_bytes_a_token(search("two", (45, 20)), other)
+    found = compare_searches([one, two], by="bits_per_byte")
+    assert list(found.notes) == [clash + UNLIKE for clash in clashes]
+
+
 def test_the_same_text_elsewhere_compares(search: SearchMaker) -> None:
     texts = [CorpusConfig(train=(f"{place}/*.txt",), content="same") for place in ("a", "b")]
     found = compare_searches([search("one", (50, 10), corpus=texts[0]), search("two", (45, 20), corpus=texts[1])])

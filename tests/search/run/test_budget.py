@@ -28,3 +28,22 @@ def test_trials_are_spent_when_as_many_were_trained(tmp_path: Path) -> None:
     assert not Budget.of(space).spent(coordinator.records(), space)
     drive(coordinator)
     assert Budget.of(space).spent(coordinator.records(), space)
+
+
+@pytest.mark.parametrize(
+    ("overrides", "asked", "trainings"),
+    [
+        ([], {"trials": 99}, 72),
+        ([], {"trials": 71}, 71),
+        ([], {"tokens": 99 * 20_000}, 72),
+        ([], {"tokens": 50_000}, 2),
+        (["training.learning_rate={min: 1e-3, max: 1e-1}"], {"trials": 99}, 99),
+    ],
+)
+def test_a_finite_space_has_no_use_for_more_than_its_candidates_take(
+    overrides: list[str], asked: dict[str, int], trainings: int, tmp_path: Path
+) -> None:
+    space = space_in(tmp_path, "training.learning_rate=1e-2", *overrides)
+    budget = Budget(**asked).within(space)
+    assert budget.trainings(space) == trainings
+    assert (budget.tokens or 0) <= 72 * 20_000

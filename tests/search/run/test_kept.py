@@ -19,6 +19,7 @@ from search.run.kept import KeptCheckpoints
 from search.run.run_search import KEEP_HAS_NO_EFFECT, run_search
 from search.space.load import load_space
 from search.space.schema.search import Keep
+from search.space.space import Space
 from search.space.writer import plain_space, space_identity
 
 OBJECTIVES = ("perplexity", "memory")
@@ -45,15 +46,56 @@ def test_each_choice(keep: Keep, kept: list[int], make_record: Callable[..., Tri
     assert _kept(tmp_path) == kept
 
 
-def test_a_search_keeps_those_of_its_front_and_a_later_start_clears_what_another_choice_left(tmp_path: Path) -> None:
-    space = load_space(space_in(tmp_path).file, ["training.schedule=wsd", "search.trials=8"])
-    drive(open_in(space, tmp_path / "out"))
-    results = load_results(tmp_path / "out")
-    for record in results.records:
-        trial_folder(tmp_path / "out", record.number).mkdir(parents=True, exist_ok=True)
+def _searched(tmp_path: Path, keep: Keep | None, *overrides: str) -> tuple[list[int], list[int]]:
+    """A search whose complete trials have written their checkpoints: the numbers of these, and those of its front."""
+    drive(open_in(_space(tmp_path, *overrides), tmp_path / "out", keep=keep))
+    complete = [record for record in load_results(tmp_path / "out").records if record.state == "complete"]
+    for record in complete:
         (trial_folder(tmp_path / "out", record.number) / BEFORE_DECAY).write_bytes(b"checkpoint")
-    open_in(space, tmp_path / "out")
-    assert _kept(tmp_path / "out") == sorted(record.number for record in pareto_front(results.records, OBJECTIVES))
+    front = sorted(record.number for record in pareto_front(complete, OBJECTIVES))
+    assert len(front) < len(complete)
+    return [record.number for record in complete], front
+
+
+def _space(tmp_path: Path, *overrides: str) -> Space:
+    return load_space(space_in(tmp_path).file, ["training.schedule=wsd", "search.trials=8", *overrides])
+
+
+def _opened(tmp_path: Path, keep: Keep | None, *overrides: str) -> tuple[list[int], list[str]]:
+    """What a search that is continued has kept, and what it told."""
+    watcher = Journalist()
+    open_in(_space(tmp_path, *overrides), tmp_path / "out", watcher, keep=keep)
+    return _kept(tmp_path / "out"), watcher.messages
+
+
+def test_a_choice_lasts_until_another_is_made(tmp_path: Path) -> None:
+    complete, front = _searched(tmp_path, "all")
+    assert _opened(tmp_path, None) == (complete, [])
+    gone = len(complete) - len(front)
+    told = [f"checkpoints to train on from, removed since the choice is to keep front: {gone}"]
+    assert _opened(tmp_path, "front") == (front, told)
+    assert _opened(tmp_path, None) == (front, [])
+    kept, messages = _opened(tmp_path, None, "search.keep=none")
+    assert not kept and len(messages) == 1
+
+
+def test_a_choice_of_the_space_lasts_when_it_is_left_out_and_takes_effect_again_when_it_is_changed(
+    tmp_path: Path,
+) -> None:
+    complete, front = _searched(tmp_path, None, "search.keep=all")
+    assert _opened(tmp_path, None) == (complete, [])
+    assert _opened(tmp_path, None, "search.keep=front")[0] == front
+
+
+def test_a_space_that_says_what_it_always_said_makes_no_new_choice(tmp_path: Path) -> None:
+    complete, front = _searched(tmp_path, "all", "search.keep=front")
+    assert _opened(tmp_path, None, "search.keep=front") == (complete, [])
+    assert _opened(tmp_path, "front", "search.keep=front")[0] == front
+
+
+def test_where_no_choice_was_ever_made_nothing_that_is_there_is_removed(tmp_path: Path) -> None:
+    complete, _ = _searched(tmp_path, None)
+    assert _opened(tmp_path, None) == (complete, [])
 
 
 def test_the_choice_is_not_part_of_what_makes_a_search_and_is_recorded_only_where_it_has_an_effect(
@@ -62,7 +104,8 @@ def test_the_choice_is_not_part_of_what_makes_a_search_and_is_recorded_only_wher
     file = space_in(tmp_path).file
     cosine, wsd = load_space(file), load_space(file, ["training.schedule=wsd"])
     none = load_space(file, ["training.schedule=wsd", "search.keep=none"])
-    assert "keep" not in plain_space(cosine)["search"] and plain_space(wsd)["search"]["keep"] == "front"
+    assert "keep" not in plain_space(cosine)["search"] and plain_space(none)["search"]["keep"] == "none"
+    assert "keep" not in plain_space(wsd)["search"]  # it is not chosen
     assert space_identity(none) == space_identity(wsd)
     with pytest.raises(UserError, match="unknown keep 'some'"):
         load_space(file, ["search.keep=some"])

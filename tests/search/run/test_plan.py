@@ -8,9 +8,12 @@ from typing import Any
 import pytest
 
 from msarch.errors import UserError
+from search.cli.search import _plan_rows
+from search.run.drawn import FREE_MEMORY, Drawn
 from search.run.plan import plan_search
 from search.run.run_search import run_search
-from search.run.timing import time_on_slots
+from search.run.timed import at_a_time, chosen_for_slots
+from search.run.timing import Timing, time_on_slots
 from search.space.load import load_space
 from search.space.smallest import smallest_candidates
 
@@ -39,17 +42,24 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_a_plan_adds_up() -> None:
-    free = plan_search(load_space("space.yaml"), sample=12, timed=2, concurrent=1)
+    rates = "training.learning_rate={min: 1e-3, max: 1e-2}"
+    free = plan_search(load_space("space.yaml", [rates]), sample=12, timed=2, concurrent=1)
     assert (free.admitted, free.share, free.excluded) == (12, 1.0, {})
     assert free.tokens == 2_000_000 and free.timed == 2
     assert free.memory[0] < free.memory[1] < free.memory[2]
     (low, high), (fastest, slowest) = free.time.seconds, free.time.trial
     assert 0 < fastest < slowest and free.time.startup[1] < high
     assert free.time.startup[0] + 10 * fastest < low < 20 * slowest + free.time.startup[1] < 2 * high
-    limited = load_space("space.yaml", [f"limits.memory={free.memory[1]}"])
+    limited = load_space("space.yaml", [rates, f"limits.memory={free.memory[1]}"])
     tight = plan_search(limited, sample=12, timed=1, concurrent=1)
     assert 0 < tight.admitted < 12 and tight.excluded == {"memory": 12 - tight.admitted}
     assert tight.memory[2] <= free.memory[1]
+
+
+def test_a_plan_trains_no_more_than_a_finite_space_has() -> None:
+    plan = plan_search(load_space("space.yaml", ["search.strategy=front"]), sample=4, timed=1, concurrent=1)
+    assert (plan.trials, plan.wanted, plan.tokens) == (4, 20, 400_000)
+    assert "all 4 candidates of the space, though 20 were asked for" in str(_plan_rows(plan))
 
 
 def test_a_limit_that_nothing_of_the_sample_meets_is_told_with_the_smallest() -> None:
@@ -95,3 +105,66 @@ def test_a_trial_is_timed_as_it_would_be_trained() -> None:
     steps = candidate.training.steps(candidate.model.context)
     assert timing.trial_seconds(candidate) > steps * timing.step
     assert again.step > 0
+
+
+def test_candidates_that_a_search_would_refuse_for_want_of_memory_are_neither_timed_nor_counted(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    space = load_space("space.yaml")
+    free = 2 * plan_search(space, sample=12, timed=1, concurrent=1).memory[1]  # half of it is for the models
+    monkeypatch.setattr("search.run.plan.free_memory", lambda: free)
+    plan = plan_search(space, sample=12, timed=1, concurrent=1)
+    assert plan.excluded == {FREE_MEMORY: 12 - plan.admitted} and plan.memory[2] <= free // 2
+    monkeypatch.setattr("search.run.plan.free_memory", lambda: 200_000)
+    with pytest.raises(
+        UserError, match=r"none of 12 .* fits into the 97.7 KiB free .*; the smallest needs [0-9.]+ KiB"
+    ):
+        plan_search(space, sample=12, timed=1, concurrent=1)
+
+
+def drawn(memory: int) -> Drawn:
+    """A made-up candidate whose cost grows with its memory."""
+    candidate = smallest_candidates(load_space("space.yaml"))[0]
+    return Drawn(candidate=candidate, profile={"memory_bytes": memory, "flops_per_token": memory}, excluded_by=[])
+
+
+@pytest.mark.parametrize(
+    ("room", "expected"),
+    [
+        (None, [[10, 50], [20, 60], [30, 70], [40, 80]]),
+        (260, [[10, 50], [20, 60], [30, 70], [40, 80]]),
+        (259, [[10, 40, 60], [20, 50, 70], [30, 50, 80]]),
+        (200, [[10, 30, 50, 70], [20, 40, 60, 80]]),
+        (100, [[10, 20, 30, 40, 50, 60, 70, 80]]),
+    ],
+)
+def test_what_is_timed_together_has_room_together(room: int | None, expected: list[list[int]]) -> None:
+    sample = [drawn(memory) for memory in range(10, 90, 10)]
+    by_slot = chosen_for_slots(sample, 4, at_least=8, room=room)
+    assert [[item.memory for item in items] for items in by_slot] == expected
+
+
+def test_trials_at_a_time_are_those_that_have_room_on_average() -> None:
+    timed = [
+        (drawn(memory), Timing(setup=0, step=seconds, validation=0, save=0)) for memory, seconds in [(10, 1), (90, 3)]
+    ]
+    assert [at_a_time(timed, 4, room) for room in (None, 400, 280, 279, 90)] == [4, 4, 4, 3, 1]
+
+
+@pytest.mark.parametrize(
+    ("script", "told"),
+    [
+        ("kill -9 $$", "a process was killed, as the system does where memory runs out; set limits.memory"),
+        ("kill -11 $$", "a process ended with status -11"),
+        ("echo a traceback >&2; echo 'ValueError: why' >&2; exit 1", "failed: ValueError: why"),
+    ],
+)
+def test_a_process_that_dies_while_it_times_is_told_in_one_line(
+    script: str, told: str, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dying = folder / "python"
+    dying.write_text(f"#!/bin/sh\n{script}\n")
+    dying.chmod(0o755)
+    monkeypatch.setattr("sys.executable", str(dying))
+    with pytest.raises(UserError, match=told):
+        time_on_slots([smallest_candidates(load_space("space.yaml"))], "cpu")

@@ -10,6 +10,7 @@ from support.made_up_search import drive, open_in, profile, reports_of, space_in
 
 from msarch.machine import free_memory, gpu_count
 from search.ledger.reading import read_records
+from search.ledger.records import TRAINED
 from search.run.coordinator import Coordinator
 from search.run.room import WORKER_BYTES, room_of
 from search.run.trials import Job
@@ -105,3 +106,17 @@ def test_torch_is_asked_for_gpus_only_where_there_is_a_driver(tmp_path: Path, mo
     assert gpu_count(tmp_path) == 0
     (tmp_path / "dev" / "nvidiactl").touch()
     assert gpu_count(tmp_path) == 3
+
+
+def test_refusals_of_a_smaller_machine_do_not_end_a_search_on_a_larger_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("search.run.sampling.MAX_REJECTED", 8)
+    options = ("search.sampler=random", "search.trials=3", "limits.memory=1 GiB")
+    small = open_in(space_in(tmp_path, *options), tmp_path / "out")
+    small.set_room(1)
+    drive(small)
+    assert small.ended and all(one.had_no_room for one in small.records())
+    large = open_in(space_in(tmp_path, *options), tmp_path / "out")
+    drive(large)
+    assert sum(one.state in TRAINED for one in large.records()) == 3

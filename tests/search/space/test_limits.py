@@ -9,7 +9,7 @@ import optuna
 import pytest
 
 from msarch import UserError
-from msarch.memory.candidate_profile import profile_candidate
+from msarch.memory.candidate_profile import CandidateProfile, profile_candidate
 from search.space.limits import check_limits, violations, worst_violation
 from search.space.load import load_space
 from search.space.objectives import LIMITS
@@ -37,14 +37,14 @@ def written(folder: Path, *overrides: str, text: str = WORDS) -> Space:
 
 def figures(space: Space, name: str) -> list[int]:
     """A figure of each of the smallest candidates."""
-    return [profile_candidate(candidate)[LIMITS[name].key] for candidate in smallest_candidates(space)]
+    return [CandidateProfile(candidate)[LIMITS[name].key] for candidate in smallest_candidates(space)]
 
 
 def test_a_limit_that_only_one_combination_of_words_meets_is_no_reason_to_refuse(tmp_path: Path) -> None:
     """The smallest has no learned positions and adds its streams: no order of words says so."""
     one = "model.variant.top_down.layers=1..3@4 1@1"
     least, *others = sorted(set(figures(written(tmp_path, one), "parameters")))
-    smallest = min(smallest_candidates(written(tmp_path, one)), key=lambda each: profile_candidate(each)["parameters"])
+    smallest = min(smallest_candidates(written(tmp_path, one)), key=lambda each: CandidateProfile(each)["parameters"])
     assert (smallest.model.positions, smallest.model.combine) == ("none", "add") and least < others[0]
     check_limits(written(tmp_path, one, f"limits.parameters={least}"))
     with pytest.raises(UserError, match=r"limits\.parameters: no candidate fits .*; the smallest \(top_down 1@4 1@1"):

@@ -47,7 +47,7 @@ def test_the_trials_on_the_front_keep_what_it_takes(place: Path) -> None:
 
 
 def test_a_trial_is_trained_on_and_equals_an_undisturbed_training(here: Here, place: Path) -> None:
-    done = msarch("train", "results/space", "--set", "training.tokens=20k", "--threads", 1, cwd=place)
+    done = here("train", "results/space", "--set", "training.tokens=20k", "--threads", 1)
     assert done.returncode == 0, done.stderr
     best = load_results(place / "results" / "space").trial("best")
     folder = place / "models" / f"space-{best.number:04d}"
@@ -131,6 +131,15 @@ def test_a_mistake_is_one_line(arguments: list[str], message: str, here: Here) -
     done = here("train", *arguments)
     assert done.returncode == 2 and len(done.stderr.splitlines()) == 1
     assert done.stderr.startswith(f"error: {message}")
+
+
+def test_a_test_text_without_a_token_to_predict_is_refused_before_training(here: Here, place: Path) -> None:
+    (place / "one.txt").write_text("x")
+    (place / "other.txt").write_text("a text that nothing was trained on, to validate with. " * 200)
+    named = ["--set", "corpus.validation=other.txt", "--set", "corpus.test=one.txt"]
+    done = here("train", "model.yaml", *named, "--to", "untested")
+    assert done.returncode == 2 and not (place / "untested").exists()
+    assert "corpus.test: the test text is 1 token long, and a loss needs 2" in done.stderr.splitlines()[-1]
 
 
 def test_a_dry_run_shows_what_would_be_trained(here: Here) -> None:

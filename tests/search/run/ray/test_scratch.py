@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from search.run.ray import scratch
 from search.run.ray.scratch import MARKER, NOTE, remove_left_over, scratch_folder
 
 ROOT = Path(__file__).parents[4]
@@ -79,15 +80,23 @@ def test_a_copy_of_a_running_search_leaves_its_folder_alone(
 
 
 @pytest.mark.parametrize("note", ["{mine}", "{mine}/msarch-mine", "/", "", "\0", "missing", "{results}"])
-def test_no_folder_is_removed_because_a_note_names_it(note: str, results: Path, tmp_path: Path) -> None:
-    """Whatever stands in the note, even with a marker of another results folder."""
+def test_no_folder_is_removed_because_a_note_names_it(
+    note: str, results: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever stands in the note, even with a marker of another results folder. Here nothing can be removed."""
+    removed: list[Path] = []
+    monkeypatch.setattr(scratch.shutil, "rmtree", lambda path, **_: removed.append(path))
+    monkeypatch.setattr(scratch, "_end_processes", removed.append)
     mine = tmp_path / "mine"
     (mine / "msarch-mine").mkdir(parents=True)
     (mine / "msarch-mine" / MARKER).write_text("/another/folder")
     (mine / "work.txt").write_text("mine")
     (results / NOTE).write_text(note.format(mine=mine, results=results))
-    with scratch_folder(results):
-        assert (mine / "work.txt").exists() and (mine / "msarch-mine").exists() and results.exists()
+    with scratch_folder(results) as own:
+        assert not removed
+    assert removed == [own]
+    monkeypatch.undo()
+    shutil.rmtree(own)
 
 
 def test_a_note_that_is_a_link_is_neither_read_nor_written_through(results: Path, tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import io
 import re
 from collections import Counter
 from collections.abc import Callable, Sequence
+from functools import cache
 from typing import Any
 
 import pytest
@@ -106,13 +107,18 @@ def test_what_fits_is_whole(width: int) -> None:
     check_whole(fit_view(fits, 9_876_543, candidate("5@4 3@1")), width)
 
 
+@cache
+def wide_description(name: str) -> str:
+    everything = rendered(describe_space(load_space(name), sample=0), 400)
+    return everything.partition("An example candidate")[0]
+
+
 @pytest.mark.parametrize("width", WIDTHS[1:])
 @pytest.mark.parametrize("name", ["quickstart", "gpu-24gb", "paper-bookcorpus"])
 def test_a_space_is_whole(name: str, width: int) -> None:
     text = rendered(describe_space(load_space(name), sample=0), width)
     listed = text.partition("An example candidate")[0]
-    everything = rendered(describe_space(load_space(name), sample=0), 400).partition("An example candidate")[0]
-    assert "…" not in text and numbers(listed) == numbers(everything)
+    assert "…" not in text and numbers(listed) == numbers(wide_description(name))
     assert max(map(len, text.splitlines())) <= width
 
 
@@ -125,8 +131,10 @@ def test_a_plan_is_whole(width: int, prunes: bool) -> None:
         excluded={"memory": 13},
         memory=(8_765_432, 54_321_098, 1_234_567_890),
         trials=1_234,
+        wanted=5_678,
         tokens=12_345_678_901,
         concurrent=16,
+        slots=32,
         timed=8,
         speed=(1_234.5, 98_765.4),
         measured_on="NVIDIA H100 80GB HBM3",
