@@ -272,8 +272,8 @@ def test_the_card_says_what_was_recorded(tmp_path: Path) -> None:
     card = (tmp_path / "out" / "README.md").read_text()
     for said in (
         "# books-0007",
-        "| validation, its first 256 tokens | 2.0000 | 7.39 | 1.5000 |",
-        "| test, all of it | 2.2500 | 9.49 | 1.6250 |",
+        "| validation, its first 256 tokens | 2.0000 | 7.389 | 1.5000 |",
+        "| test, all of it | 2.2500 | 9.488 | 1.6250 |",
         "files `books/*.txt` (content hash `3f1c0a9e5d7b2468`)",
         "bytes of UTF-8",
         "9,600 tokens in 50 steps of 4 sequences",
