@@ -23,11 +23,13 @@ from msarch.config.corpus import CorpusConfig, TokenizerConfig
 from msarch.config.variants import VARIANTS
 from msarch.data.tokenizer import SEPARATOR, Tokenizer, byte_tokenizer, load_tokenizer, train_bpe
 from msarch.errors import UserError
+from msarch.generation import Decoder
 from msarch.memory.candidate_profile import profile_candidate
 from msarch.models.build import build_model
 from msarch.models.language_model import LanguageModel
 from msarch.training.checkpoint import write_tensors
 from msarch.training.validation import Validation
+from msarch.units import format_bytes
 from search.export.card import model_card
 from search.export.code import exported_code, flat_name, needed_modules
 from search.export.export import export_model
@@ -299,6 +301,16 @@ def test_the_card_says_over_how_many_tokens_it_was_judged(targets: int | None, s
     trained, _ = trained_in(tmp_path / "m", "top_down", byte_tokenizer())
     card = model_card(replace(trained, validated=targets), on_its_own=False)
     assert trained.candidate.training.targets() == 256 and said in card, card
+
+
+def test_the_card_names_the_cache_that_the_exported_model_allocates(tmp_path: Path) -> None:
+    trained, _ = trained_in(tmp_path / "m", "top_down", byte_tokenizer(), context=64)
+    training = replace(trained.candidate.training, dtype="bfloat16")
+    trained = replace(trained, candidate=replace(trained.candidate, training=training))
+    export_model(trained, tmp_path / "out")
+    held = Decoder(opened(tmp_path / "out").model).cache_bytes
+    card = (tmp_path / "out" / "README.md").read_text()
+    assert f"| cache when generating, one sequence of the full context | {format_bytes(held)} |" in card, card
 
 
 def test_a_folder_with_files_and_damaged_weights_are_refused(tmp_path: Path) -> None:
