@@ -54,6 +54,10 @@ model = AutoModelForCausalLM.from_pretrained(sys.argv[1], trust_remote_code=True
 tokens = tokenizer(sys.argv[2], return_tensors="pt")
 with torch.no_grad():
     torch.save(model(**tokens).logits, sys.argv[3])
+model.save_pretrained(sys.argv[4])
+again = AutoModelForCausalLM.from_pretrained(sys.argv[4], trust_remote_code=True)
+with torch.no_grad():
+    assert torch.equal(again(**tokens).logits, model(**tokens).logits)
 print(json.dumps(model.generate(**tokens, max_new_tokens=5, do_sample=False)[0].tolist()))
 assert not any(name.split(".")[0] in ("msarch", "search") for name in sys.modules)
 """
@@ -130,6 +134,21 @@ def test_logits_are_ours_to_the_bit_and_it_generates(variant: str, tmp_path: Pat
         assert torch.equal(found, expected)
 
 
+def test_what_is_saved_again_opens_where_it_was_opened(tmp_path: Path) -> None:
+    trained, _ = trained_in(tmp_path / "m", "top_down", byte_tokenizer())
+    export_model(trained, tmp_path / "out")
+    model = opened(tmp_path / "out")
+    with torch.no_grad():
+        model.model.embedding.weight.mul_(2)  # as if it had been tuned
+    model.save_pretrained(tmp_path / "tuned")
+    config = json.loads((tmp_path / "tuned" / "config.json").read_text())
+    assert "auto_map" not in config, "it names files of code, and none are written"
+    assert config["architecture"] == json.loads((tmp_path / "out" / "config.json").read_text())["architecture"]
+    tokens = torch.randint(1, 256, (2, 40))
+    with torch.no_grad():
+        assert torch.equal(opened(tmp_path / "tuned")(tokens).logits, model(tokens).logits)
+
+
 def test_generation_uses_our_cache_with_beams_too(tmp_path: Path) -> None:
     trained, ours = trained_in(tmp_path / "m", "top_down", byte_tokenizer(), positions="rotary")
     export_model(trained, tmp_path / "out")
@@ -176,7 +195,7 @@ def test_it_runs_where_msarch_cannot_be_imported(bpe: Tokenizer, tmp_path: Path)
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
     environment |= {"HF_HUB_OFFLINE": "1", "HF_HOME": str(tmp_path / "hf"), "OMP_NUM_THREADS": "1"}
     done = subprocess.run(
-        [sys.executable, "-c", WITHOUT_MSARCH, str(tmp_path / "out"), TEXT, str(tmp_path / "logits.pt")],
+        [sys.executable, "-c", WITHOUT_MSARCH, "out", TEXT, "logits.pt", "saved again"],
         cwd=tmp_path,
         env=environment,
         capture_output=True,
@@ -188,6 +207,7 @@ def test_it_runs_where_msarch_cannot_be_imported(bpe: Tokenizer, tmp_path: Path)
     with torch.no_grad():
         assert torch.equal(torch.load(tmp_path / "logits.pt"), ours(tokens))
     assert json.loads(done.stdout.splitlines()[-1])[: tokens.shape[1]] == tokens[0].tolist()
+    assert (tmp_path / "saved again" / "modeling_msarch.py").is_file()
 
 
 @pytest.mark.parametrize("kind", ["bpe", "bytes", "file"])
