@@ -171,6 +171,7 @@ def run_headline(options: argparse.Namespace, seconds: float) -> tuple[list[str]
     if options.tokens is None:
         return ["  skipped: no --tokens FILE was given"], None
     tokens = headline.read_tokens(options.tokens)
-    small = {"d_model": 16, "context": 64, "batch_size": 2, "learning_rate": 1e-2, "steps": 40} if options.quick else {}
-    found = headline.compare(tokens, device=options.device, seconds=seconds, **small)
+    small: dict[str, Any] = {"d_model": 16, "context": 64, "batch_size": 2, "learning_rate": 1e-2, "steps": 40}
+    size = small if options.quick else {}
+    found = headline.compare(tokens, device=options.device, seconds=seconds, **size)
     return headline.rows(found), headline.to_json(found)

@@ -107,7 +107,8 @@ def compare(
 ) -> list[Headline]:
     """Train both for about `seconds` in all, or for so many steps each, and judge them."""
     data = token_set(tokens, int(tokens.max()) + 1)
-    settings = TrainingConfig(**{"batch_size": 32, "learning_rate": 1e-3, "dtype": "bfloat16"} | training)
+    usual: dict[str, Any] = {"batch_size": 32, "learning_rate": 1e-3, "dtype": "bfloat16"}
+    settings = TrainingConfig(**usual | training)
     common: dict[str, Any] = {"d_model": d_model, "n_heads": d_model // min(64, d_model)}
     common |= {"vocab_size": data.vocab_size, "context": context}
     configs = [ModelConfig(variant=variant, layers=layers, **common) for variant, layers in MODELS]

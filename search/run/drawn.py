@@ -10,12 +10,10 @@ from typing import Any
 
 from msarch.config.candidate import Candidate
 from msarch.errors import UserError, quoted
+from search.ledger.records import NO_ROOM
 from search.space.limits import violations
 from search.space.objectives import LIMITS
 from search.space.space import Space
-
-FREE_MEMORY = "free memory"
-"""By this name a candidate is excluded that needs more memory than this machine has for one trial."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -62,7 +60,7 @@ def draw(space: Space, count: int, room: int | None) -> tuple[list[Drawn], float
         profile = CandidateProfile(candidate)
         excluded_by = [name for name, value in violations(space, candidate, profile).items() if value > 0]
         needed = profile["memory_bytes"]  # counted in the time, though no limit may read it
-        excluded_by += [FREE_MEMORY] if room is not None and needed > room else []
+        excluded_by += [NO_ROOM] if room is not None and needed > room else []
         drawn.append(Drawn(candidate=candidate, profile=profile, excluded_by=excluded_by))
     return drawn, (time.perf_counter() - began) / count
 
@@ -73,7 +71,7 @@ def admitted(space: Space, drawn: Sequence[Drawn], room: int | None) -> list[Dra
     if kept:
         return kept
     name, _ = Counter(name for item in drawn for name in item.excluded_by).most_common(1)[0]
-    if name == FREE_MEMORY:
+    if name == NO_ROOM:
         assert room is not None
         needed, free = LIMITS["memory"].format_both(min(item.memory for item in drawn), room)
         raise UserError(

@@ -9,8 +9,9 @@ from typing import get_type_hints
 from msarch.config import ModelConfig, TrainingConfig
 from msarch.config.corpus import CorpusConfig, TokenizerConfig
 from msarch.errors import UserError
-from msarch.paths import exists, is_file
+from msarch.paths import is_file
 from search.space.checks import check_space, check_training, checked_branch
+from search.space.files import is_recorded
 from search.space.schema.fields import default_of
 from search.space.schema.model import MODEL_KEYS, VARIANT_OPTIONS, BranchSpec, ModelSpec, TrainingSpec, keys_of
 from search.space.schema.space import SpaceSpec
@@ -54,8 +55,7 @@ def build_space(spec: SpaceSpec, file: str) -> Space:
 
 def _name(file: Path) -> str:
     # What a search records is named by its folder; a space.yaml of the user's own is just called so.
-    recorded = file.name == "space.yaml" and exists(file.parent / "study.journal") and file.absolute().parent.name
-    return recorded or file.stem
+    return (is_recorded(file) and file.absolute().parent.name) or file.stem
 
 
 def _validation_tokens(training: dict[str, Parameter]) -> int:

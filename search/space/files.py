@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 from msarch.errors import UserError, quoted, unknown
-from msarch.paths import is_file, read_regular
+from msarch.paths import exists, is_file, read_regular
 
 LARGEST_FILE = 2**20
 
@@ -40,6 +40,11 @@ def find_space(source: str | Path) -> tuple[str, str]:
     if name not in shipped:
         raise UserError(f"{unknown('space', name, shipped)}; or give the path of a YAML file")
     return shipped[name], f"spaces/{name}.yaml"
+
+
+def is_recorded(path: Path) -> bool:
+    """Whether a search wrote this space into its results folder."""
+    return path.name == "space.yaml" and exists(path.parent / "study.journal")
 
 
 def read_file(path: Path) -> str:

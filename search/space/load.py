@@ -8,8 +8,8 @@ from pathlib import Path
 
 from msarch.errors import UserError, quoted
 from search.space.builder import build_space
-from search.space.files import find_space
-from search.space.overrides import apply_override, refuse_unnamed_text
+from search.space.files import find_space, is_recorded
+from search.space.overrides import apply_override, leave_out_trials, refuse_unnamed_text
 from search.space.schema.space import validate
 from search.space.schema.yaml_reader import read_yaml
 from search.space.space import Space
@@ -24,6 +24,8 @@ def load_space(source: str | Path, overrides: Sequence[str] = ()) -> Space:
         raise UserError(f"must be a list of KEY=VALUE, such as [{quoted(overrides)}]", key="overrides")
     text, file = find_space(source)
     document = read_yaml(text, file)
+    if is_recorded(Path(file)):
+        leave_out_trials(document)
     before = document.data
     for override in overrides:
         apply_override(document, override)

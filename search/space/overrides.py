@@ -15,6 +15,8 @@ _REPLACES: dict[Path, tuple[str, ...]] = {
     ("corpus", "tokenizer", "file"): ("bpe",),
     ("model", "d_head"): ("n_heads",),
     ("model", "n_heads"): ("d_head",),
+    ("search", "tokens"): ("trials",),
+    ("search", "trials"): ("tokens",),
 }
 """Keys that are removed when another is set: your own text, for example, replaces the corpus that the file names."""
 
@@ -29,7 +31,7 @@ def apply_override(document: Document, override: str) -> None:
     if not separator or not path or format_path(path) != key.strip():
         raise UserError(f"must be KEY=VALUE, such as training.tokens=1M, got {quoted(override)}", key="--set")
     if not written.strip():
-        document.data = _without(document.data, path, key.strip())
+        document.data = _without(document.data, path, key.strip(), known=path in document.dropped)
         document.replaced.append(path)
         return
     try:
@@ -39,6 +41,13 @@ def apply_override(document: Document, override: str) -> None:
     document.data = _set(document.data, path, value, key.strip())
     _drop_replaced(document, path)
     document.replaced.append(path)
+
+
+def leave_out_trials(document: Document) -> None:
+    """Leave `search.trials` out of a space that also has `search.tokens`, which counted where both were allowed."""
+    search = document.data.get("search") if isinstance(document.data, dict) else None
+    if isinstance(search, dict) and "tokens" in search:
+        search.pop("trials", None)
 
 
 def refuse_unnamed_text(before: Any, document: Document) -> None:
@@ -79,13 +88,15 @@ def _set(data: Any, path: Path, value: Any, key: str) -> Any:
     return {**below, head: _set(below.get(head), tuple(rest), value, key)}
 
 
-def _without(data: Any, path: Path, key: str) -> Any:
-    """`data` without the key at `path`. A key that is not there is refused: it may be misspelt."""
+def _without(data: Any, path: Path, key: str, *, known: bool) -> Any:
+    """`data` without the key at `path`. One that is not there is refused unless it is `known`: it may be misspelt."""
     head, *rest = path
     if not isinstance(data, dict) or head not in data:
+        if known:
+            return data
         raise UserError("the space does not set this key; leave this --set out", key=f"--set {key}")
     if rest:
-        return {**data, head: _without(data[head], tuple(rest), key)}
+        return {**data, head: _without(data[head], tuple(rest), key, known=known)}
     return {name: value for name, value in data.items() if name != head}
 
 
@@ -95,4 +106,5 @@ def _drop_replaced(document: Document, path: Path) -> None:
         mapping = mapping[part]
     for other in _REPLACES.get(path, ()):
         if (*path[:-1], other) not in document.replaced and isinstance(mapping, dict):
+            document.dropped += [(*path[:-1], other)] if other in mapping else []
             mapping.pop(other, None)

@@ -107,7 +107,8 @@ class SearchSettings(Spec):
         default_text="40",
     )
     tokens: AtLeastOne | None = key(
-        "Training tokens of the whole search; takes the place of `trials`.",
+        "Training tokens of the whole search, in place of `trials`: a space has one of the two, and `--set` of one "
+        "replaces the other.",
         value="whole number",
         example="tokens: 60M",
         default=None,
@@ -171,6 +172,14 @@ class SearchSettings(Spec):
         default="front",
         default_text="front",
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _one_budget(cls, given: Any) -> Any:
+        """Raises UserError where there are both a number of trials and one of tokens."""
+        if isinstance(given, dict) and "trials" in given and "tokens" in given:
+            raise UserError("takes the place of trials: give one of the two", key="tokens")
+        return given
 
     @model_validator(mode="before")
     @classmethod

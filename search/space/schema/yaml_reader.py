@@ -42,12 +42,14 @@ class Document:
         file: the name that errors show, or empty for text that stands in no file.
         lines: the line, from 1, on which each key or item stands.
         replaced: paths that an override has set since, so that errors name the override.
+        dropped: paths that were removed since another one has taken their place.
     """
 
     data: Any
     file: str
     lines: dict[Path, int] = field(default_factory=dict)
     replaced: list[Path] = field(default_factory=list)
+    dropped: list[Path] = field(default_factory=list)
 
     def place(self, error: UserError) -> UserError:
         """The same error with its file and line, or with the ``--set`` that caused it."""

@@ -126,6 +126,7 @@ def test_figures_that_disagree_end_with_status_1(here: Here, monkeypatch: pytest
 def test_a_dry_run_trains_nothing_and_tells_the_cost_and_what_each_limit_excludes(
     here: Here, place: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    assert plan_search.__kwdefaults__
     monkeypatch.setitem(plan_search.__kwdefaults__, "timed", 1)  # of eight candidates, at a second each
     constraint = ("--set", "constraints=['n_layers <= 1']")
     done = here("search", "space.yaml", "--out", "nowhere", "--dry-run", "--concurrent", 1, *constraint)

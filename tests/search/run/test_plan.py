@@ -9,7 +9,8 @@ import pytest
 
 from msarch.errors import UserError
 from search.cli.search import _plan_rows
-from search.run.drawn import FREE_MEMORY, Drawn
+from search.ledger.records import NO_ROOM
+from search.run.drawn import Drawn
 from search.run.plan import plan_search
 from search.run.run_search import run_search
 from search.run.timed import at_a_time, chosen_for_slots
@@ -114,7 +115,7 @@ def test_candidates_that_a_search_would_refuse_for_want_of_memory_are_neither_ti
     free = 2 * plan_search(space, sample=12, timed=1, concurrent=1).memory[1]  # half of it is for the models
     monkeypatch.setattr("search.run.plan.free_memory", lambda: free)
     plan = plan_search(space, sample=12, timed=1, concurrent=1)
-    assert plan.excluded == {FREE_MEMORY: 12 - plan.admitted} and plan.memory[2] <= free // 2
+    assert plan.excluded == {NO_ROOM: 12 - plan.admitted} and plan.memory[2] <= free // 2
     monkeypatch.setattr("search.run.plan.free_memory", lambda: 200_000)
     with pytest.raises(
         UserError, match=r"none of 12 .* fits into the 97.7 KiB free .*; the smallest needs [0-9.]+ KiB"

@@ -94,3 +94,49 @@ def test_a_mistake_elsewhere_still_names_the_file(tmp_path: Path) -> None:
     path.write_text("model: 3\ntraining: {batch_size: 2}\n")
     with pytest.raises(UserError, match=r"a\.yaml:1: model: must be a mapping"):
         load_space(path, ["training.tokens=1k"])
+
+
+@pytest.mark.parametrize(
+    ("override", "budget"), [("search.trials=8", (8, None)), ("search.tokens=5M", (40, 5 * 10**6))]
+)
+@pytest.mark.parametrize("written", ["trials: 24", "tokens: 60M", "seed: 1"])
+def test_a_budget_takes_the_place_of_the_one_that_is_written(
+    written: str, override: str, budget: tuple[int, int | None], tmp_path: Path
+) -> None:
+    search = load_space(with_budget(tmp_path, written), [override]).search
+    assert (search.trials, search.tokens) == budget
+
+
+def test_what_an_override_has_replaced_may_also_be_left_out(tmp_path: Path) -> None:
+    search = load_space(with_budget(tmp_path, "trials: 24"), ["search.tokens=5M", "search.trials="]).search
+    assert search.tokens == 5_000_000
+    again = ["search.tokens=5M", "search.trials=8", "search.trials="]
+    assert load_space(with_budget(tmp_path, "trials: 24"), again).search.tokens == 5_000_000
+    with pytest.raises(UserError, match=r"^--set search.trials: the space does not set this key"):
+        load_space(with_budget(tmp_path, "tokens: 60M"), ["search.trials="])
+
+
+def test_two_budgets_are_refused(tmp_path: Path) -> None:
+    both = with_budget(tmp_path, "trials: 24, tokens: 60M")
+    said, line = "search.tokens: takes the place of trials: give one of the two", len(both.read_text().splitlines())
+    with pytest.raises(UserError, match=f"^{re.escape(str(both))}:{line}: {said}$"):
+        load_space(both)
+    with pytest.raises(UserError, match=f"^--set {said}$"):
+        load_space("novels", ["search.tokens=60M", "search.trials=8"])
+
+
+def test_a_results_folder_that_records_two_budgets_opens_with_its_tokens(tmp_path: Path) -> None:
+    """Where a space had both, tokens used to count."""
+    with_budget(tmp_path, "trials: 24, tokens: 60M").rename(tmp_path / "space.yaml")
+    (tmp_path / "study.journal").touch()
+    assert load_space(tmp_path / "space.yaml").search.tokens == 60_000_000
+    assert load_space(tmp_path / "space.yaml", ["search.trials=8"]).search.tokens is None
+
+
+def with_budget(folder: Path, written: str) -> Path:
+    """A space of which `written` are the settings of the search."""
+    path = folder / "mine.yaml"
+    novels = shipped_spaces()["novels"].replace("search: {trials: 30, seed: 0}", f"search: {{{written}}}")
+    assert written in novels
+    path.write_text(novels)
+    return path

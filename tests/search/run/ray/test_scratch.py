@@ -85,7 +85,7 @@ def test_no_folder_is_removed_because_a_note_names_it(
 ) -> None:
     """Whatever stands in the note, even with a marker of another results folder. Here nothing can be removed."""
     removed: list[Path] = []
-    monkeypatch.setattr(scratch.shutil, "rmtree", lambda path, **_: removed.append(path))
+    monkeypatch.setattr(shutil, "rmtree", lambda path, **_: removed.append(path))
     monkeypatch.setattr(scratch, "_end_processes", removed.append)
     mine = tmp_path / "mine"
     (mine / "msarch-mine").mkdir(parents=True)
