@@ -15,7 +15,7 @@ def atomic_write(path: Path) -> Iterator[Path]:
     """Gives the path of a temporary file beside `path`, to be written inside; it then takes the name `path`.
 
     Where writing raises, what stood at `path` stays and the temporary file is removed. Folders that are missing are
-    made. Raises OSError, also where a full disk only shows once the data is on its way to it.
+    made. Raises OSError with the name `path`, also where a full disk only shows once the data is on its way to it.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -26,8 +26,20 @@ def atomic_write(path: Path) -> Iterator[Path]:
         yield temporary
         _flush_to_disk(temporary)
         temporary.replace(path)
+    except OSError as error:
+        _name_after(error, path, temporary)
+        raise
     finally:
         temporary.unlink(missing_ok=True)  # gone already where it was renamed
+
+
+def _name_after(error: OSError, path: Path, temporary: Path) -> None:
+    """Let an error that names the temporary file, or no file as on a full disk, name `path`."""
+    names = [Path(os.fsdecode(name)) for name in (error.filename, error.filename2) if name is not None]
+    if error.errno is not None and (not names or temporary in names):
+        error.filename = str(path)
+        if error.filename2 is not None:
+            del error.filename2  # set to None it would be printed
 
 
 def remove_left_over(folder: Path) -> None:

@@ -21,7 +21,8 @@ _BYTES = {
 }
 _COUNTS = {"": 1, "k": 10**3, "K": 10**3, "M": 10**6, "G": 10**9, "B": 10**9, "T": 10**12}
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
-_QUANTITY = re.compile(r"\s*([0-9]+(?:[_,][0-9]+)*(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?)\s*([A-Za-z]*)\s*")
+_WHOLE = r"(?:[1-9][0-9]{0,2}(?:[_,][0-9]{3})+|[0-9]+)"  # groups of three digits: in 1,5 and 0,500 the comma is a point
+_QUANTITY = re.compile(rf"\s*({_WHOLE}(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?)\s*([A-Za-z]*)\s*")
 
 
 def parse_bytes(value: object) -> int:

@@ -25,16 +25,25 @@ with contextlib.suppress(ImportError):  # Windows has none: renaming alone keeps
     fcntl = importlib.import_module("fcntl")
 
 
+_VARIABLES = ("MSARCH_CACHE", "XDG_CACHE_HOME")
+
+
 def cache_base() -> Path:
     """$MSARCH_CACHE, else $XDG_CACHE_HOME/msarch, else ~/.cache/msarch; made where it is missing. Raises UserError."""
-    named = os.environ.get("MSARCH_CACHE", "")
-    caches = os.environ.get("XDG_CACHE_HOME", "")
+    named, caches = (os.environ.get(name, "") for name in _VARIABLES)
     base = expand_home(named or str(Path(caches or "~/.cache", "msarch")))
     try:
         base.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise _unusable(base, error) from None
     return base.absolute()
+
+
+def fix_cache_base() -> None:
+    """Let this process, wherever it goes, and those that it starts keep the cache that a relative path names here."""
+    for name in _VARIABLES:
+        if value := os.environ.get(name, ""):
+            os.environ[name] = str(expand_home(value).absolute())
 
 
 def write_cached(path: Path, content: bytes) -> None:

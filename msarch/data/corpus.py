@@ -15,7 +15,7 @@ from functools import partial
 from pathlib import Path
 
 from msarch.config.corpus import PYTHON_DOCS, SPLITS, CorpusConfig
-from msarch.data.hold_out import Documents, HeldOut
+from msarch.data.hold_out import Documents, HeldOut, without_blanks
 from msarch.data.known_texts import FileStates, recall, remember
 from msarch.data.survey import SplitSize, Survey, survey
 from msarch.errors import TextWarning, UserError, quoted
@@ -53,7 +53,7 @@ def read_corpus(config: CorpusConfig, *, base: Path | None = None) -> Corpus:
     held_out = HeldOut(whole) if "validation" not in splits else None
     if held_out is not None:
         splits = {**held_out.splits, **{name: splits[name] for name in splits if name == "test"}}
-    splits = {name: partial(_without_empty, splits[name]) for name in SPLITS if name in splits}
+    splits = {name: partial(without_blanks, splits[name]) for name in SPLITS if name in splits}
     found = _survey(splits, held_out, FileStates.of(files, column=config.column))
     _check_sizes(found.sizes, files, held_out_of=whole if held_out else None)
     if config.content and config.content != found.content:
@@ -102,12 +102,6 @@ def _from_files(config: CorpusConfig, base: Path) -> tuple[dict[str, Documents],
     return {name: partial(read, files[name], key=f"corpus.{name}") for name in files}, files
 
 
-def _without_empty(documents: Documents) -> Iterator[str]:
-    for text in documents():
-        if text and not text.isspace():
-            yield text
-
-
 def _survey(splits: Mapping[str, Documents], held_out: HeldOut | None, files: FileStates) -> Survey:
     known = recall(files)
     if known is not None:
@@ -123,7 +117,7 @@ def _check_sizes(sizes: Mapping[str, SplitSize], files: _Files, *, held_out_of: 
     for name, size in sizes.items():
         if size.documents:
             continue
-        if held_out_of is not None and any(_without_empty(held_out_of)):
+        if held_out_of is not None and any(without_blanks(held_out_of)):
             raise UserError(
                 "there is too little text to hold out 5 % for validation and 5 % for test; name validation text with "
                 "corpus.validation, or give more text",

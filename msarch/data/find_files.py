@@ -15,17 +15,29 @@ from msarch.paths import is_file, is_folder
 def find_files(patterns: Sequence[str], *, base: Path, key: str) -> list[Path]:
     """The files that `patterns` name (``**`` goes through folders), each pattern's in order, no file twice.
 
-    Relative patterns start at `base`. Raises UserError at `key` where a pattern names no file.
+    The name of an existing file is no pattern, whatever is in it. Relative patterns start at `base`. Raises UserError
+    at `key` where a pattern names no file.
     """
     found: dict[Path, None] = {}
     for pattern in patterns:
-        names = glob.glob(str(expand_home(pattern)), root_dir=base, recursive=True)  # noqa: PTH207  # Path.glob refuses absolute patterns
-        paths = (Path(os.path.normpath(base / name)) for name in sorted(names, key=lambda name: Path(name).as_posix()))
-        files = [path for path in paths if is_file(path)]
+        path = expand_home(pattern)
+        files = _files(glob.escape(str(path)), base) or _files(str(path), base) or _files(_in_folders(path, base), base)
         if not files:
             raise UserError(f"{quoted(pattern)} names no file{_nearest(pattern, base)}", key=key)
         found.update(dict.fromkeys(files))
     return list(found)
+
+
+def _files(pattern: str, base: Path) -> list[Path]:
+    names = glob.glob(pattern, root_dir=base, recursive=True)  # noqa: PTH207  # Path.glob refuses absolute patterns
+    paths = (Path(os.path.normpath(base / name)) for name in sorted(names, key=lambda name: Path(name).as_posix()))
+    return [path for path in paths if is_file(path)]
+
+
+def _in_folders(path: Path, base: Path) -> str:
+    """The pattern `path` with its first folders, as far as they exist, taken literally."""
+    inside = next((each for each in path.parents if is_folder(base / each)), Path(path.anchor))
+    return str(Path(glob.escape(str(inside)), path.relative_to(inside)))
 
 
 def expand_home(text: str) -> Path:

@@ -38,12 +38,35 @@ class HeldOut:
     @cached_property
     def cuts_documents(self) -> bool:
         """Whether there are so few documents that each split gets a part of every one."""
-        return sum(1 for _ in itertools.islice(self._train(), HELD_OUT)) < HELD_OUT
+        return _are_few(self._documents)
+
+    @cached_property
+    def _documents(self) -> Documents:
+        """Those that are counted: the blank ones too, unless a split would then hold nothing but blanks.
+
+        A text that could be split before blank documents were left out keeps its splits, and so its recorded content.
+        """
+        few = _are_few(self._train)
+        whole = all(any(without_blanks(partial(_held_out, self._train, split, few))) for split in _PARTS)
+        return self._train if whole else partial(without_blanks, self._train)
 
     def _read(self, split: str) -> Iterator[str]:
-        if self.cuts_documents:
-            return _part_of_each(self._train, *_PARTS[split])
-        return _every(self._train, _NUMBERS[split])
+        return _held_out(self._documents, split, self.cuts_documents)
+
+
+def without_blanks(documents: Documents) -> Iterator[str]:
+    """The documents that hold more than blanks."""
+    for text in documents():
+        if text and not text.isspace():
+            yield text
+
+
+def _are_few(documents: Documents) -> bool:
+    return sum(1 for _ in itertools.islice(documents(), HELD_OUT)) < HELD_OUT
+
+
+def _held_out(documents: Documents, split: str, few: bool) -> Iterator[str]:
+    return _part_of_each(documents, *_PARTS[split]) if few else _every(documents, _NUMBERS[split])
 
 
 def _part_of_each(documents: Documents, start: int, stop: int) -> Iterator[str]:

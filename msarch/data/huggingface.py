@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from msarch.config.corpus import CorpusConfig
-from msarch.data.document_checks import text_of_row
+from msarch.data.document_checks import choose_column, text_of_row
 from msarch.errors import UserError, quoted
 from msarch.paths import is_folder
 
@@ -33,15 +33,23 @@ def load_splits(config: CorpusConfig) -> dict[str, list[Any]]:
                 for split, names in named.items()
                 if names or split == "train" or split in every
             }
-    except (ValueError, OSError, datasets.exceptions.DatasetsError) as error:
-        if isinstance(error, UserError):
-            raise
-        reason = " ".join(str(error).split())[:200]
+    except UserError:
+        raise
+    except Exception as error:  # whatever the library and its readers raise about files and places that are not ours
+        reason = " ".join(str(error).split())[:200] or type(error).__name__
         raise UserError(
-            f"data set {quoted(config.name)} cannot be loaded: {reason}. Check its name and configuration, and the "
-            "network; a data set that was loaded once works without",
-            key=_KEY,
-        ) from None
+            f"data set {quoted(config.name)} cannot be loaded: {reason.rstrip('.')}. {_remedy(config, error)}", key=_KEY
+        ) from error
+
+
+def _remedy(config: CorpusConfig, error: Exception) -> str:
+    if isinstance(error, RuntimeError) and "scripts" in str(error):
+        return (
+            "Save its rows as parquet or jsonl files, with a version of datasets below 4, and name them in corpus.train"
+        )
+    if is_folder(config.name):
+        return "Check its files"
+    return "Check its name and configuration, and the network; a data set that was loaded once works without"
 
 
 def _table(config: CorpusConfig, every: Any, name: str, key: str) -> Any:
@@ -57,14 +65,17 @@ def _table(config: CorpusConfig, every: Any, name: str, key: str) -> Any:
 def read_tables(tables: list[Any], *, column: str, key: str) -> Iterator[str]:
     """The text of every row, empty where it is null. Raises UserError at `key`: no such column, or it is not text."""
     for table in tables:
-        for number, row in enumerate(table, 1):
-            if column in row and row[column] is None:
-                yield ""
-                continue
-            try:
-                yield text_of_row(row, column, f"row {number} of split {table.split}")
-            except UserError as error:
-                raise error.under(key) from None
+        try:
+            yield from _texts(table, column)
+        except UserError as error:
+            raise error.under(key) from None
+
+
+def _texts(table: Any, column: str) -> Iterator[str]:
+    if column not in table.column_names:
+        choose_column(table.column_names, column, f"split {table.split}")
+    for number, row in enumerate(table.select_columns([column]), 1):  # pictures and sounds beside it are not decoded
+        yield "" if row[column] is None else text_of_row(row, column, f"row {number} of split {table.split}")
 
 
 def missing_text(tables: list[Any], *, column: str, key: str) -> str:

@@ -18,7 +18,7 @@ from msarch.data.cache_folder import cache_base, write_cached
 from msarch.data.survey import SplitSize, Survey
 from msarch.errors import UserError
 
-_FORMAT = 2
+_FORMAT = 3
 """Part of every key: raise it when documents are read, split or hashed differently."""
 _SETTLED_NS = 3 * 10**9
 """A file younger than this may change again and keep its modification time."""

@@ -46,12 +46,22 @@ def python_docs() -> list[str]:
     root = Path(sysconfig.get_paths()["stdlib"])
     files = list(_sources(root))
     kept = cache_base() / f"python-docs-{_state(files)}.json"
-    if kept.is_file():
-        texts: list[str] = json.loads(kept.read_text(encoding="utf-8"))
+    texts = _kept(kept)
+    if texts is not None:
         return texts
     texts = _without_repeats([*_topics(), *(docstrings(path.read_bytes()) for path in files)])
     write_cached(kept, json.dumps(texts).encode())
     return texts
+
+
+def _kept(path: Path) -> list[str] | None:
+    """The documents in a file of the cache; None where it is missing or damaged, so that they are read again."""
+    try:
+        texts = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    whole = isinstance(texts, list) and bool(texts) and all(isinstance(text, str) for text in texts)
+    return texts if whole else None
 
 
 def docstrings(source: bytes) -> list[str]:

@@ -50,8 +50,8 @@ class Decoder:
     def cache_bytes(self) -> int:
         """Bytes of all keys, values and states that it has room for, of all sequences together.
 
-        For one sequence of full context that is what `msarch.memory.inference.cache_bytes` promises. A few whole
-        numbers that say where states stand come on top.
+        For one sequence of full context that is what `msarch.memory.inference.cache_bytes` promises, if the model is
+        in the type that this counts in. A few whole numbers that say where states stand come on top.
         """
         tensors = (tensor for cache in self._past.caches() for tensor in cache.tensors())
         return sum(tensor.nbytes for tensor in tensors if tensor.is_floating_point())

@@ -23,6 +23,17 @@ class MsarchConfig(PretrainedConfig):
         kwargs.setdefault("tie_word_embeddings", False)  # the readout is the embedding: there is nothing to tie
         super().__init__(**{**_common(self.architecture), **kwargs})
 
+    def to_dict(self) -> dict[str, Any]:
+        """The values of ``config.json``, without the names of code files that `save_pretrained` does not write.
+
+        transformers writes a model's code only where it was opened with ``trust_remote_code=True``: it then calls
+        `register_for_auto_class`. Elsewhere a saved folder would ask for files that it does not have.
+        """
+        values: dict[str, Any] = super().to_dict()
+        if self._auto_class is None:
+            values.pop("auto_map", None)
+        return values
+
     def model_config(self) -> ModelConfig:
         """The configuration as msarch knows it. Raises UserError."""
         values: dict[str, Any] = {

@@ -1,7 +1,9 @@
 """What a trained model needs to generate: its weights, and the cache of what it has read.
 
 The cache holds keys and values, and a few states beside them: those of running blocks, and the last one of each coarse
-scale. `msarch.generation.Decoder` allocates exactly these bytes.
+scale. `msarch.generation.Decoder` allocates exactly these bytes for a model in the type of its training's matrix
+products. A model trained in bfloat16 has float32 weights, since autocast converts them as they are used: it is in that
+type after ``model.to(torch.bfloat16)``. `msarch generate` and exported models keep float32, and take twice as much.
 """
 
 from __future__ import annotations
@@ -24,12 +26,14 @@ class InferenceMemory:
     """Bytes that generating one sequence needs, weights and cache in the type of the training's matrix products.
 
     Attributes:
+        dtype: that type, float32 or bfloat16.
         weights_bytes: of all parameters.
         cache_bytes: of the cache at full context.
         cache_bytes_mean: the mean of what the cache holds while a full context is generated.
         cache_bytes_per_token: what a token of a full context costs, `cache_bytes` over the context.
     """
 
+    dtype: str
     weights_bytes: int
     cache_bytes: int
     cache_bytes_mean: float
@@ -44,6 +48,7 @@ def inference_memory(model: ModelConfig, training: TrainingConfig) -> InferenceM
     lengths = [(number * model.context + count - 1) // count for number in range(1, count + 1)]
     full = built.cached_numbers(model.context) * width
     return InferenceMemory(
+        dtype=training.dtype,
         weights_bytes=sum(p.numel() for p in built.parameters()) * width,
         cache_bytes=full,
         cache_bytes_mean=sum(map(built.cached_numbers, lengths)) * width / count,
@@ -52,7 +57,7 @@ def inference_memory(model: ModelConfig, training: TrainingConfig) -> InferenceM
 
 
 def cache_bytes(model: ModelConfig, training: TrainingConfig) -> int:
-    """Bytes that generation keeps of one sequence at full context."""
+    """Bytes that generation keeps of one sequence at full context, in the type of the training's matrix products."""
     return _built(model).cached_numbers(model.context) * _bytes_per_number(training)
 
 

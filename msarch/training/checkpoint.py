@@ -5,7 +5,10 @@ A file with its final name is complete, and nothing in it is unpickled.
 
 from __future__ import annotations
 
+import errno
 import json
+import os
+import re
 from pathlib import Path
 from typing import Any
 
@@ -17,16 +20,20 @@ from torch import Tensor, nn
 from msarch.atomic_files import atomic_write
 
 _METADATA = "msarch"
+_SYSTEM_ERROR = re.compile(r"\(os error (\d+)\)")
+"""In what the library says: the system's number for the error."""
 
 
 def write_tensors(path: Path, tensors: dict[str, Tensor], metadata: dict[str, Any]) -> None:
-    """Write a safetensors file in one piece; a failure leaves what stood there before. Raises OSError."""
+    """Write a safetensors file in one piece; a failure leaves what stood there before. Raises OSError with its name."""
     held = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
     try:
         with atomic_write(path) as temporary:
             save_file(held, temporary, {_METADATA: json.dumps(metadata)})
     except SafetensorError as error:  # how the library reports a full disk
-        raise OSError(f"cannot write {path}: {error}") from error
+        number = _SYSTEM_ERROR.search(str(error))
+        code = int(number[1]) if number else errno.EIO
+        raise OSError(code, os.strerror(code) if number else str(error), str(path)) from error
 
 
 def read_tensors(path: Path, device: str = "cpu") -> tuple[dict[str, Tensor], dict[str, Any]]:

@@ -55,6 +55,7 @@ class Trainer:
         step: updates so far, of `steps`.
         curve: its validations so far.
         training_loss: mean of the last few steps in nats per token; None before they were read.
+        passed_over: why the checkpoint that `restore` last found is not continued; empty where it found none.
     """
 
     def __init__(
@@ -78,6 +79,7 @@ class Trainer:
         self.step = 0
         self.curve: list[Validation] = []
         self.training_loss: float | None = None
+        self.passed_over = ""
         self._seconds = 0.0
         self._since: float | None = None  # when the seconds that are not counted yet began
         self._losses: list[Tensor] = []
@@ -206,20 +208,24 @@ class Trainer:
         write_tensors(folder / name, training_state(self.model, self.optimizer), progress)
 
     def restore(self, folder: Path, name: str = FILE, *, any_warmup: bool = False) -> bool:
-        """Continue from the checkpoint in `folder`; False where it holds none of this candidate.
+        """Continue from the checkpoint in `folder`; False where it holds none of this candidate, see `passed_over`.
 
         A wsd run also continues from one of the same candidate with a smaller budget, made before its decay, whose
         warm-up took as many steps: it ends with the bits of a run from the beginning. Rungs that it has already passed
         are not validated. With `any_warmup` the warm-up may have been a shorter one, and the bits are others.
         """
-        if not (folder / name).exists():
+        path = folder / name
+        self.passed_over = ""
+        if not path.exists():
             return False
         try:
-            state, progress = read_tensors(folder / name)
+            state, progress = read_tensors(path)
         except (SafetensorError, ValueError):
-            return False  # damaged, as by a full disk: training starts again
+            self.passed_over = f"{path} is damaged"
+            return False
         same = progress.get("candidate") == self.candidate.digest()
         if not same and not self._continues(progress, any_warmup):
+            self.passed_over = f"{path} is of another training"
             return False
         load_training_state(self.model, self.optimizer, {name: t.to(self.device) for name, t in state.items()})
         self.step, self._seconds = progress["step"], progress["seconds"]

@@ -69,6 +69,7 @@ def main() -> None:
     try:
         with text_warnings_to(partial(print_line, error=True)):
             status = app(prog_name="msarch", standalone_mode=False)
+        sys.stdout.flush()
     except UserError as error:
         sys.exit(_report_error(str(error)))
     except TyperException as error:
@@ -81,10 +82,25 @@ def main() -> None:
         sys.stderr.close()  # the reader of our output has closed it, as `head` does
         sys.exit(0)
     except OSError as error:
-        if error.filename is None:
-            raise
-        sys.exit(_report_error(f"{shorten_words(os.fsdecode(error.filename))}: {error.strerror or error}"))
+        _drop_lost_output()
+        sys.exit(_report_error(_describe(error)))
     sys.exit(status or 0)
+
+
+def _describe(error: OSError) -> str:
+    """What could not be read or written, where the error names it, and why."""
+    where = "reading or writing failed" if error.filename is None else shorten_words(os.fsdecode(error.filename))
+    return f"{where}: {error.strerror or ': '.join(filter(None, (type(error).__name__, str(error))))}"
+
+
+def _drop_lost_output() -> None:
+    """Where standard output takes nothing more, as on a full disk, Python must not fail to flush it at its end."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())
+        os.close(nowhere)
 
 
 def _report_error(text: str) -> int:

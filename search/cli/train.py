@@ -17,8 +17,8 @@ from search.cli.notes import print_notes
 from search.cli.text_warnings import text_warnings_to
 from search.show.terminal.console import print_line
 from search.show.terminal.training_display import TrainingDisplay
-from search.train.record import is_model_folder
-from search.train.start import Start, find_start
+from search.train.record import WEIGHTS, is_model_folder, read_record
+from search.train.start import Start, check_origin, find_start
 
 if TYPE_CHECKING:
     from msarch.data.token_set import TokenSet
@@ -46,13 +46,15 @@ def train(
     begun = is_model_folder(folder)  # then its settings stay as they are
     print_notes((*start.notes, *([start.validation_note] if start.validation_note and not begun else [])))
     if dry_run:
-        _describe(start)
+        _describe(start, folder)
         return
+    if begun and threads is not None:
+        _note_threads(folder, threads)
     with TrainingDisplay(folder.name) as display, text_warnings_to(display.message), ExitStack() as stack:
         from search.train.folder import Settings
         from search.train.train import train_model
 
-        if start.obstacle:
+        if start.obstacle and not begun:
             display.message(f"trains from the beginning: {start.obstacle}")
         observers: list[Observer] = [display]
         if tensorboard:
@@ -92,16 +94,31 @@ def _with_text(start: Start, display: TrainingDisplay) -> tuple[Start, TokenSet]
     return replace(start, candidate=replace(start.candidate, corpus=corpus), continued=continued), tokens
 
 
+def _note_threads(folder: Path, threads: int) -> None:
+    recorded = read_record(folder).threads
+    if recorded != threads:
+        print_line(
+            f"--threads {threads} has no effect: the training in {folder} was begun with {recorded}, and another "
+            "number gives other bits",
+            error=True,
+        )
+
+
 def _device() -> str:
     import torch
 
     return "cuda" if torch.cuda.is_available() else "cpu"
 
 
-def _describe(start: Start) -> None:
+def _describe(start: Start, folder: Path) -> None:
     import yaml
 
-    if start.origin is not None:
+    if is_model_folder(folder):
+        ended = read_record(folder).state == "complete" and (folder / WEIGHTS).is_file()
+        done = f"the training in {folder} has ended; nothing is left to train"
+        print_line(done if ended else f"continues the training in {folder}")
+    elif start.origin is not None:
+        check_origin(start)
         print_line(f"trains from the beginning: {start.obstacle}" if start.obstacle else f"on from {start.origin.name}")
     candidate = start.candidate if start.obstacle or start.continued is None else start.continued
     print_line(yaml.safe_dump(candidate.to_dict(), sort_keys=False).rstrip())

@@ -90,11 +90,13 @@ def _validation(trained: TrainedModel) -> str:
 
 def _memory(trained: TrainedModel) -> dict[str, str]:
     from msarch.memory.candidate_profile import profile_candidate
+    from msarch.memory.inference import cache_bytes
 
     fused = replace(trained.candidate, training=replace(trained.candidate.training, attention="fused"))
     figures = profile_candidate(fused)  # a record of an earlier version may lack some
+    exported = replace(trained.candidate.training, dtype="float32")  # whatever it was trained in
     return {
         "fused": format_bytes(figures["memory_bytes"]),
         "unfused": format_bytes(figures["memory_unfused_bytes"]),
-        "cache": format_bytes(figures["cache_bytes"]),
+        "cache": format_bytes(cache_bytes(trained.candidate.model, exported)),
     }

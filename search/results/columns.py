@@ -39,7 +39,9 @@ OUTCOMES: dict[str, Column] = {
     "memory_measured_bytes": Column(
         "Int64", "bytes", "the same as a GPU measured it; where it ran out, what was needed at least"
     ),
-    "cache_bytes": Column("Int64", "bytes", "state kept for generating one sequence of full context"),
+    "cache_bytes": Column(
+        "Int64", "bytes", "state kept for generating one sequence of full context, in training.dtype"
+    ),
     "parameters": Column("Int64", "", "trained parameters"),
     "parameters_embedding": Column("Int64", "", "of these, in embeddings"),
     "flops_per_token": Column("Float64", "FLOP/token", "operations of a training step, forward and backward"),

@@ -106,7 +106,7 @@ def reference_point(
             point[name] = 8.0
         else:
             values = [value for record in records if (value := metric(record, OBJECTIVES[name].key)) is not None]
-            point[name] = (limits or {}).get(name) or max(values, default=1.0)
+            point[name] = (limits or {}).get(name) or max(values, default=0.0) or 1.0
     return point
 
 

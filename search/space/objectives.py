@@ -107,7 +107,7 @@ LIMITS: dict[str, Limit] = {
         "memory_unfused_bytes", "size", "the same with attention scores kept, as before 2022", "1 GiB"
     ),
     "parameters": Limit("parameters", "count", "trained numbers of the model, embeddings included", "5M"),
-    "cache": Limit("cache_bytes", "size", "bytes of the inference cache at full context", "2 MiB"),
+    "cache": Limit("cache_bytes", "size", "bytes of the inference cache at full context, in training.dtype", "2 MiB"),
     "flops_per_token": Limit(
         "flops_per_token", "count", "operations per token of one training step, forward and backward", "20M"
     ),

@@ -23,6 +23,9 @@ class EventFiles:
         self._file: EventFile | None = None
         self._loss: float | None = None
 
+    def message(self, text: str) -> None:
+        """Not a figure."""
+
     def began(self, trainer: Trainer, begun_from: str) -> None:
         """Open a file; what was written of later steps is hidden."""
         self._file = EventFile(self._folder, trainer.step + 1)

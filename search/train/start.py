@@ -78,6 +78,23 @@ class Start:
         )
 
 
+def check_origin(start: Start) -> None:
+    """Raises UserError where what is to be continued is damaged."""
+    from safetensors import SafetensorError, safe_open
+
+    if start.continued is None or start.origin is None or start.obstacle:
+        return
+    path = start.origin.folder / BEFORE_DECAY
+    try:
+        with safe_open(path, framework="np"):
+            pass  # a header that does not fit the file's length is an error by now
+    except (SafetensorError, ValueError):
+        raise UserError(f"is damaged; {REMOVE_IT}", file=str(path)) from None
+
+
+REMOVE_IT = "to train from the beginning, remove it"
+
+
 def find_start(source: str, trial: str | None, overrides: Sequence[str]) -> Start:
     """What CONFIG.yaml, RESULTS with a trial, or the folder of an earlier training says, after overrides.
 

@@ -22,7 +22,7 @@ from search.results.training_errors import loss_in_one_line, memory_in_one_line
 from search.run.interrupts import on_interrupt
 from search.train.folder import BUSY, Settings, check_same, earlier_record, with_recorded_corpus, write_origin
 from search.train.record import METRICS, WEIGHTS, ModelRecord
-from search.train.start import Start
+from search.train.start import REMOVE_IT, Start, check_origin
 
 if TYPE_CHECKING:
     from msarch.data.token_set import TokenSet
@@ -33,6 +33,9 @@ CHECKPOINT_SECONDS = 300.0
 
 class Observer(Protocol):
     """Follows a training. Nothing that it does changes a bit of it."""
+
+    def message(self, text: str) -> None:
+        """What its user should know, such as that a checkpoint is lost."""
 
     def began(self, trainer: Trainer, begun_from: str) -> None:
         """The first update comes next; `begun_from` says what is continued, empty for the beginning."""
@@ -71,6 +74,7 @@ def train_model(
             start = with_recorded_corpus(folder, start)
         candidate = _candidate(start, earlier)
         if earlier is None:
+            check_origin(start)
             record = _first_record(candidate, tokens, settings)
             write_origin(folder, candidate, tokens, record)
         else:
@@ -127,6 +131,8 @@ class _Training:
         with on_interrupt(self._stop), _in_one_line(self._candidate, self._record):
             trainer = self._build()
             self._restore(trainer)
+            if tuple(trainer.curve) != self._record.curve:  # stopped between a checkpoint and its record
+                self._write_curve(trainer)
             self._tell(lambda observer: observer.began(trainer, self._record.begun_from))
             while not trainer.finished:
                 self._advance(trainer)
@@ -153,17 +159,37 @@ class _Training:
         """Continue this training, or else begin from another's checkpoint where that was the choice."""
         if trainer.restore(self._folder):
             return
-        origin = self._start.origin
-        if self._candidate == self._start.continued and origin and trainer.restore(origin.folder, BEFORE_DECAY):
+        lost = trainer.passed_over or (f"{self._folder / FILE} is gone" if self._has_begun else "")
+        origin = self._origin(trainer)
+        if origin:
             trainer.save(self._folder)  # the original may be gone tomorrow
-            self._write(replace(self._record, begun_from=origin.name, begun_at=trainer.step))
+        again = replace(self._record, state="training", begun_from=origin, begun_at=trainer.step, test=None)
+        self._write(again)
+        if lost:
+            beginning = f"trains again on from {origin}" if origin else "trains from the beginning"
+            self._tell(lambda observer: observer.message(f"{lost}; {beginning}"))
+
+    @property
+    def _has_begun(self) -> bool:
+        """Whether there was a checkpoint, by the record."""
+        return bool(self._record.curve or self._record.begun_from)
+
+    def _origin(self, trainer: Trainer) -> str:
+        """Take up the checkpoint of another training, where that was the choice, and name it; else empty."""
+        origin = self._start.origin
+        if origin is None or self._candidate != self._start.continued:
+            return ""
+        if trainer.restore(origin.folder, BEFORE_DECAY):
+            return origin.name
+        if trainer.passed_over:
+            raise UserError(f"{trainer.passed_over}; {REMOVE_IT}")
+        return ""
 
     def _advance(self, trainer: Trainer) -> None:
         point = trainer.advance(lambda: self._after_step(trainer))
         trainer.save(self._folder)
         self._saved = time.monotonic()
-        write_curve(self._folder / METRICS, trainer.curve)
-        self._write(replace(self._record, curve=tuple(trainer.curve)))
+        self._write_curve(trainer)
         self._tell(lambda observer: observer.validated(trainer, point))
 
     def _after_step(self, trainer: Trainer) -> None:
@@ -179,6 +205,10 @@ class _Training:
     def _tell(self, event: Callable[[Observer], None]) -> None:
         for observer in self._observers:
             event(observer)
+
+    def _write_curve(self, trainer: Trainer) -> None:
+        write_curve(self._folder / METRICS, trainer.curve)
+        self._write(replace(self._record, curve=tuple(trainer.curve)))
 
     def _write(self, record: ModelRecord) -> None:
         self._record = record

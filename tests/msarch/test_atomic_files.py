@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import shutil
 import stat
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from support.full_disk import SMALL, files_stay_small
 
 from msarch.atomic_files import atomic_write, remove_left_over
 
@@ -35,6 +38,32 @@ def test_what_stood_there_stays_where_writing_fails(tmp_path: Path) -> None:
     with pytest.raises(RuntimeError, match="cut short"):
         write()
     assert path.read_text() == "old" and list(tmp_path.iterdir()) == [path]
+
+
+def test_a_file_that_cannot_be_written_is_named_by_its_own_name(tmp_path: Path) -> None:
+    def write() -> None:
+        with atomic_write(tmp_path / "table.csv") as temporary:
+            temporary.write_text("a" * 2 * SMALL)
+
+    def copy() -> None:
+        with atomic_write(tmp_path / "table.csv") as temporary:
+            shutil.copyfile(sys.executable, temporary)
+
+    for fill in (write, copy):
+        with files_stay_small(), pytest.raises(OSError, match="File too large") as raised:
+            fill()
+        assert (raised.value.errno, raised.value.filename) == (errno.EFBIG, str(tmp_path / "table.csv"))
+        assert list(tmp_path.iterdir()) == []
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(OSError, match="folder") as raised, atomic_write(tmp_path / "folder") as temporary:
+        temporary.write_text("a")
+    assert raised.value.filename == str(tmp_path / "folder")
+
+
+def test_another_file_that_cannot_be_read_keeps_its_name(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError) as raised, atomic_write(tmp_path / "copy.csv") as temporary:
+        shutil.copyfile(tmp_path / "gone.csv", temporary)
+    assert Path(raised.value.filename) == tmp_path / "gone.csv"
 
 
 def test_two_writers_of_one_file_do_not_meet(tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from msarch.data.cache_folder import fix_cache_base
 from msarch.errors import UserError, quoted
 from search.run.ray.alone import answering_us_alone
 from search.run.ray.lean import WORKER, fewer_processes, ready_workers, trials_in_ready_workers
@@ -80,8 +81,9 @@ def ray_session(folder: Path, *, address: str | None, here: Slots | None = None,
 
 
 def prepare_environment(address: str | None) -> None:
-    """Set what Ray reads when it is imported; to be called before anything imports it."""
+    """Set what Ray reads when it is imported, and its workers; to be called before anything imports it."""
     os.environ.update(QUIET)
+    fix_cache_base()  # Ray Tune changes into a folder for each trial
     if address is not None and (Path.home() / ".ray" / "auth_token").is_file():
         # A head node asks for this token by default, but nodes that join show it only on request.
         os.environ.setdefault("RAY_AUTH_MODE", "token")

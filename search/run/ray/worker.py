@@ -173,6 +173,8 @@ class TrialWorker:
         trainer = self._trainer = self._build()
         if trainer.restore(self._folder / "checkpoint"):
             self._log(f"continues after step {trainer.step}")
+        elif trainer.passed_over:
+            self._log(f"{trainer.passed_over}; trains from the beginning")
         return {**self._report(trainer), "ready": True}
 
     def _advance(self, trainer: Trainer) -> dict[str, Any]:

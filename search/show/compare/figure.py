@@ -57,7 +57,7 @@ def _line(front: list[TrialRecord], plane: Plane, right: float, *, name: str, **
 
 
 def _models(each: Contender, plane: Plane, colour: str) -> go.Scatter:
-    texts = hover_texts(each.front)
+    texts = hover_texts(each.front, plane[1])
     return go.Scatter(
         x=_values(each.front, plane[1]),
         y=_values(each.front, plane[0]),

@@ -35,10 +35,11 @@ def inference_words(inference: InferenceMemory) -> tuple[str, str]:
     """What weights and cache take, a line each."""
     full, token, mean = inference.cache_bytes, inference.cache_bytes_per_token, inference.cache_bytes_mean
     weights = f"{format_bytes(inference.weights_bytes)} to generate"
-    return (
-        weights,
-        f"{format_bytes(full)} at full context ({format_bytes(token)} a token), {format_bytes(mean)} on average",
-    )
+    cache = f"{format_bytes(full)} at full context ({format_bytes(token)} a token), {format_bytes(mean)} on average"
+    if inference.dtype == "float32":
+        return weights, cache
+    twice = "float32, as msarch generate and exported models keep it, takes twice that"
+    return f"{weights} in {inference.dtype}", f"{cache}, in {inference.dtype}; {twice}"
 
 
 def compute_words(candidate: Candidate, profile: MemoryProfile) -> tuple[str, str]:

@@ -22,7 +22,7 @@ _MEANINGS = {
         "with checkpointing",
         "The memory of the same step with each block recomputed in the backward pass: fewer bytes for more time.",
     ),
-    "cache": ("inference cache", "Bytes that generation keeps for one sequence of full length."),
+    "cache": ("inference cache", "Bytes that generation keeps for one sequence of full length, in training.dtype."),
     "parameters": ("parameters", "Trained numbers of the model, embeddings included."),
     "flops_per_token": (
         "FLOPs per token",

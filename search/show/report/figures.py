@@ -49,7 +49,7 @@ def trade_off_figure(
     where they are not as trained; `texts` what the pointer shows, made here where it is None; `spreads` become
     error bars.
     """
-    texts = hover_texts(records) if texts is None else texts
+    texts = hover_texts(records, cost) if texts is None else texts
     complete, stopped = (points_of(records, state, quality, cost) for state in ("complete", "pruned"))
     infeasible = _costs(records, OBJECTIVES[cost].key)
     line = points_of(pareto_front(records, (quality, cost)), "complete", quality, cost)

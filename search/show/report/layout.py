@@ -9,6 +9,7 @@ from typing import Any
 
 import plotly.graph_objects as go
 
+from search.ledger.metrics import metric
 from search.ledger.records import TrialRecord
 from search.results.tables import trial_row, varying_options
 from search.show.palette import INK, MUTED, PAPER, RULE, log_ticks
@@ -19,13 +20,20 @@ from search.space.objectives import OBJECTIVES
 FONT = 'system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", sans-serif'
 
 
-def hover_texts(records: Sequence[TrialRecord]) -> dict[int, str]:
-    """What the pointer shows of each trial, by number, as safe markup: architecture, options that vary, figures."""
+_SHOWN = ("memory_bytes", "memory_unfused_bytes", "parameters")
+"""Costs that the pointer shows on every axis."""
+
+
+def hover_texts(records: Sequence[TrialRecord], cost: str = "memory") -> dict[int, str]:
+    """What the pointer shows of each trial, by number, as safe markup: architecture, options that vary, figures.
+
+    `cost` is the name of the axis's objective, whose figure is among them.
+    """
     options = [name for name in varying_options(records) if name not in ("variant", "layers")]
-    return {record.number: "<br>".join(_hover_lines(record, options)) for record in records}
+    return {record.number: "<br>".join(_hover_lines(record, options, cost)) for record in records}
 
 
-def _hover_lines(record: TrialRecord, options: Sequence[str]) -> list[str]:
+def _hover_lines(record: TrialRecord, options: Sequence[str], cost: str) -> list[str]:
     model = record.candidate.model
     lines = [f"<b>trial {record.number}</b> {escape(record.shown_state)}"]
     lines.append(f"{escape(model.variant)} <b>{escape(model.layers)}</b>")
@@ -40,6 +48,9 @@ def _hover_lines(record: TrialRecord, options: Sequence[str]) -> list[str]:
     fused, unfused = (format_figure(record, key) for key in ("memory_bytes", "memory_unfused_bytes"))
     lines.append(f"memory {fused}, unfused {unfused}")
     lines.append(f"{format_figure(record, 'parameters')} parameters")
+    key = OBJECTIVES[cost].key
+    if key not in _SHOWN and metric(record, key) is not None:
+        lines.append(f"{OBJECTIVES[cost].label} {format_figure(record, key)}")
     lines += [escape(text) for text in (record.violation, record.error) if text]
     return lines
 

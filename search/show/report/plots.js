@@ -52,9 +52,12 @@ function complete(figure, name) {
   return { data: [...data, ...marked(data)], layout: { ...figure.layout, uirevision: name } };
 }
 
+// Under a cost in which no two variants compare the figure is hidden, and keeps what it shows.
+const variantsAt = cost => plots.variants[cost] ?? Object.values(plots.variants)[0];
+
 let cost = about.costs[0];
 if (plots.front) figures.show("front", () => complete(plots.front[cost], cost));
-if (plots.variants) figures.show("variants", () => complete(plots.variants[cost], cost));
+if (plots.variants) figures.show("variants", () => complete(variantsAt(cost), cost));
 for (const name of ["curves", "growth", "importance", "parallel"]) {
   if (plots[name]) figures.show(name, () => complete(plots[name], name));
 }
@@ -62,6 +65,7 @@ for (const name of ["curves", "growth", "importance", "parallel"]) {
 document.querySelectorAll("input[name=cost]").forEach(input => input.addEventListener("change", () => {
   cost = input.value;
   document.querySelectorAll("[data-cost]").forEach(part => { part.hidden = part.dataset.cost !== cost; });
+  if (plots.variants) document.getElementById("variants").hidden = !plots.variants[cost];
   figures.redraw("front");
   figures.redraw("variants");
 }));

@@ -13,6 +13,7 @@ from search.ledger.records import TrialRecord
 from search.results.confirm.confirmation import Confirmation
 from search.results.front import reference_point, split
 from search.results.importance import FEWEST, option_importance
+from search.results.variants import usable
 from search.show.drawing.svg import draw_svg
 from search.show.report.costs import Cost
 from search.show.report.curves import curves_figure
@@ -127,6 +128,7 @@ def _add_history(
         reference = reference_point(records, objectives, limits)
         if not any(record.paused for record in records):  # else they were trained in turns, and no record says when
             _add(made, "growth", growth_figure(records, objectives, reference), _GROWTH)
+    if len(usable(records, split(objectives))) > 1:
         _add(made, "parallel", parallel_figure(records, objectives), _PARALLEL)
     shares = option_importance(records, objectives) if complete >= FEWEST else {}
     if shares:

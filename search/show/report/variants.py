@@ -26,7 +26,7 @@ def variants_figure(
 ) -> go.Figure:
     """One front per variant as a line with its models, all on the same axes; `texts` as for `trade_off_figure`."""
     quality, cost = plane
-    texts = hover_texts(records) if texts is None else texts
+    texts = hover_texts(records, cost) if texts is None else texts
     figure = go.Figure()
     costs, levels, front = _extent(records, plane)
     left, right = cost_span(costs, None)

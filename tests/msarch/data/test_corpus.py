@@ -1,4 +1,7 @@
 import json
+import os
+import time
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -54,6 +57,43 @@ def test_many_documents_are_held_out_whole_and_evenly(tmp_path: Path) -> None:
     )
 
 
+def rows_with_blanks(path: Path, *, blank: Callable[[int], bool], count: int) -> None:
+    texts = [" \n" if blank(number) else f"text {number}" for number in range(count)]
+    path.write_text("\n".join(json.dumps({"text": text}) for text in texts))
+
+
+def test_blank_rows_have_their_numbers_where_each_split_has_text(tmp_path: Path) -> None:
+    """So that a text keeps its splits, and with them the hash that is recorded."""
+    rows_with_blanks(tmp_path / "rows.jsonl", blank=lambda number: number % 2 == 0, count=40)
+    splits = read(files("rows.jsonl"), tmp_path)
+    assert splits["validation"] == ["text 9", "text 29"] and splits["test"] == ["text 19", "text 39"]
+    assert len(splits["train"]) == 16
+
+
+def test_blank_rows_have_no_numbers_where_a_split_would_be_blank(tmp_path: Path) -> None:
+    rows_with_blanks(tmp_path / "rows.jsonl", blank=lambda number: number % 2 == 1, count=400)
+    for _ in range(2):  # from the text, and from what is remembered of it
+        splits = read(files("rows.jsonl"), tmp_path)
+        assert {name: len(documents) for name, documents in splits.items()} == {
+            "train": 180,
+            "validation": 10,
+            "test": 10,
+        }
+        assert splits["validation"][0] == "text 18" and splits["test"][0] == "text 38"
+        long_ago = time.time() - 60
+        os.utime(tmp_path / "rows.jsonl", (long_ago, long_ago))
+
+
+def test_few_rows_among_many_blank_ones_are_cut(tmp_path: Path) -> None:
+    texts = ["", "a" * 18 + "bc", *[""] * 40, "d" * 18 + "ef"]
+    (tmp_path / "rows.jsonl").write_text("\n".join(json.dumps({"text": text}) for text in texts))
+    assert read(files("rows.jsonl"), tmp_path) == {
+        "train": ["a" * 18, "d" * 18],
+        "validation": ["b", "e"],
+        "test": ["c", "f"],
+    }
+
+
 def test_few_documents_give_their_ends(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_text("a" * 90 + "b" * 5 + "c" * 5)
     (tmp_path / "b.txt").write_text("d" * 180 + "e" * 10 + "f" * 10)
@@ -77,6 +117,22 @@ def test_patterns_go_deep_keep_their_order_and_name_no_file_twice(books: Path) -
     train = read(replace(config, validation=("v.txt",)), books)["train"]
     assert len(train) == len(set(train)) == 25
     assert train[:3] == ["text 1", "text 3", "text 5"]
+
+
+def test_names_with_brackets_are_found(tmp_path: Path) -> None:
+    (tmp_path / "v.txt").write_text("v")
+    folder = tmp_path / "books [old]"
+    folder.mkdir()
+    for name in ("book[1].txt", "book1.txt", "book2.txt"):
+        (folder / name).write_text(name)
+
+    def train(pattern: str) -> list[str]:
+        return read(files(pattern, validation=("v.txt",)), tmp_path)["train"]
+
+    assert train("books [old]/book[1].txt") == train(str(folder / "book[1].txt")) == ["book[1].txt"]
+    assert train("books [[]old]/book[1-9].txt") == train("books [old]/book[1-9].txt") == ["book1.txt", "book2.txt"]
+    assert train("books [old]/**/*[[]*") == ["book[1].txt"]
+    assert "did you mean 'book[1].txt'" in failure(files("books [old]/book[3].txt"), tmp_path).message
 
 
 def test_the_hash_does_not_depend_on_the_place(books: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
@@ -137,6 +193,7 @@ def test_tables_are_read_and_leave_no_copies(tmp_path: Path, suffix: str) -> Non
         ("books/*.md", "holds 00.txt, 02.txt, 04.txt, 06.txt, 08.txt and 9 more"),
         ("books", "name its files, such as 'books/*.txt'"),
         ("", "is a folder"),
+        ("/", "is a folder"),
         ("x" * 5000, "holds books"),
         ("books/\0", "holds"),
         ("~nobody-of-this-name/x", "holds books"),
@@ -214,6 +271,43 @@ def test_rows_of_a_data_set_without_text_are_left_out_and_counted(
     sentences = [str(each.message) for each in told]
     assert "corpus.train: 1 of 2 rows have no text in column 'text' and are left out" in sentences
     assert "corpus.validation: 2 of 4 rows have no text in column 'text' and are left out" in sentences
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "reason"),
+    [
+        ("mine.py", b"import datasets", "Dataset scripts are no longer supported, but found mine.py. Save its rows as"),
+        ("train.jsonl.gz", b"\x1f\x8b00", "Compressed file ended before the end-of-stream marker was reached. Check"),
+        ("train.zip", b"PK\x03\x04", "File is not a zip file. Check its files"),
+        ("train.jsonl.zst", b"\x28\xb5\x2f\xfd", "Compression type zstd not supported. Check its files"),
+    ],
+)
+def test_a_data_set_that_cannot_be_loaded_is_one_line(
+    name: str, content: bytes, reason: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import datasets
+
+    monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", tmp_path / "hub")
+    folder = tmp_path / "mine"
+    folder.mkdir()
+    (folder / name).write_bytes(content)
+    error = failure(CorpusConfig(source="huggingface", name=str(folder)), tmp_path)
+    assert error.key == "corpus.huggingface" and f"cannot be loaded: {reason}" in error.message
+
+
+def test_of_a_data_set_with_pictures_only_the_text_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import datasets
+
+    monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", tmp_path / "hub")
+    pictures = [{"bytes": b"damaged", "path": None}] * 2
+    features = datasets.Features({"text": datasets.Value("string"), "picture": datasets.Image()})
+    for split, rows in (("train", ["a", "b"]), ("validation", ["c", "d"])):
+        columns = {"text": rows, "picture": pictures}
+        datasets.Dataset.from_dict(columns, features=features).to_parquet(tmp_path / "mine" / f"{split}.parquet")
+    config = CorpusConfig(source="huggingface", name=str(tmp_path / "mine"))
+    assert read(config, tmp_path) == {"train": ["a", "b"], "validation": ["c", "d"]}
+    error = failure(replace(config, column="body"), tmp_path)
+    assert error.key == "corpus.train" and "picture, text" in error.message
 
 
 def test_a_data_set_out_of_reach_fails_at_once_in_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -34,6 +34,18 @@ def test_the_embedded_corpus_is_large_free_of_repeats_and_kept(tmp_path: Path, m
     assert python_docs() == texts
 
 
+@pytest.mark.parametrize("damage", [b"", b'["cut sho', b"\xff", b"{}", b"[1]", b"[]"])
+def test_a_damaged_copy_is_made_again(damage: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MSARCH_CACHE", str(tmp_path))
+    monkeypatch.setattr(module, "_sources", lambda root: [Path(__file__)])
+    texts = python_docs()
+    (kept,) = tmp_path.glob("python-docs-*.json")
+    whole = kept.read_bytes()
+    kept.write_bytes(damage)
+    assert python_docs() == texts
+    assert kept.read_bytes() == whole
+
+
 def test_tests_and_other_peoples_packages_are_no_part_of_it(tmp_path: Path) -> None:
     for name in ("b.py", "a.py", "test/x.py", "site-packages/y.py", "pkg/z.py", "config-3.11/w.py", "notes.txt"):
         (tmp_path / name).parent.mkdir(exist_ok=True)

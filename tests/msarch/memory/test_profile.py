@@ -157,5 +157,6 @@ def test_the_cache_of_generation_and_its_mean() -> None:
     assert wide.cache_bytes == 2 * 4 * (48 * 12 + 16 * 2 * 48) + between
     halves = inference_memory(config, TrainingConfig(batch_size=1, dtype="bfloat16"))
     assert (halves.cache_bytes * 2, halves.weights_bytes * 2) == (memory.cache_bytes, memory.weights_bytes)
+    assert (halves.dtype, memory.dtype) == ("bfloat16", "float32")
     long = inference_memory(replace(config, context=5000), TrainingConfig(batch_size=1))
     assert long.cache_bytes_mean == pytest.approx(long.cache_bytes / 2, rel=0.01)

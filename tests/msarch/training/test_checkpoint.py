@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 from pathlib import Path
 
 import pytest
 import torch
+from support.full_disk import SMALL, files_stay_small
 from support.small_runs import candidate, token_set, trained, weights
 
 from msarch.training.checkpoint import read_tensors, write_tensors
@@ -30,3 +32,10 @@ def test_a_training_on_the_cpu_leaves_a_visible_gpu_alone(tmp_path: Path, monkey
     resumed = Trainer(candidate(), token_set(tmp_path))
     assert resumed.restore(tmp_path)
     assert torch.equal(weights(trained(resumed)), weights(trained(trainer)))
+
+
+def test_a_checkpoint_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+    with files_stay_small(), pytest.raises(OSError, match="File too large") as raised:
+        write_tensors(tmp_path / FILE, {"a": torch.zeros(2 * SMALL)}, {})
+    assert (raised.value.errno, raised.value.filename) == (errno.EFBIG, str(tmp_path / FILE))
+    assert list(tmp_path.iterdir()) == []

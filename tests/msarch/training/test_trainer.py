@@ -109,13 +109,14 @@ def test_a_restored_run_ends_with_the_bits_of_an_uninterrupted_one(dtype: str, t
 def test_a_checkpoint_that_is_absent_damaged_or_of_another_candidate_is_not_restored(tmp_path: Path) -> None:
     tokens = token_set(tmp_path)
     trainer = Trainer(candidate(), tokens)
-    assert not trainer.restore(tmp_path / "nowhere")
+    assert not trainer.restore(tmp_path / "nowhere") and trainer.passed_over == ""
     trainer.advance()
     trainer.save(tmp_path)
-    assert not Trainer(candidate(learning_rate=1e-4), tokens).restore(tmp_path)
-    file = tmp_path / FILE
+    other, file = Trainer(candidate(learning_rate=1e-4), tokens), tmp_path / FILE
+    assert not other.restore(tmp_path) and other.passed_over == f"{file} is of another training"
     file.write_bytes(file.read_bytes()[:200])
-    assert not Trainer(candidate(), tokens).restore(tmp_path)
+    again = Trainer(candidate(), tokens)
+    assert not again.restore(tmp_path) and again.passed_over == f"{file} is damaged"
 
 
 def test_weights_are_saved_with_their_candidate(tmp_path: Path) -> None:

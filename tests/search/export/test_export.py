@@ -23,11 +23,13 @@ from msarch.config.corpus import CorpusConfig, TokenizerConfig
 from msarch.config.variants import VARIANTS
 from msarch.data.tokenizer import SEPARATOR, Tokenizer, byte_tokenizer, load_tokenizer, train_bpe
 from msarch.errors import UserError
+from msarch.generation import Decoder
 from msarch.memory.candidate_profile import profile_candidate
 from msarch.models.build import build_model
 from msarch.models.language_model import LanguageModel
 from msarch.training.checkpoint import write_tensors
 from msarch.training.validation import Validation
+from msarch.units import format_bytes
 from search.export.card import model_card
 from search.export.code import exported_code, flat_name, needed_modules
 from search.export.export import export_model
@@ -52,6 +54,10 @@ model = AutoModelForCausalLM.from_pretrained(sys.argv[1], trust_remote_code=True
 tokens = tokenizer(sys.argv[2], return_tensors="pt")
 with torch.no_grad():
     torch.save(model(**tokens).logits, sys.argv[3])
+model.save_pretrained(sys.argv[4])
+again = AutoModelForCausalLM.from_pretrained(sys.argv[4], trust_remote_code=True)
+with torch.no_grad():
+    assert torch.equal(again(**tokens).logits, model(**tokens).logits)
 print(json.dumps(model.generate(**tokens, max_new_tokens=5, do_sample=False)[0].tolist()))
 assert not any(name.split(".")[0] in ("msarch", "search") for name in sys.modules)
 """
@@ -128,6 +134,21 @@ def test_logits_are_ours_to_the_bit_and_it_generates(variant: str, tmp_path: Pat
         assert torch.equal(found, expected)
 
 
+def test_what_is_saved_again_opens_where_it_was_opened(tmp_path: Path) -> None:
+    trained, _ = trained_in(tmp_path / "m", "top_down", byte_tokenizer())
+    export_model(trained, tmp_path / "out")
+    model = opened(tmp_path / "out")
+    with torch.no_grad():
+        model.model.embedding.weight.mul_(2)  # as if it had been tuned
+    model.save_pretrained(tmp_path / "tuned")
+    config = json.loads((tmp_path / "tuned" / "config.json").read_text())
+    assert "auto_map" not in config, "it names files of code, and none are written"
+    assert config["architecture"] == json.loads((tmp_path / "out" / "config.json").read_text())["architecture"]
+    tokens = torch.randint(1, 256, (2, 40))
+    with torch.no_grad():
+        assert torch.equal(opened(tmp_path / "tuned")(tokens).logits, model(tokens).logits)
+
+
 def test_generation_uses_our_cache_with_beams_too(tmp_path: Path) -> None:
     trained, ours = trained_in(tmp_path / "m", "top_down", byte_tokenizer(), positions="rotary")
     export_model(trained, tmp_path / "out")
@@ -174,7 +195,7 @@ def test_it_runs_where_msarch_cannot_be_imported(bpe: Tokenizer, tmp_path: Path)
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
     environment |= {"HF_HUB_OFFLINE": "1", "HF_HOME": str(tmp_path / "hf"), "OMP_NUM_THREADS": "1"}
     done = subprocess.run(
-        [sys.executable, "-c", WITHOUT_MSARCH, str(tmp_path / "out"), TEXT, str(tmp_path / "logits.pt")],
+        [sys.executable, "-c", WITHOUT_MSARCH, "out", TEXT, "logits.pt", "saved again"],
         cwd=tmp_path,
         env=environment,
         capture_output=True,
@@ -186,6 +207,7 @@ def test_it_runs_where_msarch_cannot_be_imported(bpe: Tokenizer, tmp_path: Path)
     with torch.no_grad():
         assert torch.equal(torch.load(tmp_path / "logits.pt"), ours(tokens))
     assert json.loads(done.stdout.splitlines()[-1])[: tokens.shape[1]] == tokens[0].tolist()
+    assert (tmp_path / "saved again" / "modeling_msarch.py").is_file()
 
 
 @pytest.mark.parametrize("kind", ["bpe", "bytes", "file"])
@@ -272,8 +294,8 @@ def test_the_card_says_what_was_recorded(tmp_path: Path) -> None:
     card = (tmp_path / "out" / "README.md").read_text()
     for said in (
         "# books-0007",
-        "| validation, its first 256 tokens | 2.0000 | 7.39 | 1.5000 |",
-        "| test, all of it | 2.2500 | 9.49 | 1.6250 |",
+        "| validation, its first 256 tokens | 2.0000 | 7.389 | 1.5000 |",
+        "| test, all of it | 2.2500 | 9.488 | 1.6250 |",
         "files `books/*.txt` (content hash `3f1c0a9e5d7b2468`)",
         "bytes of UTF-8",
         "9,600 tokens in 50 steps of 4 sequences",
@@ -299,6 +321,16 @@ def test_the_card_says_over_how_many_tokens_it_was_judged(targets: int | None, s
     trained, _ = trained_in(tmp_path / "m", "top_down", byte_tokenizer())
     card = model_card(replace(trained, validated=targets), on_its_own=False)
     assert trained.candidate.training.targets() == 256 and said in card, card
+
+
+def test_the_card_names_the_cache_that_the_exported_model_allocates(tmp_path: Path) -> None:
+    trained, _ = trained_in(tmp_path / "m", "top_down", byte_tokenizer(), context=64)
+    training = replace(trained.candidate.training, dtype="bfloat16")
+    trained = replace(trained, candidate=replace(trained.candidate, training=training))
+    export_model(trained, tmp_path / "out")
+    held = Decoder(opened(tmp_path / "out").model).cache_bytes
+    card = (tmp_path / "out" / "README.md").read_text()
+    assert f"| cache when generating, one sequence of the full context | {format_bytes(held)} |" in card, card
 
 
 def test_a_folder_with_files_and_damaged_weights_are_refused(tmp_path: Path) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import errno
 import json
 from collections.abc import Sequence
 from dataclasses import replace
@@ -22,14 +24,14 @@ from msarch.training.checkpoint import read_tensors
 from msarch.training.compiling import compile_layers
 from msarch.training.file_names import BEFORE_DECAY, FILE
 from msarch.training.trainer import Trainer
-from msarch.training.validation import Validation
+from msarch.training.validation import Validation, write_curve
 from search.ledger.folder import CONFIG
 from search.run.event_files import EVENTS
 from search.space.config_file import read_config
 from search.train.events import EventFiles
 from search.train.folder import Settings
 from search.train.record import METRICS, RECORD, TOKENIZER, WEIGHTS, ModelRecord, read_record
-from search.train.start import Start, find_start, with_fitting_tokenizer
+from search.train.start import Start, check_origin, find_start, with_fitting_tokenizer
 from search.train.train import Observer, train_model
 
 SETTINGS = Settings(device="cpu", threads=1, compiled=False)
@@ -44,11 +46,15 @@ class Recorder:
 
     def __init__(self, kill_after: int = 0) -> None:
         self.points: list[Validation] = []
+        self.messages: list[str] = []
         self.began_at: tuple[int, str] | None = None
         self._kill_after = kill_after
 
     def began(self, trainer: Trainer, begun_from: str) -> None:
         self.began_at = (trainer.step, begun_from)
+
+    def message(self, text: str) -> None:
+        self.messages.append(text)
 
     def stepped(self, trainer: Trainer) -> None:
         if trainer.step == self._kill_after:
@@ -114,24 +120,38 @@ def test_killed_after_any_steps_the_same_call_ends_with_the_same_bits(tokens: To
         assert (Path(folder) / BEFORE_DECAY).is_file() and not (Path(folder) / FILE).exists()
 
 
-def test_killed_before_its_last_record_it_trains_nothing_again(
-    tokens: TokenSet, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("lost", ["last record", "last curve"])
+def test_stopped_between_its_last_checkpoint_and_what_follows_it_trains_nothing_again(
+    lost: str, tokens: TokenSet, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    start, write = start_of(tokens), ModelRecord.write
+    start, write, whole = start_of(tokens), ModelRecord.write, Recorder()
 
-    def fail(record: ModelRecord, folder: Path) -> None:
+    def fail_at_the_end(record: ModelRecord, folder: Path) -> None:
         if record.state == "complete":
             raise Killed
         write(record, folder)
 
+    def fail_on_a_full_disk(path: Path, curve: Sequence[Validation]) -> None:
+        if len(curve) == 3:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        write_curve(path, curve)
+
     with monkeypatch.context() as patched:
-        patched.setattr(ModelRecord, "write", fail)
-        with pytest.raises(Killed):
+        if lost == "last record":
+            patched.setattr(ModelRecord, "write", fail_at_the_end)
+        else:
+            patched.setattr("search.train.train.write_curve", fail_on_a_full_disk)
+        with pytest.raises((Killed, OSError)):
             run(start, "m", tokens)
     again = Recorder()
-    assert run(start, "m", tokens, [again]).state == "complete" and again.points == []
+    record = run(start, "m", tokens, [again])
+    assert record.state == "complete" and again.points == []
     third = Recorder()
-    assert run(start, "m", tokens, [third]).state == "complete" and third.began_at is None
+    assert run(start, "m", tokens, [third]) == record and third.began_at is None
+    run(start, "whole", tokens, [whole])
+    assert [point.loss for point in record.curve] == [point.loss for point in whole.points]
+    with (Path("m") / METRICS).open(newline="") as file:
+        assert [float(row["loss"]) for row in csv.DictReader(file)] == [point.loss for point in whole.points]
 
 
 def test_on_from_before_the_decay_it_equals_an_undisturbed_run(tokens: TokenSet) -> None:
@@ -176,6 +196,69 @@ def test_a_run_that_was_begun_from_a_checkpoint_resumes_when_that_is_gone(tokens
     seen = Recorder()
     run(start, "longer", tokens, [seen])
     assert seen.began_at == (24, "short") and same_weights("longer", "whole")
+
+
+def spoil(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:-1])
+
+
+def test_a_checkpoint_that_is_lost_is_told(tokens: TokenSet) -> None:
+    start, whole = start_of(tokens), Recorder()
+    run(start, "whole", tokens, [whole])
+    assert whole.messages == []
+    with pytest.raises(Killed):
+        run(start, "m", tokens, [Recorder(kill_after=20)])
+    spoil(Path("m") / FILE)
+    seen = Recorder(kill_after=20)
+    with pytest.raises(Killed):
+        run(start, "m", tokens, [seen])
+    assert seen.began_at == (0, "")
+    assert seen.messages == [f"{Path('m') / FILE} is damaged; trains from the beginning"]
+    (Path("m") / FILE).unlink()
+    seen = Recorder()
+    run(start, "m", tokens, [seen])
+    assert seen.began_at == (0, "") and same_weights("whole", "m")
+    assert seen.messages == [f"{Path('m') / FILE} is gone; trains from the beginning"]
+    (Path("m") / WEIGHTS).unlink()
+    with pytest.raises(Killed):
+        run(start, "m", tokens, [Recorder(kill_after=1)])
+    record = read_record(Path("m"))
+    assert (record.state, record.curve, record.test) == ("training", (), None)
+    run(start, "m", tokens)
+    (Path("m") / WEIGHTS).unlink()
+    seen = Recorder()
+    run(start, "m", tokens, [seen])
+    assert seen.messages == [f"{Path('m') / FILE} is gone; trains from the beginning"] and same_weights("whole", "m")
+
+
+def test_a_lost_checkpoint_of_a_run_begun_from_another_is_told(tokens: TokenSet) -> None:
+    run(start_of(tokens, schedule="wsd"), "short", tokens)
+    start = find_start("short", None, ["training.tokens=8640"])
+    for origin, message in ((True, "trains again on from short"), (False, "trains from the beginning")):
+        with pytest.raises(Killed):
+            run(start, "longer", tokens, [Recorder(kill_after=26)])
+        spoil(Path("longer") / FILE)
+        if not origin:
+            (Path("short") / BEFORE_DECAY).unlink()
+        seen = Recorder(kill_after=26)
+        with pytest.raises(Killed):
+            run(start, "longer", tokens, [seen])
+        assert seen.messages == [f"{Path('longer') / FILE} is damaged; {message}"]
+        assert seen.began_at == ((24, "short") if origin else (0, ""))
+        record = read_record(Path("longer"))
+        assert (record.begun_from, record.begun_at) == seen.began_at[::-1]
+
+
+def test_a_damaged_checkpoint_of_another_training_is_refused_before_anything_is_made(tokens: TokenSet) -> None:
+    run(start_of(tokens, schedule="wsd"), "short", tokens)
+    start = find_start("short", None, ["training.tokens=8640"])
+    spoil(Path("short") / BEFORE_DECAY)
+    refused = rf"^{Path('short') / BEFORE_DECAY}: is damaged; to train from the beginning, remove it"
+    with pytest.raises(UserError, match=refused):
+        run(start, "longer", tokens)
+    assert not list(Path("longer").glob("[!.]*"))
+    with pytest.raises(UserError, match=refused):
+        check_origin(start)
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ import torch
 import yaml
 from support.command_line import ROOT, msarch
 from support.commands import Here
+from support.full_disk import files_stay_small
 
 from msarch.training.checkpoint import read_tensors
 from msarch.training.file_names import BEFORE_DECAY, FILE
@@ -99,15 +100,38 @@ def test_ctrl_c_leaves_a_checkpoint_and_the_printed_command_continues(here: Here
     assert torch.equal(weights(place / "stopped"), weights(place / "whole"))
 
 
+def test_a_full_disk_is_one_line_and_the_same_command_continues(here: Here, place: Path) -> None:
+    with files_stay_small():
+        done = here("train", "model.yaml", "--threads", 1, "--to", "full")
+    assert (done.returncode, done.stderr) == (2, f"error: {Path('full') / FILE}: File too large\n")
+    assert here("train", "model.yaml", "--to", "full", "--dry-run").stdout.startswith(
+        "continues the training in full\n"
+    )
+    assert here("train", "model.yaml", "--threads", 1, "--to", "full").returncode == 0
+
+
+def test_threads_of_a_training_that_is_there_stay_and_its_user_is_told(here: Here) -> None:
+    here("train", "model.yaml", "--threads", 1, "--to", "threads")
+    assert here("train", "model.yaml", "--to", "threads", "--threads", 1).stderr == ""
+    assert here("train", "model.yaml", "--to", "threads", "--threads", 2).stderr == (
+        "--threads 2 has no effect: the training in threads was begun with 1, and another number gives other bits\n"
+    )
+
+
 @pytest.mark.faults("a training is killed", times=6, end="the bits of an undisturbed one")
 def test_killed_again_and_again_it_ends_with_the_bits_of_an_undisturbed_training(place: Path) -> None:
     arguments = [sys.executable, "-m", "msarch", "train", "model.yaml", "--threads", "1", "--to", "killed"]
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "MSARCH_CACHE": str(place / ".cache")}
-    for seconds in (3, 4, 5, 6, 7, 8):
-        process = subprocess.Popen(arguments, cwd=place, env=environment, stderr=subprocess.DEVNULL)
+    said = ["validation loss", *["continues after step"] * 5]
+    for sentence, seconds in zip(said, (0, 0, 0.02, 0.04, 0.06, 0.08), strict=True):
+        process = subprocess.Popen(arguments, cwd=place, env=environment, stderr=subprocess.PIPE, text=True)
+        assert process.stderr is not None
+        while sentence not in process.stderr.readline():
+            assert process.poll() is None
         time.sleep(seconds)
         process.kill()
-        process.wait()
+        assert process.wait() == -signal.SIGKILL
+        assert read_record(place / "killed").state == "training" and (place / "killed" / FILE).is_file()
     done = msarch("train", "model.yaml", "--threads", 1, "--to", "killed", cwd=place)
     assert done.returncode == 0, done.stderr
     done = msarch("train", "model.yaml", "--threads", 1, "--to", "unkilled", cwd=place)
@@ -133,6 +157,16 @@ def test_a_mistake_is_one_line(arguments: list[str], message: str, here: Here) -
     assert done.stderr.startswith(f"error: {message}")
 
 
+def test_only_a_training_that_begins_is_said_to_train_from_the_beginning(here: Here) -> None:
+    command = ("train", "results/space", "--set", "model.dropout=0.1", "--to", "other")
+    said = "trains from the beginning: more than the budget was changed"
+    planned, begun = here(*command, "--dry-run"), here(*command)
+    assert planned.stdout.startswith(f"{said}\n") and begun.stderr.startswith(f"{said}\n")
+    planned, again = here(*command, "--dry-run"), here(*command)
+    assert planned.stdout.startswith("the training in other has ended; nothing is left to train\n")
+    assert again.returncode == 0 and again.stdout == begun.stdout and again.stderr == ""
+
+
 def test_a_test_text_without_a_token_to_predict_is_refused_before_training(here: Here, place: Path) -> None:
     (place / "one.txt").write_text("x")
     (place / "other.txt").write_text("a text that nothing was trained on, to validate with. " * 200)
@@ -143,7 +177,7 @@ def test_a_test_text_without_a_token_to_predict_is_refused_before_training(here:
 
 
 def test_a_dry_run_shows_what_would_be_trained(here: Here) -> None:
-    done = here("train", "results/space", "--set", "training.tokens=20k", "--dry-run")
+    done = here("train", "results/space", "--set", "training.tokens=20k", "--to", "new", "--dry-run")
     assert done.stdout.startswith("on from results/space trial") and "tokens: 20000" in done.stdout
     assert done.stderr == ""
     done = here("train", "results/space", "--set", "training.tokens=20M", "--to", "new", "--dry-run")

@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from msarch.data.cache_folder import cache_base
 from msarch.errors import UserError
 from search.run.ray.alone import answering_us_alone
-from search.run.ray.session import check_address, ray_session
+from search.run.ray.session import QUIET, check_address, prepare_environment, ray_session
 
 NOISY = """
 import logging, os, subprocess, sys, time
@@ -154,6 +155,21 @@ def test_each_search_has_a_token_of_its_own(monkeypatch: pytest.MonkeyPatch) -> 
             assert "RAY_AUTH_TOKEN_PATH" not in os.environ
     assert tokens[0] != tokens[1] and len(tokens[0]) == 64
     assert os.environ["RAY_AUTH_TOKEN_PATH"] == "/of/somebody" and "RAY_AUTH_TOKEN" not in os.environ
+
+
+@pytest.mark.parametrize("name", ["MSARCH_CACHE", "XDG_CACHE_HOME"])
+def test_workers_have_the_cache_of_the_search(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ray Tune runs each trial in a folder of its own, where a relative path is another one."""
+    for each in ("MSARCH_CACHE", "XDG_CACHE_HOME", *QUIET):
+        monkeypatch.setenv(each, "")
+    monkeypatch.setenv(name, "caches")
+    (tmp_path / "trial").mkdir()
+    monkeypatch.chdir(tmp_path)
+    here = cache_base()
+    prepare_environment(None)
+    monkeypatch.chdir(tmp_path / "trial")
+    assert cache_base() == here and here.is_relative_to(tmp_path / "caches")
+    assert list((tmp_path / "trial").iterdir()) == []
 
 
 def test_a_cluster_that_is_not_there_is_told_in_a_line() -> None:

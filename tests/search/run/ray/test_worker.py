@@ -21,7 +21,7 @@ from msarch.config.candidate import Candidate
 from msarch.config.corpus import CorpusConfig
 from msarch.data.token_set import prepare_tokens
 from msarch.training.checkpoint import read_tensors
-from msarch.training.file_names import BEFORE_DECAY
+from msarch.training.file_names import BEFORE_DECAY, FILE
 from msarch.training.trainer import Trainer
 from msarch.training.validation import Validation
 from search.run.ray.adapters import Workplace
@@ -100,6 +100,18 @@ def test_it_trains_to_the_end_and_leaves_its_files(candidate: Candidate, tmp_pat
     rows = list(csv.DictReader((tmp_path / "0007" / "metrics.csv").open()))
     assert [float(row["loss"]) for row in rows] == [point["loss"] for point in reports[-1]["curve"]]
     assert (tmp_path / "0007" / "model.safetensors").exists()
+
+
+def test_a_damaged_checkpoint_is_told_in_the_log(candidate: Candidate, tmp_path: Path) -> None:
+    first = _worker(candidate, tmp_path)
+    meant = [first.step() for _ in range(2)]
+    first.release()
+    checkpoint = tmp_path / "0007" / "checkpoint" / FILE
+    checkpoint.write_bytes(checkpoint.read_bytes()[:-1])
+    second = _worker(candidate, tmp_path)
+    again = [second.step() for _ in range(2)]
+    assert [point["loss"] for point in again[-1]["curve"]] == [point["loss"] for point in meant[-1]["curve"]]
+    assert f"{checkpoint} is damaged; trains from the beginning" in (tmp_path / "0007" / "log.txt").read_text()
 
 
 def test_another_process_repeats_the_last_report_and_goes_on_alike(candidate: Candidate, tmp_path: Path) -> None:

@@ -36,6 +36,13 @@ def compare(make_record: Callable[..., TrialRecord], tmp_path: Path) -> Compare:
     return compared
 
 
+def test_the_pointer_shows_the_cost_that_is_compared(make_record: Callable[..., TrialRecord], tmp_path: Path) -> None:
+    searches = [Results(tmp_path / name, [make_record(0, 50, 10)], ("perplexity", "memory")) for name in "ab"]
+    figure = fronts_figure(compare_searches(searches, cost="cache"))
+    texts = [text for trace in figure.data for text in trace.hovertext or ()]
+    assert len(texts) == 2 and all("<br>inference cache " in text for text in texts)
+
+
 def test_the_outcome_in_words(compare: Compare) -> None:
     mixed = compare([(50, 10), (40, 40)], [(45, 20), (42, 80)])
     assert outcome(mixed) == (

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
@@ -278,3 +278,47 @@ def test_heads_have_an_axis_where_they_do_not_follow_from_the_width(make_records
     other = replace(candidate, model=replace(candidate.model, n_heads=candidate.model.n_heads * 2))
     mixed = [replace(records[0], candidate=other), *records[1:]]
     assert "n_heads" in [axis.label for axis in parallel_axes(mixed, OBJECTIVES)]
+
+
+@pytest.mark.parametrize(
+    ("cost", "line"),
+    [
+        ("cache", "inference cache 96 KiB"),
+        ("step_time", "time per step 13.2 ms"),
+        ("memory", ""),
+        ("memory_unfused", ""),
+        ("parameters", ""),
+    ],
+)
+def test_the_pointer_shows_the_cost_of_the_axis_once(
+    make_record: Callable[..., TrialRecord], cost: str, line: str
+) -> None:
+    record = make_record(3, 80, 40)
+    profile = record.profile | {"cache_bytes": 96 * 2**10, "step_seconds": 0.0132}
+    records = [replace(record, profile=profile)]
+    plain = hover_texts(records)[3].split("<br>")
+    assert hover_texts(records, cost)[3].split("<br>") == [*plain, *([line] if line else [])]
+    drawn = [each.hovertext for each in trade_off_figure(records, "perplexity", cost, OBJECTIVES, {}).data]
+    assert [hover_texts(records, cost)[3]] in [list(texts or ()) for texts in drawn]
+
+
+def timed(records: list[TrialRecord], variants: Sequence[str]) -> list[TrialRecord]:
+    """The same, but all other variants were trained too quickly for the clock to see."""
+    times = [0.01 if record.candidate.model.variant in variants else 0.0 for record in records]
+    profiles = [record.profile | {"step_seconds": time} for record, time in zip(records, times, strict=True)]
+    return [replace(record, profile=profile) for record, profile in zip(records, profiles, strict=True)]
+
+
+@pytest.mark.parametrize("objectives", [("perplexity", "memory", "step_time"), ("perplexity", "step_time", "memory")])
+@pytest.mark.parametrize("variants", [(), ("vanilla",)])
+def test_a_cost_in_which_no_two_variants_compare_has_no_table(
+    make_records: Maker, write: Write, tmp_path: Path, objectives: tuple[str, ...], variants: Sequence[str]
+) -> None:
+    records = timed(make_records(20, seed=4, state="complete"), variants)
+    page = write(tmp_path / "report.html", records, objectives=objectives)
+    assert 'aria-label="Variants by memory as trained"' in page and 'aria-label="Variants by step time' not in page
+    assert "step_time" not in data_of(page, "figures")["variants"]
+    [shown] = re.findall(r'<p class="caption" data-cost="step_time"( hidden)?>Fewer than two variants have', page)
+    [plot] = re.findall(r'<div class="plot" id="variants"( hidden)?', page)
+    first = objectives[1] == "step_time"
+    assert (bool(shown), bool(plot)) == (not first, first)

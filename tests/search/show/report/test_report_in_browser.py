@@ -6,6 +6,7 @@ import csv
 import json
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -221,6 +222,22 @@ def test_the_cost_can_be_switched(opened: Maker, browser: Any) -> None:
     tables = "return [...document.querySelectorAll('.scroll[data-cost]')].filter(each => !each.hidden).length"
     assert browser.execute_script(tables) == 1
     assert "not reproducible" in browser.find_element("css selector", ".switch").text
+    assert errors(browser) == []
+
+
+def test_a_cost_without_a_table_hides_the_figure_of_variants(
+    make_records: Maker, write: Write, tmp_path: Path, browser: Any
+) -> None:
+    records = [replace(each, profile=each.profile | {"step_seconds": 0.0}) for each in make_records(30, seed=4)]
+    write(tmp_path / "report.html", records, objectives=("perplexity", "step_time", "memory"))
+    browser.get((tmp_path / "report.html").as_uri())
+    shown = [browser.find_element("id", "variants").is_displayed()]
+    for cost in ("memory", "step_time", "memory"):
+        browser.execute_script(f"document.querySelector('input[value={cost}]').click()")
+        shown.append(browser.find_element("id", "variants").is_displayed())
+    draw_all(browser)
+    title = "return document.getElementById('variants').layout.xaxis.title.text"
+    assert shown == [False, True, False, True] and browser.execute_script(title) == "training memory"
     assert errors(browser) == []
 
 
