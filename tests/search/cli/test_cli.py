@@ -39,11 +39,14 @@ def test_the_same_command_again_trains_nothing(here: Here) -> None:
 
 def test_a_time_budget_stops_a_search_in_the_middle_of_a_trial_that_can_be_continued(tmp_path: Path) -> None:
     fill(tmp_path)
-    slow = ("search", "space.yaml", "--set", "training.tokens=2M", "--trials", "2")
+    slow = ("search", "space.yaml", "--set", "training.tokens=2M", "--trials", "2", "--concurrent", "1")
     stopped = msarch(*slow, "--time-budget", "2s", cwd=tmp_path)
     assert stopped.returncode == 0, stopped.stderr
     assert "2 of 2 trials done" not in stopped.stdout
-    assert "continue with: msarch search space.yaml --out results/space --trials 2 --time-budget 2" in stopped.stdout
+    assert (
+        "continue with: msarch search space.yaml --out results/space --trials 2 --concurrent 1 --time-budget 2"
+        in stopped.stdout
+    )
     assert "first training steps" in stopped.stdout  # the start of Ray takes longer than this budget, and is not in it
     states = [record.state for record in read_records(tmp_path / "results/space")]
     assert states == ["running"] and list(tmp_path.glob("results/space/trials/0000/checkpoint/*.safetensors"))

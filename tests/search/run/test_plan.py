@@ -14,7 +14,7 @@ from search.run.drawn import Drawn
 from search.run.plan import plan_search
 from search.run.run_search import run_search
 from search.run.timed import at_a_time, chosen_for_slots
-from search.run.timing import Timing, time_on_slots
+from search.run.timing import Timing, time_candidate, time_on_slots
 from search.space.load import load_space
 from search.space.smallest import smallest_candidates
 
@@ -42,6 +42,13 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is timed: for plans of which only what comes before is looked at."""
+    timing = Timing(setup=1.0, step=0.1, validation=0.1, save=0.1)
+    monkeypatch.setattr("search.run.plan.time_sample", lambda sample, *_, **__: ([(sample[0], timing)], 1.0))
+
+
 def test_a_plan_adds_up() -> None:
     rates = "training.learning_rate={min: 1e-3, max: 1e-2}"
     free = plan_search(load_space("space.yaml", [rates]), sample=12, timed=2, concurrent=1)
@@ -51,12 +58,18 @@ def test_a_plan_adds_up() -> None:
     (low, high), (fastest, slowest) = free.time.seconds, free.time.trial
     assert 0 < fastest < slowest and free.time.startup[1] < high
     assert free.time.startup[0] + 10 * fastest < low < 20 * slowest + free.time.startup[1] < 2 * high
-    limited = load_space("space.yaml", [rates, f"limits.memory={free.memory[1]}"])
-    tight = plan_search(limited, sample=12, timed=1, concurrent=1)
+
+
+@pytest.mark.usefixtures("quick")
+def test_a_plan_counts_what_a_limit_excludes() -> None:
+    free = plan_search(load_space("space.yaml"), sample=12, concurrent=1)
+    limited = load_space("space.yaml", [f"limits.memory={free.memory[1]}"])
+    tight = plan_search(limited, sample=12, concurrent=1)
     assert 0 < tight.admitted < 12 and tight.excluded == {"memory": 12 - tight.admitted}
     assert tight.memory[2] <= free.memory[1]
 
 
+@pytest.mark.usefixtures("quick")
 def test_a_plan_trains_no_more_than_a_finite_space_has() -> None:
     plan = plan_search(load_space("space.yaml", ["search.strategy=front"]), sample=4, timed=1, concurrent=1)
     assert (plan.trials, plan.wanted, plan.tokens) == (4, 20, 400_000)
@@ -107,7 +120,7 @@ def test_a_text_that_a_search_refuses_is_refused_before_anything_is_timed(
 def test_a_rate_at_which_every_loss_runs_away_is_timed_all_the_same() -> None:
     overrides = ["training.learning_rate=1e15", "training.clip=0", "training.weight_decay=0"]
     candidate = smallest_candidates(load_space("space.yaml", overrides))[0]
-    ((timing,),), _ = time_on_slots([[candidate]], "cpu")
+    timing = time_candidate(candidate, "cpu")
     assert timing.step > 0 < timing.validation
 
 
@@ -120,6 +133,7 @@ def test_a_trial_is_timed_as_it_would_be_trained() -> None:
     assert again.step > 0
 
 
+@pytest.mark.usefixtures("quick")
 def test_candidates_that_a_search_would_refuse_for_want_of_memory_are_neither_timed_nor_counted(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
