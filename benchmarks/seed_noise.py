@@ -34,14 +34,14 @@ FILE = "seed-noise.csv"
 COLUMNS = ["trial", "seed", "rung", "tokens", "loss", "bits_per_byte"]
 
 
-def main() -> None:
+def main(command: Sequence[str] | None = None) -> None:
     """Train what is missing and print one table."""
     parser = argparse.ArgumentParser(description="Standard deviation of the loss between seeds, by rung.")
     parser.add_argument("results", type=Path, help="a results folder")
     parser.add_argument("--models", type=int, default=20, help="how many of its trials (default 20)")
     parser.add_argument("--seeds", type=int, default=2, help="further seeds of each (default 2)")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=PATTERN", help="where the text lies now")
-    arguments = parser.parse_args()
+    arguments = parser.parse_args(command)
     torch.set_num_threads(1)
     console = Console(width=110)
     try:

@@ -35,18 +35,14 @@ def test_models_are_spread_over_the_order_of_their_losses() -> None:
     assert [each.number for each in seed_noise.spread(records, 1)] == [1]
 
 
-def test_each_seed_is_trained_once(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_each_seed_is_trained_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     space = fill(tmp_path) / "space.yaml"
     space.write_text(SPACE.replace("{source: python-docs, tokenizer: bytes}", '{train: "text.txt", tokenizer: bytes}'))
     drive(open_in(load_space(space), tmp_path / "out", trials=6))
-    monkeypatch.setenv("MSARCH_CACHE", str(tmp_path / "cache"))
-    command = ["seed_noise", str(tmp_path / "out"), "--models", "2", "--set", f"corpus.train={tmp_path}/text.txt"]
-    monkeypatch.setattr("sys.argv", command)
-    seed_noise.main()
+    command = [str(tmp_path / "out"), "--models", "2", "--set", f"corpus.train={tmp_path}/text.txt"]
+    seed_noise.main(command)
     assert capsys.readouterr().out.count("training trial") == 4
-    seed_noise.main()
+    seed_noise.main(command)
     assert "training trial" not in capsys.readouterr().out
     runs = pd.read_csv(tmp_path / "out" / seed_noise.FILE)
     results = load_results(tmp_path / "out")

@@ -99,7 +99,7 @@ class Confirmation:
         split: on which all were judged: test, or validation where the corpus has no test split.
         models: the cheapest first.
         claims: one for each multi-scale model of the front.
-        missing: trials of the front, or rivals, that were not trained again, not even in vain.
+        missing: trials of the front, or rivals, of which no further training has ended or failed.
     """
 
     quality: str
