@@ -52,8 +52,8 @@ def test_a_limit_that_only_one_combination_of_words_meets_is_no_reason_to_refuse
 
 
 def test_nothing_drawn_at_random_is_smaller_than_the_smallest(tmp_path: Path) -> None:
-    changes = ("model.context={values: [32, 64]}", "model.variant.top_down.layers=1..3@4 1@1", "model.combine=add")
-    space = written(tmp_path, *changes)
+    changes = ("model.context={values: [32, 64]}", "model.variant.top_down.layers=1..3@4 1@1")
+    space = written(tmp_path, *changes, "model.combine=add", "model.positions=none")
     study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
     drawn = [profile_candidate(space.suggest(study.ask())) for _ in range(5)]
     smallest = [profile_candidate(candidate) for candidate in smallest_candidates(space)]
@@ -85,13 +85,13 @@ def test_beyond_so_many_combinations_nothing_is_refused(tmp_path: Path) -> None:
 
 def test_limits_that_exclude_each_other_are_told_together(tmp_path: Path) -> None:
     """Blocks that are computed twice need less memory and more operations."""
-    change = "training.checkpointing={values: [none, block]}"
-    space = written(tmp_path, change)
+    change = ("training.checkpointing={values: [none, block]}", "model.combine=add", "model.positions=none")
+    space = written(tmp_path, *change)
     memory, flops = min(figures(space, "memory")), min(figures(space, "flops_per_token"))
-    check_limits(written(tmp_path, change, f"limits={{memory: {memory}}}"))
-    check_limits(written(tmp_path, change, f"limits={{flops_per_token: {flops}}}"))
+    check_limits(written(tmp_path, *change, f"limits={{memory: {memory}}}"))
+    check_limits(written(tmp_path, *change, f"limits={{flops_per_token: {flops}}}"))
     with pytest.raises(UserError, match=r"limits: no candidate fits memory .* and flops_per_token .* together; "):
-        check_limits(written(tmp_path, change, f"limits={{memory: {memory}, flops_per_token: {flops}}}"))
+        check_limits(written(tmp_path, *change, f"limits={{memory: {memory}, flops_per_token: {flops}}}"))
 
 
 def test_violations_are_shares_of_limits_and_differences_of_constraints(tmp_path: Path) -> None:

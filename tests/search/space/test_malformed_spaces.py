@@ -91,10 +91,18 @@ def legal(path: str, value: Any) -> bool:
 
 
 def walk() -> Iterator[Malformed]:
-    """Every key of every section: wrong types, wrong words, out of range, misspelt."""
+    """Every key of every section: wrong types, wrong words, out of range, misspelt.
+
+    One schema reads a key in all branches: the first that has it stands for them.
+    """
+    in_branches: set[str] = set()
     for section, spec in SECTIONS.items():
         prefix = f"{section}." if section else ""
-        for key in spec.model_fields:
+        keys = set(spec.model_fields)
+        if section.startswith("model.variant."):
+            keys -= in_branches
+            in_branches |= keys
+        for key in sorted(keys):
             path = prefix + key
             for value in (*WRONG_TYPES, *WORDS):
                 if not legal(path, value):

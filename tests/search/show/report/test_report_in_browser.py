@@ -33,15 +33,16 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def opened(
     make_records: Maker, write: Write, written: Path, tmp_path: Path, browser: Any
 ) -> Callable[..., list[TrialRecord]]:
-    """`opened(count, **changes)`: a report in the browser, all its figures drawn; its records."""
+    """`opened(count, **changes)`: a report in the browser, all its figures drawn if `drawn`; its records."""
 
-    def open_report(count: int, **changes: Any) -> list[TrialRecord]:
+    def open_report(count: int, drawn: bool = True, **changes: Any) -> list[TrialRecord]:
         records = make_records(count, seed=4)
         page = tmp_path / "report.html" if changes else written / f"{count}.html"
         if not page.exists():
             write(page, records, **changes)
         browser.get(page.as_uri())
-        draw_all(browser)
+        if drawn:
+            draw_all(browser)
         return records
 
     return open_report
@@ -73,7 +74,7 @@ def test_a_search_that_has_hardly_begun_makes_sense(opened: Maker, browser: Any,
 
 
 def test_the_table_sorts(opened: Maker, browser: Any) -> None:
-    opened(60)
+    opened(60, drawn=False)
 
     def column() -> list[float]:
         script = (
@@ -92,7 +93,7 @@ def test_the_table_sorts(opened: Maker, browser: Any) -> None:
 
 
 def test_the_table_filters_and_exports_what_it_shows(opened: Maker, browser: Any, tmp_path: Path) -> None:
-    front = pareto_front(opened(60))
+    front = pareto_front(opened(60, drawn=False))
     browser.find_element("css selector", "#only-front").click()
     assert browser.find_element("css selector", "#shown").text == f"{len(front)} of 60 trials"
     browser.find_element("css selector", "#export").click()
@@ -173,11 +174,11 @@ def test_models_with_further_seeds_have_error_bars(
 
 
 def test_a_long_table_is_written_in_part(opened: Maker, browser: Any) -> None:
-    records = opened(400)
+    records = opened(310, drawn=False)
     rows = "return document.querySelectorAll('#trials tbody tr').length"
     assert browser.execute_script(rows) == 300
     more = browser.find_element("css selector", "#more")
-    assert more.text == "Show all 400 rows"
+    assert more.text == "Show all 310 rows"
     more.click()
     assert browser.execute_script(rows) == len(records) and not more.is_displayed()
 
@@ -185,7 +186,7 @@ def test_a_long_table_is_written_in_part(opened: Maker, browser: Any) -> None:
 def test_every_point_can_be_reached_by_keyboard(opened: Maker, browser: Any) -> None:
     from selenium.webdriver.common.keys import Keys
 
-    opened(25)
+    opened(25, drawn=False)
     first, second = browser.find_elements("css selector", "#trials .pick")[:2]
     first.send_keys(Keys.ARROW_DOWN)
     assert browser.execute_script("return document.activeElement") == second
