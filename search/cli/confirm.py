@@ -76,6 +76,9 @@ def _train(results: Results, chosen: Sequence[Task], overrides: Sequence[str]) -
 
         def watch(index: int, trainer: Trainer) -> None:
             record, candidate = chosen[index]
+            if trainer.passed_over and len(trainer.curve) == 1:
+                begins = f"trial {record.number}, seed {candidate.seed}, begins at the beginning"
+                console.print(Text(f"{trainer.passed_over}; {begins}"))
             where = f"training {index + 1} of {len(chosen)}: trial {record.number}, seed {candidate.seed}"
             status.update(f"{where}, step {trainer.step:,} of {trainer.steps:,}")
 

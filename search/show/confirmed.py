@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from msarch.perplexity import perplexity
+from msarch.perplexity import format_perplexity, perplexity
 from search.results.confirm.confirmation import Claim, Confirmation, Confirmed
 from search.show.compare.tables import TextTable, percent
 from search.show.terminal.front_table import MISSING, format_figure
@@ -78,7 +78,7 @@ def _model_row(each: Confirmed, quality: str) -> list[str]:
 def _level(mean: float | None, quality: str) -> str:
     if mean is None:
         return MISSING
-    return f"{perplexity(mean):.2f}" if quality == "perplexity" else f"{mean:.4f}"
+    return format_perplexity(perplexity(mean)) if quality == "perplexity" else f"{mean:.4f}"
 
 
 def _seeds(trained: int, failed: int) -> str:

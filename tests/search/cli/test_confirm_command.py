@@ -12,9 +12,10 @@ from support.command_line import msarch
 from support.commands import Here
 
 from msarch.errors import UserError
+from msarch.training.file_names import FILE
 from msarch.training.trainer import Trainer
 from search.results.confirm.plan import trials_to_confirm
-from search.results.confirm.runs import confirm_folder, read_runs
+from search.results.confirm.runs import confirm_folder, read_runs, run_files
 from search.results.confirm.train import Task, tasks, train_runs
 from search.results.results import load_results
 
@@ -106,6 +107,19 @@ def test_an_interrupted_training_continues_to_the_bit(place: Path, monkeypatch: 
     assert steps == sorted(set(steps)), "no rung was trained twice"
     assert run in read_runs(place / "results" / "space")
     shutil.rmtree(confirm_folder(folder))
+
+
+def test_a_damaged_checkpoint_is_told(here: Here, place: Path) -> None:
+    folder = shutil.copytree(place / "results" / "space", place / "damaged")
+    left = confirm_folder(folder) / "checkpoint"
+    left.mkdir()
+    (left / FILE).write_bytes(b"cut off")
+    newest = max(run_files(folder))
+    newest.unlink()
+    done = here("confirm", "damaged", "--seeds", 2)
+    assert done.returncode == 0 and newest.exists()
+    assert done.stderr.startswith(f"{Path('damaged') / 'confirm' / 'checkpoint' / FILE} is damaged; trial ")
+    shutil.rmtree(folder)
 
 
 @pytest.mark.parametrize(

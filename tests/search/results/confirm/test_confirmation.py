@@ -54,6 +54,11 @@ def test_a_rival_costs_no_more_by_any_of_the_objectives(make: Maker) -> None:
     assert pair.rival is not None and pair.rival.number == 1
 
 
+def test_bytes_that_differ_by_less_than_a_hundredth_of_perplexity_read_differently(make: Maker) -> None:
+    trained = (make(0, "vanilla", 4.9, 10), (1.561,)), (make(1, "vanilla", 4.8, 20), (1.560,))
+    assert [row[4] for row in models_table(confirmed(*trained)).rows] == ["4.764", "4.759"]
+
+
 def test_the_interval_is_that_of_a_paired_t_test(make: Maker) -> None:
     vanilla, multi = (4.00, 4.05, 4.01, 4.10), (3.95, 4.02, 3.94, 4.06)
     [claim] = confirmed((make(0, "vanilla", 60, 10), vanilla), (make(1, "top_down", 50, 10), multi)).claims
