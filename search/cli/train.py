@@ -46,7 +46,7 @@ def train(
     begun = is_model_folder(folder)  # then its settings stay as they are
     print_notes((*start.notes, *([start.validation_note] if start.validation_note and not begun else [])))
     if dry_run:
-        _describe(start, folder)
+        _describe(start, folder, compiled)
         return
     if begun and threads is not None:
         _note_threads(folder, threads)
@@ -110,10 +110,13 @@ def _device() -> str:
     return "cuda" if torch.cuda.is_available() else "cpu"
 
 
-def _describe(start: Start, folder: Path) -> None:
+def _describe(start: Start, folder: Path, compiled: bool) -> None:
     import yaml
 
+    from search.train.folder import check_continues
+
     if is_model_folder(folder):
+        check_continues(folder, start, compiled)
         ended = read_record(folder).state == "complete" and (folder / WEIGHTS).is_file()
         done = f"the training in {folder} has ended; nothing is left to train"
         print_line(done if ended else f"continues the training in {folder}")

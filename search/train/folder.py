@@ -50,6 +50,22 @@ def earlier_record(folder: Path) -> ModelRecord | None:
     return None
 
 
+def chosen_candidate(start: Start, earlier: ModelRecord | None) -> Candidate:
+    """What is trained: where a training was begun, its choice between the beginning and the origin stands."""
+    if earlier is not None:
+        known = (each for each in (start.continued, start.candidate) if each is not None)
+        return next((each for each in known if each.digest() == earlier.candidate), start.candidate)
+    return start.candidate if start.continued is None or start.obstacle else start.continued
+
+
+def check_continues(folder: Path, start: Start, compiled: bool) -> None:
+    """`check_same` before any text is read: all that is wanted but the text. Raises UserError."""
+    earlier, corpus = read_record(folder), read_config(folder / CONFIG).corpus
+    continued = start.continued and replace(start.continued, corpus=corpus)
+    here = replace(start, candidate=replace(start.candidate, corpus=corpus), continued=continued)
+    check_same(folder, earlier, chosen_candidate(here, earlier), compiled)
+
+
 def with_recorded_corpus(folder: Path, start: Start) -> Start:
     """The same start where its text is the folder's, wherever that is now: named as the folder names it."""
     corpus = read_config(folder / CONFIG).corpus

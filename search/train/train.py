@@ -20,7 +20,15 @@ from search.ledger.folder import locked
 from search.results.reproduce import test_figures
 from search.results.training_errors import loss_in_one_line, memory_in_one_line
 from search.run.interrupts import on_interrupt
-from search.train.folder import BUSY, Settings, check_same, earlier_record, with_recorded_corpus, write_origin
+from search.train.folder import (
+    BUSY,
+    Settings,
+    check_same,
+    chosen_candidate,
+    earlier_record,
+    with_recorded_corpus,
+    write_origin,
+)
 from search.train.record import METRICS, WEIGHTS, ModelRecord
 from search.train.start import REMOVE_IT, Start, check_origin
 
@@ -72,7 +80,7 @@ def train_model(
         earlier = earlier_record(folder)
         if earlier is not None:
             start = with_recorded_corpus(folder, start)
-        candidate = _candidate(start, earlier)
+        candidate = chosen_candidate(start, earlier)
         if earlier is None:
             check_origin(start)
             record = _first_record(candidate, tokens, settings)
@@ -85,14 +93,6 @@ def train_model(
             return record
         settings = replace(settings, threads=record.threads)
         return _Training(start, candidate, folder, tokens, settings, observers, record, checkpoint_seconds).run()
-
-
-def _candidate(start: Start, earlier: ModelRecord | None) -> Candidate:
-    """What is trained: where a training was begun, its choice between the beginning and the origin stands."""
-    if earlier is not None:
-        known = (each for each in (start.continued, start.candidate) if each is not None)
-        return next((each for each in known if each.digest() == earlier.candidate), start.candidate)
-    return start.candidate if start.continued is None or start.obstacle else start.continued
 
 
 def _first_record(candidate: Candidate, tokens: TokenSet, settings: Settings) -> ModelRecord:

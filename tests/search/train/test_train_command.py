@@ -107,6 +107,9 @@ def test_a_full_disk_is_one_line_and_the_same_command_continues(here: Here, plac
     assert here("train", "model.yaml", "--to", "full", "--dry-run").stdout.startswith(
         "continues the training in full\n"
     )
+    other = here("train", "model.yaml", "--set", "training.learning_rate=9e-3", "--to", "full", "--dry-run")
+    assert (other.returncode, other.stdout) == (2, "")
+    assert other.stderr.startswith("error: --to: full holds another training: training.learning_rate is 0.003 there")
     assert here("train", "model.yaml", "--threads", 1, "--to", "full").returncode == 0
 
 
