@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from matplotlib.text import Annotation
 
 _STYLE: Any = {"font.size": 10, "svg.hashsalt": "msarch", "svg.fonttype": "path"}
+_IN_A_ROW = 6
+"""Names that a row of the legend has room for."""
 SUFFIXES = (".png", ".svg", ".pdf")
 # where a label may stand around its point, in points: below left first, where a front leaves room
 _OFFSETS = [(-7, -9), (-7, 7), (7, 8), (7, -10), (-9, -20), (9, 19), (-9, -31), (9, 30), (-9, -42), (9, 41)]
@@ -131,7 +133,6 @@ def _dress(
     costs = [x for x, _ in points] + ([limit] if limit else [])
     _set_ticks(axes.xaxis, costs, cost, 0.14)
     _set_ticks(axes.yaxis, [y for _, y in points], quality, 0.12)
-    axes.set_title(title, loc="left", color=INK, fontweight="bold", pad=24)
     axes.grid(color=RULE, linewidth=0.7)
     axes.set_axisbelow(True)
     axes.spines[["top", "right"]].set_visible(False)
@@ -141,20 +142,28 @@ def _dress(
         axes.axvline(limit, color=WARNING, linewidth=1.1, linestyle="--")
         text, transform = f" limit {formatter(cost)(limit)}", axes.get_xaxis_transform()
         axes.text(limit, 0.98, text, color=WARNING, va="top", transform=transform, fontsize=9)
-    if points:
-        axes.legend(
-            frameon=False,
-            loc="lower left",
-            bbox_to_anchor=(-0.02, 1),
-            ncols=6,
-            labelcolor=INK,
-            fontsize=9,
-            handletextpad=0.3,
-            columnspacing=1.2,
-            borderaxespad=0.2,
-        )
-    else:
+    rows = _legend(axes) if points else 0
+    axes.set_title(title, loc="left", color=INK, fontweight="bold", pad=10 + 14 * max(1, rows))
+    if not points:
         axes.text(0.5, 0.5, "no trial is complete", transform=axes.transAxes, ha="center", color=MUTED)
+
+
+def _legend(axes: Axes) -> int:
+    """Names what is drawn, above the axes; in how many rows."""
+    count = len(axes.get_legend_handles_labels()[1])
+    rows = math.ceil(count / _IN_A_ROW)
+    axes.legend(
+        frameon=False,
+        loc="lower left",
+        bbox_to_anchor=(-0.02, 1),
+        ncols=math.ceil(count / rows),
+        labelcolor=INK,
+        fontsize=9,
+        handletextpad=0.3,
+        columnspacing=1.2,
+        borderaxespad=0.2,
+    )
+    return rows
 
 
 def _label_axes(axes: Axes, plane: tuple[str, str], conditions: str) -> None:

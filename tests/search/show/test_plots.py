@@ -11,11 +11,13 @@ import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.text import Annotation, Text
 
+from msarch import load_results
 from msarch.errors import UserError
 from search.ledger.records import TrialRecord
 from search.results.front import pareto_front
 from search.show.plots import front_figure, write_plot
 
+REFERENCE = Path(__file__).parents[3] / "results" / "reference"
 MIB = 2**20
 OBJECTIVES = ("perplexity", "memory")
 Maker = Callable[..., list[TrialRecord]]
@@ -67,6 +69,16 @@ def test_variants_and_the_limit_are_named(make_records: Maker) -> None:
     axes = front_figure(records, OBJECTIVES, {"memory": 90 * MIB}, "quickstart").axes[0]
     assert "limit 90 MiB" in [text.get_text().strip() for text in axes.texts]
     assert axes.get_title(loc="left") == "quickstart"
+
+
+def test_the_legend_of_every_variant_leaves_the_title_its_place() -> None:
+    figure = front_figure(load_results(REFERENCE).records, OBJECTIVES, title="reference")
+    renderer, [axes] = FigureCanvasAgg(figure).get_renderer(), figure.axes
+    legend = axes.get_legend()
+    assert legend is not None and len(legend.get_texts()) == 7
+    title = next(child for child in axes.get_children() if isinstance(child, Text) and child.get_text() == "reference")
+    assert title.get_window_extent(renderer).y0 >= legend.get_window_extent(renderer).y1
+    assert title.get_window_extent(renderer).y1 <= figure.bbox.y1
 
 
 @pytest.mark.parametrize(
