@@ -7,9 +7,8 @@ from dataclasses import replace
 
 from benchmarks.search_efficiency.runs import Run
 from search.ledger.records import TrialRecord
-from search.replay.summary import SHARES, TRAININGS
 from search.replay.table import Table
-from search.replay.tally import Replay
+from search.replay.tally import SHARES, TRAININGS, Replay
 
 
 def measured(run: Run, table: Table) -> Run:

@@ -42,8 +42,8 @@ from benchmarks.search_efficiency.runs import Run, Runs, seconds_of
 from benchmarks.search_efficiency.stopped import leaders, noise_of, stopped_table
 from benchmarks.search_efficiency.verdicts import JUDGED, against_random, enough, verdicts
 from msarch.errors import UserError, unknown
-from search.replay.summary import SHARES, TRAININGS
 from search.replay.table import Table, read_table
+from search.replay.tally import SHARES, TRAININGS
 
 RUNS = Path("results/search-efficiency.csv")
 LONGEST, MOST_FOUND = max(TRAININGS), max(SHARES)

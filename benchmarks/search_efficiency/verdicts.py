@@ -9,7 +9,7 @@ from benchmarks.search_efficiency.contenders import BASELINE, CONTENDERS, FRONT,
 from benchmarks.search_efficiency.intervals import Interval, median_of, ratio_of
 from benchmarks.search_efficiency.runs import Run
 from search.replay.replay import Strategy
-from search.replay.summary import SHARES, TRAININGS
+from search.replay.tally import SHARES, TRAININGS
 
 GOAL = 1 / 7
 """Of the trainings of random, to the shares of `GOAL_SHARES`."""

@@ -15,7 +15,7 @@ from search.replay.executor import TableExecutor
 from search.replay.pool import TablePool
 from search.replay.proposer import TableProposer, no_profile
 from search.replay.table import Table
-from search.replay.tally import Replay, Tally
+from search.replay.tally import SHARES, TRAININGS, Replay, Tally
 from search.run.checkpoints import Checkpoints
 from search.run.coordinator import Coordinator
 from search.run.watcher import Silent
@@ -67,7 +67,8 @@ def replay(
     """Replays of a strategy, one a seed; the same arguments give the same replays.
 
     Args:
-        trainings: after how many to stop; by default when every model was proposed.
+        trainings: after how many to stop; by default when every model was proposed, and with `front`, whose choices
+            take longer the more it knows, when all figures are known.
         concurrent: trials at a time.
 
     Raises:
@@ -90,8 +91,11 @@ def replay_once(
     Args:
         share: of the table's hypervolume, before which `trainings` do not stop it.
     """
+    space = space_under(table, strategy, seed)
+    if trainings is None and space.search.strategy == "front":
+        trainings, share = max(TRAININGS), max(SHARES)
     tally = Tally(table, trainings=trainings, share=share)
-    coordinator, proposer = open_replay(table, space_under(table, strategy, seed), concurrent)
+    coordinator, proposer = open_replay(table, space, concurrent)
     TableExecutor(coordinator, proposer.models, concurrent=concurrent, tally=tally).run()
     # where every model is trained in the end, what was paused was not stopped
     pruned = [record.number for record in coordinator.records() if record.state == "pruned"]

@@ -14,12 +14,7 @@ from statistics import median
 from typing import Any
 
 from search.replay.replay import Strategy
-from search.replay.tally import Replay
-
-SHARES = (0.90, 0.95, 0.98)
-"""Of the table's hypervolume, to which trainings are counted."""
-TRAININGS = (5, 10, 20, 40)
-"""After which the hypervolume is given, as a share of the table's."""
+from search.replay.tally import SHARES, TRAININGS, Replay
 
 
 @dataclass(frozen=True, slots=True)

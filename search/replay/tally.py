@@ -8,6 +8,11 @@ from msarch.training.validation import Validation
 from search.ledger.records import TrialRecord
 from search.replay.table import Table
 
+SHARES = (0.90, 0.95, 0.98)
+"""Of the table's hypervolume, to which trainings are counted."""
+TRAININGS = (5, 10, 20, 40)
+"""After which the hypervolume is given, as a share of the table's."""
+
 
 @dataclass(frozen=True, slots=True)
 class Replay:

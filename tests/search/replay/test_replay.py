@@ -102,6 +102,14 @@ def test_an_unknown_strategy_is_refused(given: dict[str, str], message: str) -> 
         Strategy(**given)
 
 
+def test_a_replay_of_front_ends_when_all_figures_are_known(table: Table, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("search.replay.replay.TRAININGS", (1, 3))
+    monkeypatch.setattr("search.replay.replay.SHARES", (0.5, 0.6))
+    found = replay_once(table, Strategy(), 0)
+    shares = [share for _, share in found.found]
+    assert 3 <= found.spent < 24 and shares[-1] >= 0.6 > shares[0]
+
+
 @pytest.mark.slow
 def test_the_front_strategy_pauses_models_and_finds_the_front_sooner_than_chance(table: Table) -> None:
     found = replay(table, Strategy(strategy="front"), range(3), trainings=24)
