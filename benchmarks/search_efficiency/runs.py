@@ -11,9 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from msarch.errors import UserError
-from search.replay.summary import SHARES, TRAININGS
 from search.replay.table import Table
-from search.replay.tally import Replay
+from search.replay.tally import SHARES, TRAININGS, Replay
 
 COLUMNS = (
     "table", "contents", "strategy", "seed",
