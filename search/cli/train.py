@@ -90,8 +90,7 @@ def _with_text(start: Start, display: TrainingDisplay) -> tuple[Start, TokenSet]
         display.message(f"validation takes all of its {targets:,} tokens, fewer than {training.targets():,}")
     check_length(tokens, model.context, max(1, targets))
     corpus = replace(start.candidate.corpus, content=tokens.content)
-    continued = start.continued and replace(start.continued, corpus=corpus)
-    return replace(start, candidate=replace(start.candidate, corpus=corpus), continued=continued), tokens
+    return start.naming(corpus), tokens
 
 
 def _note_threads(folder: Path, threads: int) -> None:
@@ -113,7 +112,7 @@ def _device() -> str:
 def _describe(start: Start, folder: Path, compiled: bool) -> None:
     import yaml
 
-    from search.train.folder import check_continues
+    from search.train.folder import check_continues, chosen_candidate
 
     if is_model_folder(folder):
         check_continues(folder, start, compiled)
@@ -123,8 +122,7 @@ def _describe(start: Start, folder: Path, compiled: bool) -> None:
     elif start.origin is not None:
         check_origin(start)
         print_line(f"trains from the beginning: {start.obstacle}" if start.obstacle else f"on from {start.origin.name}")
-    candidate = start.candidate if start.obstacle or start.continued is None else start.continued
-    print_line(yaml.safe_dump(candidate.to_dict(), sort_keys=False).rstrip())
+    print_line(yaml.safe_dump(chosen_candidate(start, None).to_dict(), sort_keys=False).rstrip())
 
 
 def _show(folder: Path, start: Start, record: ModelRecord, tokens: TokenSet) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -61,9 +61,7 @@ def chosen_candidate(start: Start, earlier: ModelRecord | None) -> Candidate:
 def check_continues(folder: Path, start: Start, compiled: bool) -> None:
     """`check_same` before any text is read: all that is wanted but the text. Raises UserError."""
     earlier, corpus = read_record(folder), read_config(folder / CONFIG).corpus
-    continued = start.continued and replace(start.continued, corpus=corpus)
-    here = replace(start, candidate=replace(start.candidate, corpus=corpus), continued=continued)
-    check_same(folder, earlier, chosen_candidate(here, earlier), compiled)
+    check_same(folder, earlier, chosen_candidate(start.naming(corpus), earlier), compiled)
 
 
 def with_recorded_corpus(folder: Path, start: Start) -> Start:
@@ -71,8 +69,7 @@ def with_recorded_corpus(folder: Path, start: Start) -> Start:
     corpus = read_config(folder / CONFIG).corpus
     if corpus.content != start.candidate.corpus.content or corpus.tokenizer != start.candidate.corpus.tokenizer:
         return start
-    continued = start.continued and replace(start.continued, corpus=corpus)
-    return replace(start, candidate=replace(start.candidate, corpus=corpus), continued=continued)
+    return start.naming(corpus)
 
 
 def check_same(folder: Path, record: ModelRecord, candidate: Candidate, compiled: bool) -> None:

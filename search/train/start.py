@@ -63,6 +63,11 @@ class Start:
     obstacle: str = ""
     notes: tuple[str, ...] = ()
 
+    def naming(self, corpus: CorpusConfig) -> Start:
+        """The same start, of candidates that name this corpus."""
+        continued = self.continued and replace(self.continued, corpus=corpus)
+        return replace(self, candidate=replace(self.candidate, corpus=corpus), continued=continued)
+
     @property
     def validation_note(self) -> str:
         """What to know where a long training keeps the few validation tokens of a short one; else empty."""
