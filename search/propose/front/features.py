@@ -63,15 +63,19 @@ class _Range:
         return (float(item.get(self.name, 0.0)) - self.low) / (self.high - self.low)
 
 
+SWAP = math.sqrt(0.5)
+"""Of a label's column: so another label, which changes two columns, is as far as a number's other end."""
+
+
 @dataclass(frozen=True)
 class _Label:
-    """A column for a text: 1 where a feature has it, else 0."""
+    """A column for a text: `SWAP` where a feature has it, else 0."""
 
     name: str
     label: str
 
     def of(self, item: Mapping[str, Feature]) -> float:
-        return float(str(item.get(self.name, 0.0)) == self.label)
+        return SWAP * (str(item.get(self.name, 0.0)) == self.label)
 
 
 class Encoder:

@@ -43,6 +43,13 @@ FIRST_STOP = 1 / 8
 FIRST_SEEN = 1 / 16
 """From which share of a training on its rungs tell of the end: earlier ones mostly show the start."""
 
+COUNTED = 0.5
+"""The share of the spread of what is foreseen that counts as a chance of improvement.
+
+The spread holds what all unfinished trainings have in common, such as how far they still fall, and that is no reason
+to train one of them and not another. With the whole of it too many are trained to their end because little is known of
+them: replays need more trainings then (docs/search-efficiency.md)."""
+
 BEYOND = 0.1
 """How far hypervolume counts beyond the largest costs and losses, as a share of their range: these are to count too."""
 
@@ -133,13 +140,13 @@ class FrontStrategy:
         rows = [row for row, one in enumerate(known) if one.paused and _remaining(one) <= tokens_left]
         if not (rows or fresh):
             return []
-        (ends, spreads), foreseen = self.foreseen(known, fresh)
+        (ends, spreads), (new_ends, new_spreads) = self.foreseen(known, fresh)
         levels, paused = self._levels(known, ends, fresh), [known[row] for row in rows]
-        gains = levels.expected_gain(self._cost_matrix(paused), ends[rows], spreads[rows])
+        gains = levels.expected_gain(self._cost_matrix(paused), ends[rows], COUNTED * spreads[rows])
         worth: list[tuple[float, Piece]] = [
             (gain / _remaining(record), Resume(record.number)) for gain, record in zip(gains, paused, strict=True)
         ]
-        gains = levels.expected_gain(self._cost_matrix(fresh), *foreseen)
+        gains = levels.expected_gain(self._cost_matrix(fresh), new_ends, COUNTED * new_spreads)
         return worth + [(gain / design.tokens, Start(design)) for gain, design in zip(gains, fresh, strict=True)]
 
     def foreseen(self, known: Sequence[TrialRecord], pool: Sequence[Design]) -> tuple[Ends, Ends]:

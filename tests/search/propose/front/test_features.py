@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from msarch import Candidate, CorpusConfig, ModelConfig, TokenizerConfig, TrainingConfig
-from search.propose.front.features import Encoder, features
+from search.propose.front.features import Encoder, Feature, features
 
 
 def candidate(layers: str, variant: str = "top_down", rate: float = 1e-3, width: int = 64) -> Candidate:
@@ -47,6 +47,15 @@ def test_every_option_counts_that_differs_and_no_other() -> None:
     assert matrix.min() == 0 and matrix.max() == 1
     assert all(len(np.unique(column)) > 1 for column in matrix.T)
     assert any(column == pytest.approx([0, 1, math.log(3) / math.log(10)]) for column in matrix.T)  # learning rates
+
+
+def test_another_label_is_as_far_as_the_other_end_of_a_number() -> None:
+    """Though it changes two columns."""
+    seen: list[dict[str, Feature]] = [
+        {"rate": rate, "variant": variant} for rate, variant in ((0.1, "top_down"), (0.4, "top_down"), (0.1, "retina"))
+    ]
+    rows = Encoder(seen).matrix(seen)
+    assert np.linalg.norm(rows[0] - rows[1]) == pytest.approx(np.linalg.norm(rows[0] - rows[2]))
 
 
 def test_a_design_outside_of_what_was_seen_is_still_encoded() -> None:

@@ -165,6 +165,16 @@ def test_designs_like_those_that_diverged_are_worth_less(rungs: int) -> None:
     assert STRATEGY.worth([*records, *broken], [twin], TOKENS)[-1][0] > 0.5 * before
 
 
+def test_half_of_the_spread_counts_as_a_chance_of_improvement() -> None:
+    records, twin = play(4)[0], design(96, 2, 4e-3)
+    known = STRATEGY.known(records)
+    (ends, _), (mean, spread) = STRATEGY.foreseen(known, [twin])
+    levels, costs = STRATEGY._levels(known, ends, [twin]), STRATEGY._cost_matrix([twin])
+    half, whole = (levels.expected_gain(costs, mean, share * spread) / TOKENS for share in (0.5, 1.0))
+    (worth, _) = STRATEGY.worth(records, [twin], TOKENS)[-1]
+    assert worth == pytest.approx(half) and worth != pytest.approx(whole)
+
+
 DIVERGED = "training loss is not finite at step 812"
 
 
