@@ -140,14 +140,19 @@ class FrontStrategy:
         rows = [row for row, one in enumerate(known) if one.paused and _remaining(one) <= tokens_left]
         if not (rows or fresh):
             return []
-        (ends, spreads), (new_ends, new_spreads) = self.foreseen(known, fresh)
+        (ends, spreads), foreseen = self.foreseen(known, fresh)
         levels, paused = self._levels(known, ends, fresh), [known[row] for row in rows]
-        gains = levels.expected_gain(self._cost_matrix(paused), ends[rows], COUNTED * spreads[rows])
+        gains = self._gains(levels, paused, (ends[rows], spreads[rows]))
         worth: list[tuple[float, Piece]] = [
             (gain / _remaining(record), Resume(record.number)) for gain, record in zip(gains, paused, strict=True)
         ]
-        gains = levels.expected_gain(self._cost_matrix(fresh), new_ends, COUNTED * new_spreads)
+        gains = self._gains(levels, fresh, foreseen)
         return worth + [(gain / design.tokens, Start(design)) for gain, design in zip(gains, fresh, strict=True)]
+
+    def _gains(self, levels: FrontLevels, items: Sequence[TrialRecord | Design], foreseen: Ends) -> Floats:
+        """The hypervolume that each is expected to add, as far as its uncertainty counts."""
+        mean, spread = foreseen
+        return levels.expected_gain(self._cost_matrix(items), mean, COUNTED * spread)
 
     def foreseen(self, known: Sequence[TrialRecord], pool: Sequence[Design]) -> tuple[Ends, Ends]:
         """The losses at the end that are expected of known trials, and of designs that were not started.
