@@ -46,9 +46,9 @@ FIRST_SEEN = 1 / 16
 COUNTED = 0.5
 """The share of the spread of what is foreseen that counts as a chance of improvement.
 
-The spread holds what all unfinished trainings have in common, such as how far they still fall, and that is no reason
-to train one of them and not another. With the whole of it too many are trained to their end because little is known of
-them: replays need more trainings then (docs/search-efficiency.md)."""
+Chosen by replays (docs/search-efficiency.md). With the whole of it too many are trained to their end because little is
+known of them. That explains it in part: what all unfinished trainings have in common, such as how far they still fall,
+is in the spread of each, and is no reason to train one of them and not another."""
 
 BEYOND = 0.1
 """How far hypervolume counts beyond the largest costs and losses, as a share of their range: these are to count too."""
