@@ -10,8 +10,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
-from threadpoolctl import threadpool_limits
-
 from search.ledger.attributes import CONTINUE, PAUSE, Verdict
 from search.ledger.ledger import Ledger
 from search.ledger.records import TRAINED, TrialRecord
@@ -91,8 +89,7 @@ class Allocator:
         """The least promising of the paused trials, as many as their checkpoints take too much room."""
         records = self._ledger.records()
         paused = [record.number for record in records if record.paused]
-        with threadpool_limits(limits=1):
-            return self._checkpoints.surplus(paused, lambda: self._strategy.ranking(_trained(records)))
+        return self._checkpoints.surplus(paused, lambda: self._strategy.ranking(_trained(records)))
 
     @property
     def refused(self) -> Sequence[str]:
@@ -120,8 +117,7 @@ class Allocator:
         if self._ledger.waits and left >= self._proposer.tokens_of_waiting():
             return _Known()
         pool = () if self._ledger.waits else self._pool(records)  # a known design would take the place of what is drawn
-        with threadpool_limits(limits=1):  # every core has a trial to train
-            return self._strategy.next_piece(_trained(records), pool, left)
+        return self._strategy.next_piece(_trained(records), pool, left)
 
 
 def _trained(records: Sequence[TrialRecord]) -> list[TrialRecord]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -21,8 +23,13 @@ _TRAINING = "training."
 Feature = float | str
 
 
-def features(candidate: Candidate, profile: Mapping[str, Any]) -> dict[str, Feature]:
+def features(candidate: Candidate, profile: Mapping[str, Any]) -> Mapping[str, Feature]:
     """Every field of a candidate, its layers by scale, and what it costs; numbers that span scales as logarithms."""
+    return _features(candidate, tuple((key, profile[key]) for key in _COUNTED if profile.get(key)))
+
+
+@lru_cache(maxsize=8192)  # each choice asks for those of all trials again
+def _features(candidate: Candidate, counted: tuple[tuple[str, float], ...]) -> Mapping[str, Feature]:
     stages = candidate.model.stages
     found: dict[str, Feature] = {f"model.{key}": _feature(value) for key, value in _fields(candidate.model)}
     found |= {f"training.{key}": _feature(value) for key, value in _fields(candidate.training)}
@@ -34,10 +41,10 @@ def features(candidate: Candidate, profile: Mapping[str, Any]) -> dict[str, Feat
     found["depth"] = math.log1p(sum(stage.layers for stage in stages))
     found["coarse layers"] = math.log1p(sum(stage.layers for stage in stages if stage.factor > 1))
     found["fine layers"] = math.log1p(sum(stage.layers for stage in stages if stage.factor == 1))
-    found |= {key: math.log(profile[key]) for key in _COUNTED if profile.get(key)}
+    found |= {key: math.log(figure) for key, figure in counted}
     # The best rate falls about as the width grows (arXiv 2203.03466), so their product says what neither says alone.
     found[f"{_TRAINING}learning_rate x width"] = math.log(candidate.training.learning_rate * candidate.model.d_model)
-    return found
+    return MappingProxyType(found)
 
 
 def _fields(config: Any) -> list[tuple[str, Any]]:

@@ -40,7 +40,8 @@ class _Alike(NamedTuple):
 class LeadKernel(Kernel):  # type: ignore[misc]  # scikit-learn has no types
     """Of a lead: what features do together, what each does by itself, and what only one training has.
 
-    Rows are features between 0 and 1, and after them the number of the training. What features do together is a Matern
+    Rows are features between 0 and 1, and after them the number of the training, which has the same features in all of
+    its rows. What features do together is a Matern
     kernel (nu = 5/2) of their distance. What each does by itself is the mean over columns of such kernels of length 1:
     what one option does whatever the others are is so learnt from a handful of models, where a kernel of the distance
     between whole architectures needs models that are near each other. The features of the training have one variance,
@@ -103,9 +104,17 @@ class LeadKernel(Kernel):  # type: ignore[misc]  # scikit-learn has no types
         return self._known[1]
 
     def _measured(self, X: Floats, Y: Floats) -> _Alike:
-        apart = cdist(X[:, : self.width], Y[:, : self.width])
-        sums = [_by_itself(X[:, group], Y[:, group]) for group in self._groups]
-        return _Alike(apart, [*sums, _same(X, Y, self.width)])
+        """Between trainings first: each has a row for every rung, and they differ in nothing that counts here."""
+        (of_x, rows), (of_y, columns) = self._trainings(X), self._trainings(Y)
+        apart = cdist(of_x, of_y)
+        sums = [_by_itself(of_x[:, group], of_y[:, group]) for group in self._groups]
+        spread = np.ix_(rows, columns)
+        return _Alike(apart[spread], [*(each[spread] for each in sums), _same(X, Y, self.width)])
+
+    def _trainings(self, X: Floats) -> tuple[Floats, NDArray[np.intp]]:
+        """The features of each training, and which of them a row has."""
+        _, first, rows = np.unique(X[:, self.width], return_index=True, return_inverse=True)
+        return X[first, : self.width], rows
 
     def diag(self, X: Floats) -> Floats:
         together, _, *variances = np.exp(self._theta)

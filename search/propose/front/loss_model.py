@@ -27,6 +27,7 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.gaussian_process import GaussianProcessRegressor
+from threadpoolctl import ThreadpoolController
 
 from search.propose.front.kernels import LossKernel
 
@@ -46,6 +47,9 @@ MOST_FITTED = 256
 
 MOST_LEARNT = 1024
 """Losses that are all learnt from, in about a second; of more, only the last of each training."""
+
+THREADS = ThreadpoolController()
+"""Of the libraries that are loaded by now, numpy's and scipy's among them: to look for these takes 6 ms."""
 
 Objective = Callable[[Floats], tuple[float, Floats]]
 
@@ -98,12 +102,12 @@ class LossModel:
             return
         expected = [_inputs(self._matrix[row], row, 1.0) for row in rows]
         inputs = np.concatenate([self._process.X_train_, expected])
-        losses = np.concatenate([self._process.y_train_, self._process.predict(np.array(expected))])
+        losses = np.concatenate([self._process.y_train_, self._standardised(expected)[0]])
         self._process = GaussianProcessRegressor(self._process.kernel_, alpha=1e-8, optimizer=None)
         self._learn(inputs, losses)
 
     def _learn(self, inputs: Floats, losses: Floats) -> None:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), THREADS.limit(limits=1):  # every core has a trial to train
             warnings.simplefilter("ignore", ConvergenceWarning)  # a hyperparameter at its bound may stay there
             self._process.fit(inputs, losses)
 
@@ -116,8 +120,14 @@ class LossModel:
         return self._predict([_inputs(self._matrix[row], row, 1.0) for row in rows])
 
     def _predict(self, inputs: Sequence[Floats]) -> tuple[Floats, Floats]:
-        mean, spread = self._process.predict(np.array(inputs), return_std=True)
+        mean, spread = self._standardised(inputs)
         return mean * self._scale + self._mean, spread * self._scale
+
+    def _standardised(self, inputs: Sequence[Floats]) -> tuple[Floats, Floats]:
+        """Mean and standard deviation in the units that the process learns."""
+        with THREADS.limit(limits=1):
+            mean, spread = self._process.predict(np.array(inputs), return_std=True)
+        return mean, spread
 
 
 def _inputs(features: Floats, number: int, share: float) -> Floats:

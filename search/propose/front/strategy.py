@@ -73,7 +73,7 @@ class Design:
         return self.candidate.training.tokens
 
     @cached_property
-    def features(self) -> dict[str, Feature]:
+    def features(self) -> Mapping[str, Feature]:
         """What its loss is foreseen from."""
         return features(self.candidate, self.profile)
 

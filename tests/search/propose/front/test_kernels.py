@@ -17,7 +17,8 @@ def rows(count: int, seed: int = 0) -> np.ndarray:
     generator = np.random.default_rng(seed)
     shares = generator.choice([0.125, 0.25, 1.0], count)
     numbers = generator.choice(4, count)
-    return np.column_stack([generator.random((count, WIDTH)), numbers, shares, np.log2(shares)])
+    features = np.random.default_rng(3).random((4, WIDTH))[numbers]
+    return np.column_stack([features, numbers, shares, np.log2(shares)])
 
 
 @pytest.mark.parametrize("kind", [LeadKernel, LossKernel])

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
+from sklearn.gaussian_process import GaussianProcessRegressor
+from threadpoolctl import threadpool_info, threadpool_limits
 
 from search.propose.front import loss_model
 from search.propose.front.loss_model import Curve, LossModel, _few, _last_of_many
@@ -140,3 +144,24 @@ def test_spaces_may_vary_the_training_alone_or_both(trainings: Trainings, traini
     curves = [trainings.curve(row, 5) for row in range(20)]
     mean, _ = LossModel(trainings.matrix[:20], curves, training).ends(trainings.matrix[20:])
     assert np.abs(trainings.ends[20:] - mean).mean() < 0.05
+
+
+def test_it_leaves_the_cores_to_the_trials(trainings: Trainings, monkeypatch: pytest.MonkeyPatch) -> None:
+    threads: list[int] = []
+    fit, predict = GaussianProcessRegressor.fit, GaussianProcessRegressor.predict
+
+    def fitted(process: GaussianProcessRegressor, *arguments: Any) -> GaussianProcessRegressor:
+        threads.extend(pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas")
+        return fit(process, *arguments)
+
+    def predicted(process: GaussianProcessRegressor, *arguments: Any, **named: Any) -> Any:
+        threads.extend(pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas")
+        return predict(process, *arguments, **named)
+
+    monkeypatch.setattr(GaussianProcessRegressor, "fit", fitted)
+    monkeypatch.setattr(GaussianProcessRegressor, "predict", predicted)
+    with threadpool_limits(limits=2):
+        model = LossModel(trainings.matrix[:4], [trainings.curve(row, 5) for row in range(3)])
+        model.believe([3])
+        model.ends(trainings.matrix[4:6])
+    assert len(threads) >= 4 and set(threads) == {1}
