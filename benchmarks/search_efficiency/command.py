@@ -13,7 +13,8 @@ ours      msarch's samplers and pruners, and `front`, also with 2 and 8 workers
 peers     Optuna's GPSampler; Ray's OptunaSearch with ASHA on the loss; Syne Tune's MOASHA; the parameters outside of
           the embedding in place of the loss, as in LiteTransformerSearch. Their own objects decide, see each module
 ceilings  an oracle that prunes, and greedy foresight: they know how every training ends. Two more do not know what luck
-          its seed brings a model: one knows the loss that may be expected of it, one what all others foretell of it
+          its seed brings a model: one knows the loss that may be expected of it, one what all others foretell of it.
+          The last ones are `front` where the losses of all models are known, for nothing, at 1/8, 1/4 or 1/2
 
 Random gets ten times as many seeds as the others. Each replay is a line of the CSV as soon as it ends, and is not made
 again; after a change of a strategy, name another file. `--show` prints what there is.

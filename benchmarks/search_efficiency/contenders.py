@@ -10,6 +10,7 @@ from typing import Literal
 from benchmarks.search_efficiency.driving import MakePeer, drive
 from benchmarks.search_efficiency.foresight import from_others, without_luck
 from benchmarks.search_efficiency.gaussian_process import GaussianProcess
+from benchmarks.search_efficiency.head_start import all_known_at
 from benchmarks.search_efficiency.moasha import Moasha
 from benchmarks.search_efficiency.optuna_search_asha import OptunaSearchAsha
 from benchmarks.search_efficiency.orders import Oracle, by_parameters, greedily
@@ -32,7 +33,7 @@ class Contender:
     """One strategy.
 
     Attributes:
-        kind: ours; a peer; or a ceiling, which knows how every training ends.
+        kind: ours; a peer; or a ceiling, which knows more than a search can.
         seeds: how many it gets, as a multiple of what was asked for; 0 where it draws nothing, and one is enough.
         needs: the package that it needs, where that may be absent.
         finite: whether it can search finite spaces only.
@@ -100,5 +101,6 @@ CONTENDERS = {
         Contender("greedy foresight", "ceiling", _driven(greedily), seeds=0),
         Contender("expected losses known", "ceiling", _driven(without_luck)),
         Contender("foretold by all others", "ceiling", _driven(from_others), seeds=0),
+        *(Contender(f"all known at 1/{part}", "ceiling", all_known_at(1 / part), seeds=0) for part in (8, 4, 2)),
     )
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from msarch.training.validation import Validation
@@ -52,13 +53,22 @@ class Tally:
     Args:
         trainings: after how many it is enough; None for never.
         share: of the table's hypervolume, before which it is not enough.
+        known: rungs of models, by the number of its trial, that are known for nothing.
     """
 
-    def __init__(self, table: Table, *, trainings: float | None = None, share: float = 0.0) -> None:
+    def __init__(
+        self,
+        table: Table,
+        *,
+        trainings: float | None = None,
+        share: float = 0.0,
+        known: Mapping[int, int] | None = None,
+    ) -> None:
         self._table = table
         self._limit = None if trainings is None else round(trainings * table.tokens)
         self._share = share
         self._tokens = 0
+        self._known = known or {}
         self._reached: dict[int, int] = {}  # rungs behind each model that began, by the number of its trial
         self._complete: list[TrialRecord] = []
         self._found: list[tuple[float, float]] = []
@@ -68,8 +78,8 @@ class Tally:
         return record.curve[self.reached(record)]
 
     def reached(self, record: TrialRecord) -> int:
-        """How many rungs of a model were trained."""
-        return self._reached.get(record.number, 0)
+        """How many rungs of a model were trained, or are known."""
+        return self._reached.get(record.number, self._known.get(record.number, 0))
 
     def is_whole(self, record: TrialRecord) -> bool:
         """Whether a model was trained to its end."""

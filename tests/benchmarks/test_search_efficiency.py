@@ -34,7 +34,12 @@ def table(folder: Path) -> Table:
     return read_table(folder)
 
 
-@pytest.mark.parametrize("name", [name for name, one in CONTENDERS.items() if one.kind != "ours"])
+HEAD_STARTS = {"all known at 1/8": 1 / 8, "all known at 1/4": 1 / 4, "all known at 1/2": 1 / 2}
+
+
+@pytest.mark.parametrize(
+    "name", [name for name, one in CONTENDERS.items() if one.kind != "ours" and name not in HEAD_STARTS]
+)
 def test_peers_and_ceilings_train_each_model_once_and_count_what_they_train(table: Table, name: str) -> None:
     if reason := CONTENDERS[name].why_not(table):
         pytest.skip(reason)
@@ -44,6 +49,17 @@ def test_peers_and_ceilings_train_each_model_once_and_count_what_they_train(tabl
     assert len(found.found) == whole and whole <= found.spent < 13
     assert [share for _, share in found.found] == sorted(share for _, share in found.found)
     assert found == CONTENDERS[name].run(table, 0, 12, 0.0)
+
+
+@pytest.mark.parametrize("name", HEAD_STARTS)
+def test_a_head_start_costs_nothing_and_the_rest_of_a_training_what_it_costs(table: Table, name: str) -> None:
+    found = CONTENDERS[name].run(table, 0, 6, 0.0)
+    rest = 1 - HEAD_STARTS[name]
+    whole, stopped = len(found.completed), len(found.stopped)
+    assert set(found.begun) == {*found.completed, *found.stopped} and whole == len(found.found)
+    assert 6 <= found.spent < 7 and whole > 6  # a training from its beginning costs 1
+    assert rest * whole <= found.spent + 0.05 <= rest * whole + (rest - 0.5) * stopped + 0.1  # none stops beyond a half
+    assert found == CONTENDERS[name].run(table, 0, 6, 0.0)
 
 
 def test_greedy_foresight_needs_no_more_trainings_than_anyone(table: Table) -> None:
