@@ -88,7 +88,7 @@ class Allocator:
     def surplus(self) -> list[int]:
         """The least promising of the paused trials, as many as their checkpoints take too much room."""
         records = self._ledger.records()
-        paused = [record.number for record in records if record.paused]
+        paused = [record for record in records if record.paused]
         return self._checkpoints.surplus(paused, lambda: self._strategy.ranking(_trained(records)))
 
     @property

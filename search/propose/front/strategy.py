@@ -13,6 +13,7 @@ import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -116,7 +117,7 @@ class FrontStrategy:
             tokens_left: of the search's budget, less what is promised to running trials.
         """
         fresh = [design for design in pool if design.tokens <= tokens_left]
-        if fresh and (len(records) < STARTUP or len(self.known(records)) < 2):
+        if fresh and (len(records) < STARTUP or not self._two_known(records)):
             return Start(self._spread_out(fresh, len(records)))
         options = self.worth(records, fresh, tokens_left)
         return max(options, key=lambda option: option[0])[1] if options else None
@@ -172,6 +173,10 @@ class FrontStrategy:
     def known(self, records: Sequence[TrialRecord]) -> list[TrialRecord]:
         """Those that have reached a rung that tells something of the end."""
         return [record for record in records if self._curve(record)[0]]
+
+    def _two_known(self, records: Sequence[TrialRecord]) -> bool:
+        known = (record for record in records if self._curve(record)[0])
+        return len(list(islice(known, 2))) == 2
 
     def _curves(self, known: Sequence[TrialRecord]) -> list[Curve]:
         """What is known of each; what diverged has ended with the worst loss of all, however well it had begun."""

@@ -17,6 +17,7 @@ from search.ledger.reading import read_ledger, read_records
 from search.ledger.records import TrialRecord
 from search.results.table_files import write_tables
 from search.results.tables import read_trials
+from search.run.checkpoints import Checkpoints
 from search.space.space import Space
 
 
@@ -226,6 +227,22 @@ def test_where_checkpoints_have_no_room_the_least_promising_trials_are_pruned(tm
     pruned = [record for record in records if record.state == "pruned" and not record.paused]
     assert pruned and "complete" in {record.state for record in records}
     assert max(records[:3], key=lambda record: record.curve[2].loss) in pruned
+
+
+@by_lowest_loss
+def test_a_checkpoint_is_looked_up_once_for_each_pause(
+    space: Space, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    measure, measured = Checkpoints._measured, list[int]()
+
+    def counted(checkpoints: Checkpoints, number: int) -> int:
+        measured.append(number)
+        return measure(checkpoints, number)
+
+    monkeypatch.setattr(Checkpoints, "_measured", counted)
+    watcher = Journalist()
+    Workers().run(open_in(space, tmp_path / "out", watcher))
+    assert measured == [number for number, _ in watcher.pauses] and len(measured) > 2
 
 
 @by_lowest_loss
