@@ -145,7 +145,7 @@ def measured(folder: Path, strategy: str, trials: int, profile: AbstractContextM
     (folder / "space.yaml").write_text(SPACE)
     space = load_space(folder / "space.yaml", STRATEGIES[strategy])
     fit, tables = Clock(), Clock()
-    drawn = patch.object(FrontStrategy, "next_piece", drawn_piece) if strategy == "front-drawn" else nullcontext()
+    drawn = patch.object(FrontStrategy, "worth", drawn_piece) if strategy == "front-drawn" else nullcontext()
     with drawn, timed_models(fit), patch.object(Outputs, "write_tables", tables.around(Outputs.write_tables)):
         outputs = Outputs(space, folder, Silent())
         coordinator = opened(space, folder, outputs, trials)
@@ -203,14 +203,14 @@ def timed_models(clock: Clock) -> Iterator[None]:
 
 
 def drawn_piece(
-    strategy: FrontStrategy, records: Sequence[TrialRecord], pool: Sequence[Design], tokens_left: int
-) -> Piece | None:
-    """A new design or the paused trial that has come farthest, as likely as not."""
+    strategy: FrontStrategy, records: Sequence[TrialRecord], fresh: Sequence[Design], tokens_left: float
+) -> list[tuple[float, Piece]]:
+    """In place of `FrontStrategy.worth`: a new design or the paused trial that has come farthest, as likely as not."""
     paused = [record for record in records if record.paused]
     draw = random.Random(sum(len(record.curve) for record in records))
-    if paused and (not pool or draw.random() < 0.5):
-        return Resume(max(paused, key=lambda record: (len(record.curve), record.number)).number)
-    return Start(draw.choice(pool)) if pool else None
+    if paused and (not fresh or draw.random() < 0.5):
+        return [(1.0, Resume(max(paused, key=lambda record: (len(record.curve), record.number)).number))]
+    return [(1.0, Start(draw.choice(fresh)))] if fresh else []
 
 
 def driven(coordinator: Coordinator, *, resumes: bool) -> Iterator[int]:

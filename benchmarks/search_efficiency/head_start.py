@@ -7,7 +7,6 @@ do if to begin a model cost nothing, and how much losses at a rung tell of the e
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
 from dataclasses import replace
 
 from search.ledger.records import TrialRecord
@@ -16,25 +15,22 @@ from search.replay.table import Table
 from search.replay.tally import Replay, Tally
 
 
-def all_known_at(share: float) -> Callable[[Table, int, float, float], Replay]:
-    """Replays `front` where the losses of all models are known up to this share of their training."""
-
-    def run(table: Table, seed: int, trainings: float, enough: float) -> Replay:
-        records = {model.record.number: model.record for model in table.models}
-        known = {number: _rungs_until(share, record) for number, record in records.items()}
-        tally = Tally(table, trainings=trainings, share=enough, known=known)
-        strategy = FrontStrategy(table.objectives, seed)
-        now = {number: _at(record, tally) for number, record in records.items()}
-        while not tally.enough and isinstance(
-            piece := strategy.next_piece(list(now.values()), (), sys.maxsize), Resume
-        ):
-            tally.train(records[piece.number])
-            now[piece.number] = _at(records[piece.number], tally)
-        return tally.replay(
-            tuple(number for number, one in now.items() if one.paused and len(one.curve) > known[number])
-        )
-
-    return run
+def front_with_head_start(head: float, table: Table, seed: int, *, trainings: float, share: float) -> Replay:
+    """`front` where the losses of all models are known up to `head`, a share of their training."""
+    records = {model.record.number: model.record for model in table.models}
+    known = {number: _rungs_until(head, record) for number, record in records.items()}
+    tally = Tally(table, trainings=trainings, share=share, known=known)
+    strategy = FrontStrategy(table.objectives, seed)
+    now = {number: _at(record, tally) for number, record in records.items()}
+    while not tally.enough:
+        piece = strategy.next_piece(list(now.values()), (), sys.maxsize)
+        if not isinstance(piece, Resume):
+            break
+        record = records[piece.number]
+        tally.train(record)
+        now[piece.number] = _at(record, tally)
+    stopped = [number for number, one in now.items() if one.paused and len(one.curve) > known[number]]
+    return tally.replay(tuple(stopped))
 
 
 def _rungs_until(share: float, record: TrialRecord) -> int:
@@ -43,7 +39,7 @@ def _rungs_until(share: float, record: TrialRecord) -> int:
 
 def _at(record: TrialRecord, tally: Tally) -> TrialRecord:
     """The record as it was when no more had been trained than is counted."""
-    whole = tally.is_whole(record)
-    return replace(
-        record, state="complete" if whole else "pruned", paused=not whole, curve=record.curve[: tally.reached(record)]
-    )
+    curve = record.curve[: tally.reached(record)]
+    if tally.is_whole(record):
+        return replace(record, state="complete", paused=False, curve=curve)
+    return replace(record, state="pruned", paused=True, curve=curve)

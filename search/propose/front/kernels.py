@@ -41,11 +41,10 @@ class LeadKernel(Kernel):  # type: ignore[misc]  # scikit-learn has no types
     """Of a lead: what features do together, what each does by itself, and what only one training has.
 
     Rows are features between 0 and 1, and after them the number of the training, which has the same features in all of
-    its rows. What features do together is a Matern
-    kernel (nu = 5/2) of their distance. What each does by itself is the mean over columns of such kernels of length 1:
-    what one option does whatever the others are is so learnt from a handful of models, where a kernel of the distance
-    between whole architectures needs models that are near each other. The features of the training have one variance,
-    those of the architecture another.
+    its rows. What features do together is a Matern kernel (nu = 5/2) of their distance. What each does by itself is the
+    mean over columns of such kernels of length 1: what one option does whatever the others are is so learnt from a
+    handful of models, where a kernel of the distance between whole architectures needs models that are near each other.
+    The features of the training have one variance, those of the architecture another.
 
     Args:
         training: how many of the features say how a model is trained; these come first.

@@ -10,9 +10,8 @@ from __future__ import annotations
 
 import math
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
@@ -73,7 +72,7 @@ class Design:
         """Of its whole training."""
         return self.candidate.training.tokens
 
-    @cached_property
+    @property
     def features(self) -> Mapping[str, Feature]:
         """What its loss is foreseen from."""
         return features(self.candidate, self.profile)
@@ -117,7 +116,7 @@ class FrontStrategy:
             tokens_left: of the search's budget, less what is promised to running trials.
         """
         fresh = [design for design in pool if design.tokens <= tokens_left]
-        if fresh and (len(records) < STARTUP or not self._two_known(records)):
+        if fresh and (len(records) < STARTUP or len(list(islice(self._known(records), 2))) < 2):
             return Start(self._spread_out(fresh, len(records)))
         options = self.worth(records, fresh, tokens_left)
         return max(options, key=lambda option: option[0])[1] if options else None
@@ -172,11 +171,10 @@ class FrontStrategy:
 
     def known(self, records: Sequence[TrialRecord]) -> list[TrialRecord]:
         """Those that have reached a rung that tells something of the end."""
-        return [record for record in records if self._curve(record)[0]]
+        return list(self._known(records))
 
-    def _two_known(self, records: Sequence[TrialRecord]) -> bool:
-        known = (record for record in records if self._curve(record)[0])
-        return len(list(islice(known, 2))) == 2
+    def _known(self, records: Sequence[TrialRecord]) -> Iterator[TrialRecord]:
+        return (record for record in records if self._curve(record)[0])
 
     def _curves(self, known: Sequence[TrialRecord]) -> list[Curve]:
         """What is known of each; what diverged has ended with the worst loss of all, however well it had begun."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -148,18 +149,16 @@ def test_spaces_may_vary_the_training_alone_or_both(trainings: Trainings, traini
 
 def test_it_leaves_the_cores_to_the_trials(trainings: Trainings, monkeypatch: pytest.MonkeyPatch) -> None:
     threads: list[int] = []
-    fit, predict = GaussianProcessRegressor.fit, GaussianProcessRegressor.predict
 
-    def fitted(process: GaussianProcessRegressor, *arguments: Any) -> GaussianProcessRegressor:
-        threads.extend(pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas")
-        return fit(process, *arguments)
+    def noting(method: Callable[..., Any]) -> Callable[..., Any]:
+        def noted(*arguments: Any, **named: Any) -> Any:
+            threads.extend(pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas")
+            return method(*arguments, **named)
 
-    def predicted(process: GaussianProcessRegressor, *arguments: Any, **named: Any) -> Any:
-        threads.extend(pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas")
-        return predict(process, *arguments, **named)
+        return noted
 
-    monkeypatch.setattr(GaussianProcessRegressor, "fit", fitted)
-    monkeypatch.setattr(GaussianProcessRegressor, "predict", predicted)
+    monkeypatch.setattr(GaussianProcessRegressor, "fit", noting(GaussianProcessRegressor.fit))
+    monkeypatch.setattr(GaussianProcessRegressor, "predict", noting(GaussianProcessRegressor.predict))
     with threadpool_limits(limits=2):
         model = LossModel(trainings.matrix[:4], [trainings.curve(row, 5) for row in range(3)])
         model.believe([3])
